@@ -1,0 +1,42 @@
+# Every target works on a fresh machine with Python >= 3.11: it makes .venv by itself.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench clean
+
+help: ## what can be done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.installed ## install into .venv, nothing else
+
+.venv/.installed: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv sync --quiet --locked --all-extras --python $(BIN)/python --inexact
+	@touch $@
+
+demo: setup ## simulated account, whole extraction job, Delta tables in ./demo
+	$(BIN)/genie-obs demo --folder demo
+
+test: setup ## everything CI runs, except lint
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: setup ## format check, linter, strict types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## messages per second: ours, SDK loop, SDK in 32 threads
+	$(BIN)/python benchmarks/messages_per_second.py
+
+clean: ## remove everything that was made here
+	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache
