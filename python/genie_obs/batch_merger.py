@@ -1,0 +1,144 @@
+"""Merging in batches while fetching goes on: one thread owns the tables, a bounded buffer joins it to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from genie_obs.clock import Clock
+from genie_obs.discovery import select_known
+from genie_obs.outcomes import Outcome, Row, count_states
+from genie_obs.schema import table
+from genie_obs.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH_BYTES = 64 * 1024 * 1024  # of text; a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group
+MAX_BATCH_SECONDS = 30.0  # a slow workspace must not keep what was fetched in memory for long
+_FLAGS = pa.schema([("is_terminal", pa.bool_())])
+_OUTCOME_COLUMNS = (
+    "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "witnesses", "state",
+    "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
+)  # fmt: skip
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class MergeTotals:
+    """What has been merged so far."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    listed_only_count: int = 0
+    oldest_stored_date: date | None = None
+    seconds: float = 0.0
+
+
+class BatchMerger:
+    """Takes outcomes from many tasks and merges them in order of arrival, details before ledger.
+
+    The ledger says `fetched` only after the row is stored, so a crash between the two costs a repeated request, never a
+    message.
+    """
+
+    def __init__(self, tables: Tables, *, batch_size: int, clock: Clock, on_merged: Callable[[int], None]) -> None:
+        self._tables = tables
+        self._batch_size = batch_size
+        self._clock = clock
+        self._on_merged = on_merged
+        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * batch_size)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="genie-obs-tables")
+        self.totals = MergeTotals()
+
+    async def put(self, outcome: Outcome) -> None:
+        """Hand over an outcome; waits while the buffer is full."""
+        await self._queue.put(outcome)
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run something else on the thread that owns the tables."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def finish(self) -> None:
+        """Say that no more outcomes come; `run` then merges the rest and returns."""
+        await self._queue.put(None)
+
+    async def run(self) -> None:
+        """Merge batch after batch until finished."""
+        is_open = True
+        while is_open:
+            batch, is_open = await self._collect()
+            if batch:
+                await self.call(lambda batch=batch: self._merge(batch))  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Release the thread."""
+        self._thread.shutdown(wait=True)
+
+    async def _collect(self) -> tuple[list[Outcome], bool]:
+        """Return the next batch, and whether more may come."""
+        # By key, the last one wins: a MERGE wants one source row per target row.
+        batch: dict[tuple[str, str], Outcome] = {}
+        payload_bytes = 0
+        deadline: float | None = None
+        while len(batch) < self._batch_size and payload_bytes < MAX_BATCH_BYTES:
+            left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+            try:
+                outcome = await asyncio.wait_for(self._queue.get(), timeout=left) if self._queue.empty() else self._queue.get_nowait()
+            except TimeoutError:
+                break
+            if outcome is None:
+                return list(batch.values()), False
+            batch[outcome.ledger["workspace_id"], outcome.ledger["message_id"]] = outcome
+            payload_bytes += outcome.payload_bytes
+            deadline = deadline or self._clock.monotonic() + MAX_BATCH_SECONDS
+        return list(batch.values()), True
+
+    def _merge(self, batch: list[Outcome]) -> None:
+        started = self._clock.monotonic()
+        batch = self._without_known(batch)
+        merge_outcomes(self._tables, batch)
+        self._add_up(batch)
+        self.totals.seconds += self._clock.monotonic() - started
+        self._on_merged(sum(not outcome.is_listed_only for outcome in batch))
+        logger.debug("merged %d messages", len(batch))
+
+    def _without_known(self, batch: list[Outcome]) -> list[Outcome]:
+        """Drop listed messages that the ledger knows after all: they were not due, so they have not changed."""
+        listed = [outcome.ledger for outcome in batch if outcome.is_listed_only]
+        if not listed:
+            return batch
+        known = select_known(self._tables, listed, recent_since=min(row["witnessed_date"] for row in listed))
+        return [o for o in batch if not (o.is_listed_only and (o.ledger["workspace_id"], o.ledger["message_id"]) in known)]
+
+    def _add_up(self, batch: list[Outcome]) -> None:
+        totals = self.totals
+        totals.states.update(count_states([outcome for outcome in batch if not outcome.is_listed_only]))
+        totals.listed_only_count += sum(outcome.is_listed_only for outcome in batch)
+        dates = [outcome.details["created_date"] for outcome in batch if outcome.details]
+        totals.oldest_stored_date = min([*dates, totals.oldest_stored_date] if totals.oldest_stored_date else dates, default=None)
+
+
+def merge_outcomes(tables: Tables, batch: list[Outcome]) -> None:
+    """Merge one batch, one outcome per message: `message_details` first, then the ledger. Repeating it changes nothing."""
+    details = [outcome.details for outcome in batch if outcome.details]
+    if details:
+        columns = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
+        tables.set_view("fetched_messages", pa.Table.from_pylist(details, columns))
+        tables.execute("merge_messages", created_dates=_dates(details, "created_date"))
+    rows = [outcome.ledger for outcome in batch]
+    if rows:
+        columns = table("message_ledger").arrow_schema(*_OUTCOME_COLUMNS)
+        tables.set_view("message_outcomes", pa.Table.from_pylist(rows, columns))
+        tables.execute("merge_outcomes", witnessed_dates=_dates(rows, "witnessed_date"))
+
+
+def _dates(rows: list[Row], column: str) -> list[Any]:
+    return sorted({row[column] for row in rows})

@@ -1,0 +1,223 @@
+"""Settings: every one is declared once, read from a flag or a ``GENIE_OBS_*`` variable, and checked together with the others.
+
+Flags win over variables. An empty value means "not set", so that a job can pass parameters it leaves blank.
+Credentials are no settings: see :func:`genie_obs.genie_oauth.load_credentials`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genie_obs.engine import EngineSettings
+from genie_obs.errors import ConfigError
+from genie_obs.sql import is_identifier
+
+MAX_DAYS_LOOKBACK = 3_650
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SPARK_CONNECT = re.compile(r"sc://[^\s/]+(/.*)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What a run is limited to; empty means everything."""
+
+    workspace_ids: tuple[str, ...] = ()
+    space_ids: tuple[str, ...] = ()
+
+    @property
+    def workspaces_text(self) -> str:
+        """Return the workspace ids as statements take them: separated by commas, '' for all."""
+        return ",".join(self.workspace_ids)
+
+    @property
+    def spaces_text(self) -> str:
+        """Return the space ids as statements take them: separated by commas, '' for all."""
+        return ",".join(self.space_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscoverySettings:
+    """How far back the audit log is read."""
+
+    days_lookback: int = 30  # the first run starts here; raised later, the next run reads the days before as well
+    overlap_days: int = 2  # read again before the watermark, for audit rows that arrive late
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchSettings:
+    """How hard we may lean on the Genie API, and how messages are handed to the tables."""
+
+    batch_size: int = 2_000  # messages merged at once
+    max_concurrency: int = 64  # requests in flight, per workspace
+    max_requests_per_second: float | None = None  # per workspace; None: learn the limit from the service's answers
+    timeout_seconds: float = 30.0  # for one request
+    max_attempts: int = 20  # runs that try one message before it is abandoned
+    settle_days: int = 7  # a message older than this that is still not terminal is abandoned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a command can be told."""
+
+    engine: EngineSettings
+    scope: Scope
+    discovery: DiscoverySettings
+    fetch: FetchSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting as users spell it."""
+
+    name: str
+    default: str
+    help: str
+    metavar: str
+
+    @property
+    def flag(self) -> str:
+        """Return the command-line spelling."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Return the environment variable."""
+        return "GENIE_OBS_" + self.name.upper()
+
+
+SETTINGS = (
+    Setting(name="engine", default="", metavar="local|databricks|sc://HOST:PORT", help="Table engine. Default: databricks on Databricks, else local."),
+    Setting(name="lakehouse", default="lakehouse", metavar="DIR", help="Local engine: folder of Delta folders, <catalog>/<schema>/<table>."),
+    Setting(name="catalog", default="main", metavar="NAME", help="Catalog of our tables."),
+    Setting(name="schema", default="genie_analytics", metavar="NAME", help="Schema of our tables."),
+    Setting(name="system_catalog", default="system", metavar="NAME", help="Catalog of the system tables, for Spark servers without Unity Catalog."),
+    Setting(name="workspace_ids", default="", metavar="ID,ID", help="Only these workspaces. Default: all."),
+    Setting(name="space_ids", default="", metavar="ID,ID", help="Fetch only messages of these spaces. Default: all."),
+    Setting(name="days_lookback", default="30", metavar="DAYS", help="How far back the first run reads; raising it later reads the days before too."),
+    Setting(name="overlap_days", default="2", metavar="DAYS", help="Days before the watermark that are read again, for late audit rows."),
+    Setting(name="batch_size", default="2000", metavar="N", help="Messages merged at once."),
+    Setting(name="max_concurrency", default="64", metavar="N", help="Requests in flight per workspace."),
+    Setting(name="max_requests_per_second", default="", metavar="N", help="Ceiling per workspace. Default: learnt from the service's answers."),
+    Setting(name="timeout_seconds", default="30", metavar="SECONDS", help="Time-out of one request."),
+    Setting(name="max_attempts", default="20", metavar="N", help="Runs that try one message before it is abandoned."),
+    Setting(name="settle_days", default="7", metavar="DAYS", help="Days after which a message that never became final is abandoned."),
+)
+
+
+def parse_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """Turn flags and environment variables into checked settings.
+
+    Raises:
+        ConfigError: listing every problem found, each with the name it was given by.
+    """
+    values = _Values(flags, environ)
+    settings = Settings(
+        engine=EngineSettings(
+            engine=values.take("engine", _parse_engine(environ)),
+            lakehouse=values.take("lakehouse", Path),
+            catalog=values.take("catalog", _parse_identifier),
+            schema=values.take("schema", _parse_identifier),
+            system_catalog=values.take("system_catalog", _parse_identifier),
+        ),
+        scope=Scope(
+            workspace_ids=values.take("workspace_ids", _parse_ids), space_ids=values.take("space_ids", _parse_ids)
+        ),
+        discovery=DiscoverySettings(
+            days_lookback=values.take("days_lookback", _integer(1, MAX_DAYS_LOOKBACK)),
+            overlap_days=values.take("overlap_days", _integer(0, 365)),
+        ),
+        fetch=FetchSettings(
+            batch_size=values.take("batch_size", _integer(1, 100_000)),
+            max_concurrency=values.take("max_concurrency", _integer(1, 1_000)),
+            max_requests_per_second=values.take("max_requests_per_second", _optional(_number(0.01, 100_000))),
+            timeout_seconds=values.take("timeout_seconds", _number(0.1, 3_600)),
+            max_attempts=values.take("max_attempts", _integer(1, 1_000)),
+            settle_days=values.take("settle_days", _integer(1, 3_650)),
+        ),
+    )
+    values.raise_problems()
+    return settings
+
+
+class _Values:
+    """Looks a setting up by flag, variable and default, and gathers what is wrong."""
+
+    def __init__(self, flags: Mapping[str, str | None], environ: Mapping[str, str]) -> None:
+        self._flags = flags
+        self._environ = environ
+        self._settings = {setting.name: setting for setting in SETTINGS}
+        self._problems: list[str] = []
+
+    def take(self, name: str, parse: Callable[[str], Any]) -> Any:
+        setting = self._settings[name]
+        source, text = setting.flag, (self._flags.get(name) or "").strip()
+        if not text:
+            source, text = setting.variable, self._environ.get(setting.variable, "").strip()
+        try:
+            return parse(text or setting.default)
+        except ValueError as error:
+            self._problems.append(f"{source} {text!r}: {error}")
+            return None
+
+    def raise_problems(self) -> None:
+        if self._problems:
+            raise ConfigError(self._problems)
+
+
+def _parse_engine(environ: Mapping[str, str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not text:
+            return "databricks" if "DATABRICKS_RUNTIME_VERSION" in environ else "local"
+        if text in {"local", "databricks"} or _SPARK_CONNECT.fullmatch(text):
+            return text
+        raise ValueError("unknown engine; use local, databricks or sc://host:port")
+
+    return parse
+
+
+def _parse_identifier(text: str) -> str:
+    if not is_identifier(text):
+        raise ValueError("not a name; use letters, digits, _ and -, starting with a letter")
+    return text
+
+
+def _parse_ids(text: str) -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    for value in ids:
+        if not _ID.fullmatch(value):
+            raise ValueError(f"{value!r} is not an id; separate ids by commas")
+    return ids
+
+
+def _integer(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError(f"not a whole number; use {least} to {most}") from None
+        if not least <= value <= most:
+            raise ValueError(f"out of range; use {least} to {most}")
+        return value
+
+    return parse
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"not a number; use {least:g} to {most:g}") from None
+        if not least <= value <= most:
+            raise ValueError(f"out of range; use {least:g} to {most:g}")
+        return value
+
+    return parse
+
+
+def _optional(parse: Callable[[str], float]) -> Callable[[str], float | None]:
+    return lambda text: parse(text) if text else None

@@ -1,0 +1,220 @@
+"""Discovery: from the audit log to the ledger of every message that exists.
+
+The audit log is read in slices of whole days, so that memory does not grow with the window, each slice exactly once. Late
+rows are covered by an overlap, outages by starting from the watermark; the watermark is the newest event processed, never
+the clock, so a stalled audit log cannot be overtaken.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from genie_obs.config import DiscoverySettings, Scope
+from genie_obs.schema import table
+from genie_obs.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+AUDIT_COLUMNS = (
+    "workspace_id", "event_time", "event_date", "user_agent", "user_identity", "service_name", "action_name", "request_params", "response",
+)  # fmt: skip
+MAX_SLICE_EVENTS = 200_000
+_EARLIEST = date(1970, 1, 1)
+_LATEST = date(9999, 1, 1)
+_WITNESS_COLUMNS = (
+    "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
+    "witnesses", "user_email",
+)  # fmt: skip
+_KEY_COLUMNS = ("workspace_id", "message_id")
+
+Key = tuple[str, str]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The part of the audit log a run reads; all instants UTC."""
+
+    start: datetime
+    watermark: datetime | None  # newest event processed by earlier runs; None on the first one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Consecutive days read in one go, both inclusive."""
+
+    from_date: date
+    until_date: date
+    event_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditDays:
+    """What the window holds, by day."""
+
+    slices: tuple[Slice, ...]
+    event_count: int
+    newest_event_time: datetime | None
+
+
+@dataclass(kw_only=True)
+class Discovered:
+    """What discovery found and wrote."""
+
+    event_count: int = 0
+    witnessed_count: int = 0
+    new_message_count: int = 0
+    watermark: datetime | None = None
+
+
+def select_window(tables: Tables, scope: Scope, settings: DiscoverySettings, now: datetime) -> Window:
+    """Return where to start reading.
+
+    The first run starts `days_lookback` ago; later runs at the watermark less the overlap, however long the outage; a
+    look-back raised since the first run starts there once.
+    """
+    lookback_start = now - timedelta(days=settings.days_lookback)
+    if not tables.has_table("ingestion_runs"):
+        return Window(start=lookback_start, watermark=None)
+    [earlier] = tables.rows("select_watermark", workspace_ids=scope.workspaces_text)
+    watermark, covered_since = earlier["watermark"], earlier["covered_since"]
+    if watermark is None:
+        return Window(start=lookback_start, watermark=None)
+    start = min(watermark, now) - timedelta(days=settings.overlap_days)
+    # A day of slack: covered_since is never later than the look-back of the run that set it.
+    if covered_since is not None and lookback_start < covered_since - timedelta(days=1):
+        start = min(start, lookback_start)
+    return Window(start=start, watermark=watermark)
+
+
+def select_audit_days(tables: Tables, scope: Scope, window: Window, now: datetime) -> AuditDays:
+    """Count the Genie events of the window by day and cut it into slices of at most MAX_SLICE_EVENTS, or one day."""
+    days = tables.rows(
+        "select_audit_days",
+        from_date=window.start.date(),
+        # Clocks differ: an event may be dated slightly in the future.
+        until_date=now.date() + timedelta(days=1),
+        workspace_ids=scope.workspaces_text,
+    )
+    newest = max((day["newest_event_time"] for day in days), default=None)
+    return AuditDays(
+        slices=tuple(_cut(days)), event_count=sum(day["event_count"] for day in days), newest_event_time=newest
+    )
+
+
+def discover(tables: Tables, scope: Scope, window: Window, *, client_id: str, now: datetime) -> Discovered:
+    """Bring the ledger up to date with the audit window and return what was found; repeating it changes nothing."""
+    days = select_audit_days(tables, scope, window, now)
+    found = Discovered(event_count=days.event_count, watermark=window.watermark)
+    if days.newest_event_time is not None:
+        newest = min(days.newest_event_time, now)
+        found.watermark = max(newest, window.watermark) if window.watermark else newest
+    for piece in days.slices:
+        witnessed, new = _record_slice(tables, scope, piece, client_id=client_id, now=now)
+        found.witnessed_count += witnessed
+        found.new_message_count += new
+        logger.debug("read %s to %s: %d messages, %d new", piece.from_date, piece.until_date, witnessed, new)
+    return found
+
+
+def select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: str) -> list[Row]:
+    """Return one row per message witnessed in a slice.
+
+    `known` is its ledger row (state, dates), None for a message the ledger does not know; `witnessed_date` is the ledger's
+    where there is one.
+    """
+    rows = tables.rows(
+        "select_witnesses",
+        from_date=piece.from_date,
+        until_date=piece.until_date,
+        workspace_ids=scope.workspaces_text,
+        client_id=client_id,
+    )
+    known = select_known(tables, rows, recent_since=piece.from_date - timedelta(days=1))
+    for row in rows:
+        row["known"] = known.get(_key(row))
+        row["witnessed_date"] = (
+            row["known"]["witnessed_date"] if row["known"] else row["first_event_time"].astimezone(UTC).date()
+        )
+    return rows
+
+
+def select_known(tables: Tables, rows: Iterable[Row], *, recent_since: date) -> dict[Key, Row]:
+    """Return the ledger's state and dates of those messages that it knows.
+
+    A message whose creation was seen since `recent_since` cannot have been witnessed before; only the others need the
+    older part of the ledger.
+    """
+    rows = list(rows)
+    if not rows or not tables.has_table("message_ledger"):
+        return {}
+    known = _look_up(tables, rows, recent_since, _LATEST)
+    older = [row for row in rows if not row.get("is_creation_seen") and _key(row) not in known]
+    return known | _look_up(tables, older, _EARLIEST, recent_since) if older else known
+
+
+def _look_up(tables: Tables, rows: list[Row], from_date: date, until_date: date) -> dict[Key, Row]:
+    ids = [row["message_id"] for row in rows]
+    keys = [{column: row[column] for column in _KEY_COLUMNS} for row in rows]
+    tables.set_view("wanted_messages", pa.Table.from_pylist(keys, table("message_ledger").arrow_schema(*_KEY_COLUMNS)))
+    found = tables.rows(
+        "select_ledger_dates",
+        from_date=from_date,
+        until_date=until_date,
+        first_message_id=min(ids),
+        last_message_id=max(ids),
+    )
+    return {_key(row): row for row in found}
+
+
+def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
+    rows = select_witnesses(tables, scope, piece, client_id=client_id)
+    _merge(tables, rows, now)
+    _merge(tables, _deleted_with_conversation(tables, scope, piece), now)
+    return len(rows), sum(row["known"] is None for row in rows)
+
+
+def _deleted_with_conversation(tables: Tables, scope: Scope, piece: Slice) -> list[Row]:
+    """Return the known messages of conversations that were deleted as a whole, witnessed by that deletion."""
+    deleted = tables.select(
+        "select_deleted_conversations",
+        from_date=piece.from_date,
+        until_date=piece.until_date,
+        workspace_ids=scope.workspaces_text,
+    )
+    if not deleted.num_rows:
+        return []
+    tables.set_view("deleted_conversations", deleted)
+    members = tables.rows("select_conversation_members")
+    return [{**row, "witnesses": ["deleteConversation"], "user_email": None} for row in members]
+
+
+def _merge(tables: Tables, rows: list[Row], now: datetime) -> None:
+    if not rows:
+        return
+    schema = table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)
+    tables.set_view("witnessed_messages", pa.Table.from_pylist(rows, schema))
+    tables.execute("merge_witnesses", witnessed_dates=[row["witnessed_date"] for row in rows], updated_at=now)
+
+
+def _cut(days: list[Row]) -> Iterator[Slice]:
+    group: list[Row] = []
+    size = 0
+    for day in days:
+        if group and size + day["event_count"] > MAX_SLICE_EVENTS:
+            yield Slice(from_date=group[0]["event_date"], until_date=group[-1]["event_date"], event_count=size)
+            group, size = [], 0
+        group.append(day)
+        size += day["event_count"]
+    if group:
+        yield Slice(from_date=group[0]["event_date"], until_date=group[-1]["event_date"], event_count=size)
+
+
+def _key(row: Row) -> Key:
+    return row["workspace_id"], row["message_id"]

@@ -1,0 +1,61 @@
+"""What is due now, and how large the conversations are that hold several due messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genie_obs.config import Scope
+from genie_obs.fetch_planner import ConversationSize, ConversationSizes
+from genie_obs.outcomes import RECHECK_AFTER, Row
+from genie_obs.tables import Tables
+
+_SPACE_KEY = ("workspace_id", "space_id")
+
+
+def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
+    """Return the spaces known so far."""
+    return tables.rows("select_spaces", workspace_ids=scope.workspaces_text)
+
+
+def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetime) -> pa.Table:
+    """Return the due messages: workspace by workspace, conversations together, the newest first.
+
+    Messages known to be forbidden wait until their space is checked again, a day after the last check.
+    """
+    due = tables.select("select_due", now=now, workspace_ids=scope.workspaces_text, space_ids=scope.spaces_text)
+    return due.filter(pc.invert(_is_waiting(due, spaces, now))) if due.num_rows else due
+
+
+def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
+    """Return the sizes of conversations with several due messages; the others need none."""
+    asked = due.filter(pc.not_equal(due["state"], "forbidden"))
+    groups = asked.group_by(["workspace_id", "conversation_id"]).aggregate([("message_id", "count"), ("witnessed_date", "min")])
+    busy = groups.filter(pc.greater(groups["message_id_count"], 1))
+    if not busy.num_rows:
+        return {}
+    tables.set_view("busy_conversations", busy.select(["workspace_id", "conversation_id"]))
+    rows = tables.rows("select_conversation_sizes", from_date=pc.min(busy["witnessed_date_min"]).as_py())
+    return {
+        (row["workspace_id"], row["conversation_id"]): ConversationSize(
+            message_count=row["message_count"], final_message_ids=frozenset(row["final_message_ids"] or ())
+        )
+        for row in rows
+    }
+
+
+def _is_waiting(due: pa.Table, spaces: Iterable[Row], now: datetime) -> pa.Array:
+    """Say for each due row whether its space was found forbidden less than a day ago."""
+    closed = {
+        tuple(space[column] for column in _SPACE_KEY)
+        for space in spaces
+        if space["state"] == "forbidden" and space["fetched_at"] > now - RECHECK_AFTER
+    }
+    if not closed:
+        return pa.repeat(pa.scalar(False), due.num_rows)  # noqa: FBT003  # a value, not a flag
+    keys = zip(*(due[column].to_pylist() for column in _SPACE_KEY), strict=True)
+    is_closed = pa.array([key in closed for key in keys], pa.bool_())
+    return pc.and_(pc.equal(due["state"].combine_chunks(), "forbidden"), is_closed)

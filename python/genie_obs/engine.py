@@ -1,0 +1,239 @@
+"""Table engines: where a Spark session comes from and how it finds tables.
+
+Only this module opens Spark sessions, and only inside functions: on Databricks the runtime brings pyspark, off Databricks
+it is the extra ``local``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from genie_obs.errors import ConfigError, EngineError
+from genie_obs.schema import Column, Table
+from genie_obs.sql import Names
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+logger = logging.getLogger(__name__)
+
+# Sail keeps the catalog name `system` for itself, so the simulated system tables are registered under another one.
+LOCAL_SYSTEM_CATALOG = "databricks_system"
+_SQL_TO_DELTA = {"STRING": "string", "BIGINT": "long", "INT": "integer", "DOUBLE": "double", "BOOLEAN": "boolean"}
+_SQL_TO_DELTA |= {"DATE": "date", "TIMESTAMP": "timestamp"}
+
+
+class Engine(Protocol):
+    """A Spark session and the three things that differ between engines: names, table layout, adding columns."""
+
+    kind: str
+    spark: SparkSession
+    names: Names
+
+    def layout_clause(self, table: Table) -> str:
+        """Return what follows the declared part of CREATE TABLE."""
+
+    def add_columns(self, table: Table, columns: Sequence[Column]) -> None:
+        """Add columns to an existing table."""
+
+    def refresh(self) -> None:
+        """Make tables visible that others created since this session started."""
+
+    def close(self) -> None:
+        """Release the session and what was started for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """Where tables are."""
+
+    engine: str = "local"  # local, databricks, or sc://host:port
+    lakehouse: Path = Path("lakehouse")  # local engine: the folder of Delta folders
+    catalog: str = "main"
+    schema: str = "genie_analytics"
+    system_catalog: str = "system"  # only for Spark servers without Unity Catalog
+
+
+def open_engine(settings: EngineSettings) -> Engine:
+    """Open the engine the settings ask for.
+
+    Raises:
+        ConfigError: if the lakehouse folder is none, or the packages of the engine are not installed.
+        EngineError: if the session cannot be opened.
+    """
+    if settings.engine == "local":
+        return LocalEngine(settings)
+    return ClusterEngine(settings)
+
+
+class LocalEngine:
+    """Sail, a Spark Connect server inside this process, over Delta folders ``<lakehouse>/<catalog>/<schema>/<table>``."""
+
+    kind = "local"
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._root = _checked_lakehouse(settings.lakehouse)
+        self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=LOCAL_SYSTEM_CATALOG)
+        self._registered: set[str] = set()
+        self._server = _start_sail(self.names)
+        host, port = self._server.listening_address
+        self.spark = _connect(f"sc://{host}:{port}")
+        self.refresh()
+
+    def layout_clause(self, table: Table) -> str:
+        """Return PARTITIONED BY and LOCATION: Sail has no liquid clustering, and its catalog lives in memory only."""
+        location = str(self._folder(self.names.catalog, self.names.schema, table.name)).replace("'", "\\'")
+        partitioning = f"PARTITIONED BY ({', '.join(table.partition_by)})\n" if table.partition_by else ""
+        return f"{partitioning}LOCATION '{location}'"
+
+    def add_columns(self, table: Table, columns: Sequence[Column]) -> None:
+        """Add columns through the Delta log, since Sail has no ALTER TABLE, and register the table anew."""
+        from deltalake import DeltaTable, Field
+
+        folder = self._folder(self.names.catalog, self.names.schema, table.name)
+        DeltaTable(str(folder)).alter.add_columns([Field(c.name, _delta_type(c.sql_type)) for c in columns])
+        self.spark.sql(f"DROP TABLE {self.names.table(table.name)}").collect()
+        self._registered.discard(self.names.table(table.name))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Register every Delta folder of our schema and of the system catalog that is not registered yet."""
+        ours = self._root / self.names.catalog / self.names.schema
+        for folder in sorted(ours.glob("*/_delta_log")):
+            self._register(self.names.table(folder.parent.name), folder.parent)
+        for folder in sorted((self._root / "system").glob("*/*/_delta_log")):
+            schema = folder.parent.parent.name
+            self._register(self.names.system_table(f"{schema}.{folder.parent.name}"), folder.parent)
+
+    def close(self) -> None:
+        """Stop the session and the server."""
+        self.spark.stop()
+        self._server.stop()
+
+    def _folder(self, catalog: str, schema: str, table: str) -> Path:
+        return self._root / catalog / schema / table
+
+    def _register(self, name: str, folder: Path) -> None:
+        if name in self._registered:
+            return
+        location = str(folder).replace("'", "\\'")
+        schema = name.rpartition(".")[0]
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}").collect()
+        self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{location}'").collect()
+        self._registered.add(name)
+
+
+class ClusterEngine:
+    """The session of a Databricks job, or any Spark Connect server with Delta."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.kind = "databricks" if settings.engine == "databricks" else "connect"
+        self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=settings.system_catalog)
+        self.spark = _ambient_session() if self.kind == "databricks" else _connect(settings.engine)
+
+    def layout_clause(self, table: Table) -> str:
+        """Return liquid clustering and deletion vectors; never together with partitions."""
+        return f"CLUSTER BY ({', '.join(table.cluster_by)})\nTBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
+
+    def add_columns(self, table: Table, columns: Sequence[Column]) -> None:
+        """Add columns with their comments."""
+        listed = ", ".join(f"{c.name} {c.sql_type} COMMENT '{c.comment}'" for c in columns)
+        self.spark.sql(f"ALTER TABLE {self.names.table(table.name)} ADD COLUMNS ({listed})").collect()
+
+    def refresh(self) -> None:
+        """Do nothing: the catalog of the server is shared."""
+
+    def close(self) -> None:
+        """Leave the session alone on Databricks, where it belongs to the job; release it elsewhere."""
+        if self.kind == "connect":
+            self.spark.stop()
+
+
+def _checked_lakehouse(folder: Path) -> Path:
+    system = folder / "system"
+    if not folder.is_dir() or not system.is_dir():
+        what = "does not exist" if not folder.exists() else "has no 'system' folder"
+        raise ConfigError(
+            f"--lakehouse {folder}: not a lakehouse folder, it {what}. "
+            "Name a folder that holds system/access/audit, or make one with 'genie-obs simulate' or 'genie-obs demo'."
+        )
+    return folder.resolve()
+
+
+def _start_sail(names: Names) -> Any:
+    try:
+        from pysail.spark import SparkConnectServer
+    except ImportError as error:
+        raise ConfigError(
+            "--engine local needs packages that are not installed. Install them with: pip install 'genie-obs[local]'"
+        ) from error
+    catalogs = ", ".join(
+        f'{{name="{name}", type="memory", initial_database=["{schema}"]}}'
+        for name, schema in ((names.catalog, names.schema), (names.system_catalog, "access"))
+    )
+    # Sail reads its settings from the environment when the server starts, and only from there.
+    with _environment(SAIL_CATALOG__LIST=f"[{catalogs}]", SAIL_CATALOG__DEFAULT_CATALOG=names.catalog, RUST_LOG="off"):
+        server = SparkConnectServer("127.0.0.1", 0)
+        server.start(background=True)
+    return server
+
+
+class _environment:  # noqa: N801  # a context manager reads as a verb
+    """Set environment variables for a block and put the old ones back."""
+
+    def __init__(self, **values: str) -> None:
+        self._values = values
+        self._before: dict[str, str | None] = {}
+
+    def __enter__(self) -> None:
+        self._before = {name: os.environ.get(name) for name in self._values}
+        os.environ.update(self._values)
+
+    def __exit__(self, *exc: object) -> None:
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _connect(url: str) -> SparkSession:
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise ConfigError(
+            f"--engine {url} needs a Spark Connect client. Install it with: pip install 'genie-obs[local]'"
+        ) from error
+    try:
+        # create, not getOrCreate: a process may hold several engines, each with its own server.
+        session = SparkSession.builder.remote(url).create()
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+    except Exception as error:
+        raise EngineError(f"Opening a Spark session at {url} failed: {error}. Check that the server is up.") from error
+    return session
+
+
+def _ambient_session() -> SparkSession:
+    try:
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.builder.getOrCreate()
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+    except Exception as error:
+        raise EngineError(
+            f"--engine databricks: no Spark session here ({type(error).__name__}). Run this as a Databricks job, or use --engine local."
+        ) from error
+    return session
+
+
+def _delta_type(sql_type: str) -> Any:
+    from deltalake.schema import ArrayType, PrimitiveType
+
+    if sql_type.startswith("ARRAY<"):
+        return ArrayType(PrimitiveType(_SQL_TO_DELTA[sql_type[6:-1]]), contains_null=True)
+    return PrimitiveType(_SQL_TO_DELTA[sql_type])

@@ -1,0 +1,93 @@
+"""Enrichment: joins the statements of stored messages from `system.query.history`, again and again until they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from genie_obs.schema import table
+from genie_obs.tables import Tables
+
+MAX_SLICE_MESSAGES = 50_000
+LOOK_FOR = timedelta(days=7)
+# A statement starts after its question; the clocks of the two services may differ.
+_CLOCK_SLACK = timedelta(hours=1)
+_STATEMENT_COLUMNS = (
+    "workspace_id", "message_id", "created_date", "statement_id", "query_execution_status", "query_duration_ms", "query_start_time",
+    "query_end_time", "query_warehouse_id", "query_read_rows", "query_read_bytes", "query_produced_rows", "query_from_result_cache",
+    "query_error_message",
+)  # fmt: skip
+
+Row = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Enriched:
+    """What one pass came to: messages whose statement was joined, and those still without."""
+
+    joined_count: int = 0
+    missing_count: int = 0
+
+
+def enrich(
+    tables: Tables, *, run_id: str, oldest_stored_date: date | None, now: datetime, on_done: Callable[[int], None]
+) -> Enriched:
+    """Join what the query history has by now; repeating it changes nothing.
+
+    Args:
+        tables: where.
+        run_id: the run that asks.
+        oldest_stored_date: earliest created_date this run stored a row for; None if it stored none.
+        now: instant of the pass, UTC; messages stored more than 7 days before are no longer looked at.
+        on_done: told how many messages each slice had.
+    """
+    total = Enriched()
+    from_date = _floor(tables, run_id, oldest_stored_date, now)
+    if from_date is None:
+        return total
+    stored_since = now - LOOK_FOR
+    days = tables.rows("select_statement_days", from_date=from_date, stored_since=stored_since)
+    for group in _cut(days):
+        wanted = sum(day["message_count"] for day in group)
+        joined = _join(tables, [day["created_date"] for day in group], stored_since)
+        total.joined_count += joined
+        total.missing_count += wanted - joined
+        on_done(wanted)
+    return total
+
+
+def _floor(tables: Tables, run_id: str, oldest_stored_date: date | None, now: datetime) -> date | None:
+    """Return the earliest day with rows stored in the last 7 days, None if there are none."""
+    [runs] = tables.rows("select_enrichment_floor", started_since=(now - LOOK_FOR).date(), run_id=run_id)
+    return min((day for day in (runs["oldest_stored_date"], oldest_stored_date) if day is not None), default=None)
+
+
+def _join(tables: Tables, days: list[date], stored_since: datetime) -> int:
+    found = tables.select(
+        "select_statements",
+        created_dates=days,
+        stored_since=stored_since,
+        started_since=datetime.combine(min(days), time(), UTC) - _CLOCK_SLACK,
+    )
+    if found.num_rows:
+        schema = pa.schema([table("message_details").arrow_schema().field(name) for name in _STATEMENT_COLUMNS])
+        tables.set_view("joined_statements", found.select(_STATEMENT_COLUMNS).cast(schema))
+        tables.execute("merge_statements", created_dates=found.column("created_date").unique().to_pylist())
+    return int(found.num_rows)
+
+
+def _cut(days: list[Row]) -> Iterator[list[Row]]:
+    group: list[Row] = []
+    size = 0
+    for day in days:
+        if group and size + day["message_count"] > MAX_SLICE_MESSAGES:
+            yield group
+            group, size = [], 0
+        group.append(day)
+        size += day["message_count"]
+    if group:
+        yield group

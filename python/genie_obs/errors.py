@@ -1,0 +1,182 @@
+"""Errors of the project; facts are attributes, messages say what to do.
+
+GenieObsError
+├── ConfigError                    bad settings or input (exit code 2)
+├── EngineError                    the table engine failed
+├── WorkspaceError                 a whole workspace cannot be read: reported, skipped (exit code 3)
+│   ├── WorkspaceUnreachableError  no usable HTTP answer
+│   ├── CredentialsRefusedError    the token endpoint said no
+│   └── UntrustedHostError         we would have to send the secret or token somewhere else
+└── ApiError                       one Genie API call failed
+    ├── BadRequestError            400
+    ├── UnauthenticatedError       401, also with a renewed token
+    ├── PermissionDeniedError      403
+    ├── NotFoundError              404
+    └── TransientApiError          every retry was used up
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+_MAX_SERVICE_TEXT_CHARACTERS = 200
+_MAX_ID_CHARACTERS = 64
+# Control, format (bidirectional overrides), surrogate and line/paragraph separators: nothing that can forge a log line.
+_UNPRINTABLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def clean_text(text: object, *, limit: int = _MAX_SERVICE_TEXT_CHARACTERS, hidden: Iterable[str] = ()) -> str:
+    """Return foreign text fit for a log line: no control characters, one line, at most `limit` characters.
+
+    `hidden` lists values (tokens, secrets) that become `***` wherever the text echoes them.
+    """
+    cleaned = str(text)
+    for value in hidden:
+        if value:
+            cleaned = cleaned.replace(value, "***")
+    # Cut generously before the per-character work, so that a huge error page costs nothing.
+    cleaned = cleaned[: limit * 4]
+    cleaned = "".join(" " if unicodedata.category(char) in _UNPRINTABLE_CATEGORIES else char for char in cleaned)
+    cleaned = " ".join(cleaned.split())
+    return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+
+
+class GenieObsError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class ConfigError(GenieObsError):
+    """Settings or input are wrong; `problems` lists every one found, each naming thing, cause and fix."""
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__(_join_problems(self.problems))
+
+
+def _join_problems(problems: tuple[str, ...]) -> str:
+    if len(problems) == 1:
+        return problems[0]
+    return "\n".join([f"{len(problems)} problems:", *(f"  - {problem}" for problem in problems)])
+
+
+class EngineError(GenieObsError):
+    """The table engine refused or lost a statement."""
+
+
+class WorkspaceError(GenieObsError):
+    """A whole workspace cannot be read; the others go on.
+
+    `reason` is what came back and what to do, without the workspace's name: it fits a table cell.
+    """
+
+    def __init__(self, reason: str, *, workspace_id: str, host: str) -> None:
+        self.reason = reason
+        self.workspace_id = workspace_id
+        self.host = host
+        name = f"workspace {clean_text(workspace_id, limit=_MAX_ID_CHARACTERS)}" if workspace_id else "workspace"
+        super().__init__(f"{name} ({clean_text(host)}): {reason}")
+
+
+class WorkspaceUnreachableError(WorkspaceError):
+    """The workspace gave no usable HTTP answer (DNS, refused, TLS, time-out, or only server errors)."""
+
+
+class CredentialsRefusedError(WorkspaceError):
+    """The workspace's token endpoint refused the service principal."""
+
+
+class UntrustedHostError(WorkspaceError):
+    """The address is not one we send credentials to: wrong scheme, user info, or a redirect elsewhere."""
+
+
+class ApiError(GenieObsError):
+    """One call of the Genie API failed.
+
+    `path_template` has placeholders, `ids` holds their values. `status` is None when no HTTP answer came.
+    `api_message` is the service's own text, cleaned and cut; never the body of a successful answer.
+    """
+
+    advice = "See the service's message; if it persists, report it with the request id."
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        path_template: str,
+        ids: Mapping[str, str],
+        status: int | None = None,
+        error_code: str | None = None,
+        attempts: int = 1,
+        request_id: str | None = None,
+        api_message: str = "",
+    ) -> None:
+        self.method = method
+        self.path_template = path_template
+        self.ids = dict(ids)
+        self.status = status
+        self.error_code = clean_text(error_code, limit=_MAX_ID_CHARACTERS) if error_code else None
+        self.attempts = attempts
+        self.request_id = clean_text(request_id, limit=_MAX_ID_CHARACTERS) if request_id else None
+        self.api_message = clean_text(api_message)
+        super().__init__(self._describe())
+
+    def _describe(self) -> str:
+        ids = ", ".join(f"{name} {clean_text(value, limit=_MAX_ID_CHARACTERS)}" for name, value in self.ids.items())
+        outcome = " ".join(str(part) for part in (self.status, self.error_code) if part) or "no HTTP answer"
+        attempts = f"{self.attempts} attempt{'s' if self.attempts != 1 else ''}"
+        text = f"{self.method} {self.path_template}{f' ({ids})' if ids else ''} failed: {outcome} after {attempts}"
+        text += f': "{self.api_message}"' if self.api_message else ""
+        text += f" [request {self.request_id}]" if self.request_id else ""
+        return f"{text}. {self._advice()}"
+
+    def _advice(self) -> str:
+        return self.advice
+
+
+class BadRequestError(ApiError):
+    """400: the service does not accept the request as it is."""
+
+    advice = "Repeating it will not help: the id may be malformed, or the API may have changed."
+
+
+class UnauthenticatedError(ApiError):
+    """401, even with a token renewed for this very call."""
+
+    advice = "Check that the service principal is still assigned to this workspace and its secret has not expired."
+
+
+class _GrantableApiError(ApiError):
+    """Errors whose cure is a grant on the space the call was about."""
+
+    _prefix = ""
+
+    def _advice(self) -> str:
+        space_id = self.ids.get("space_id")
+        if space_id is None:
+            return "Grant the service principal workspace access, or make it a workspace admin."
+        space = clean_text(space_id, limit=_MAX_ID_CHARACTERS)
+        return f"{self._prefix}rant the service principal CAN MANAGE on space {space}, or exclude the space."
+
+
+class PermissionDeniedError(_GrantableApiError):
+    """403: the service principal lacks a permission (or an IP access list blocks it, as the message then says)."""
+
+    _prefix = "G"
+
+
+class NotFoundError(_GrantableApiError):
+    """404: it does not exist, or, as Databricks hides spaces one may not see, a permission is missing."""
+
+    _prefix = "It was deleted, or the service principal may not see it: then g"
+
+    def _advice(self) -> str:
+        return (
+            super()._advice()
+            if "space_id" in self.ids
+            else "It was deleted, or is not visible to the service principal."
+        )
+
+
+class TransientApiError(ApiError):
+    """The call failed in a way that may pass, and every retry was used up; trying again later is right."""
+
+    advice = "The next run tries again."

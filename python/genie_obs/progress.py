@@ -1,0 +1,131 @@
+"""How a run shows where it is: a live display on a terminal, plain log lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from genie_obs.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+_LINE_EVERY_SECONDS = 10.0
+
+Note = Callable[[], str]
+
+
+class RunProgress(Protocol):
+    """What a run tells about itself."""
+
+    def step(self, name: str, total: int | None = None, note: Note | None = None) -> None:
+        """Begin a step of so many items; `note` is asked for a short text whenever something is shown."""
+
+    def advance(self, count: int) -> None:
+        """Say that so many items of the step are done."""
+
+    def __enter__(self) -> Self:
+        """Start showing."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop showing."""
+
+
+class TerminalProgress:
+    """One line per step: what, how many of how many, time left, requests."""
+
+    def __init__(self, console: Console) -> None:
+        self._display = Progress(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description:<22}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._task: TaskID | None = None
+        self._note: Note | None = None
+
+    def step(self, name: str, total: int | None = None, note: Note | None = None) -> None:
+        """Finish the line of the step before and begin another."""
+        self._finish()
+        self._note = note
+        self._task = self._display.add_task(name, total=total, note="")
+
+    def advance(self, count: int) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._display.update(self._task, advance=count, note=self._note() if self._note else "")
+
+    def __enter__(self) -> Self:
+        self._display.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._finish()
+        self._display.stop()
+
+    def _finish(self) -> None:
+        if self._task is not None:
+            task = self._display.tasks[self._task]
+            self._display.update(
+                self._task, total=task.total or 1, completed=task.total or 1, note=self._note() if self._note else ""
+            )
+
+
+class LogProgress:
+    """A log line when a step begins and every ten seconds while it goes on."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._name = ""
+        self._total: int | None = None
+        self._note: Note | None = None
+        self._done = 0
+        self._started = 0.0
+        self._shown = 0.0
+
+    def step(self, name: str, total: int | None = None, note: Note | None = None) -> None:
+        """Log that a step begins."""
+        self._name, self._total, self._note, self._done = name, total, note, 0
+        self._started = self._shown = self._clock.monotonic()
+        logger.info("%s%s", name, f": {total}" if total is not None else "")
+
+    def advance(self, count: int) -> None:
+        """Log how far the step is, if it has been quiet for long enough."""
+        self._done += count
+        now = self._clock.monotonic()
+        if now - self._shown >= _LINE_EVERY_SECONDS:
+            self._shown = now
+            logger.info("%s: %s%s%s", self._name, self._counted(), self._left(now), self._noted())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Do nothing: every line is complete."""
+
+    def _counted(self) -> str:
+        return f"{self._done} of {self._total}" if self._total is not None else str(self._done)
+
+    def _left(self, now: float) -> str:
+        if not self._total or not self._done:
+            return ""
+        return f", about {(now - self._started) / self._done * (self._total - self._done):.0f} s left"
+
+    def _noted(self) -> str:
+        return f", {self._note()}" if self._note else ""

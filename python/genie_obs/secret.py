@@ -1,0 +1,64 @@
+"""A value that never shows itself by accident."""
+
+import hmac
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+_MASK = "***"
+
+
+class Secret:
+    """Hold a secret text in memory; only `reveal()` gives it back.
+
+    Printing, formatting, logging and `dataclasses.asdict` all show `***`. Pickling raises, so the value cannot
+    leave the process inside something else. Copies are the same object.
+    """
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: str) -> None:
+        self.__value = value
+
+    def reveal(self) -> str:
+        """Return the secret itself, for the one place that sends it."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return _MASK
+
+    def __str__(self) -> str:
+        return _MASK
+
+    def __format__(self, format_spec: str) -> str:
+        return _MASK
+
+    def __bool__(self) -> bool:
+        return bool(self.__value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        # Constant time: comparing must not tell how many leading characters were right.
+        return hmac.compare_digest(
+            self.__value.encode(errors="surrogatepass"), other.reveal().encode(errors="surrogatepass")
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.__value)
+
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Secret":
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A service principal: its application id and its OAuth secret."""
+
+    client_id: str
+    client_secret: Secret

@@ -1,0 +1,369 @@
+"""People at work: conversations over months, then, on request, the hours and days that follow."""
+
+import bisect
+import itertools
+import math
+import random
+from datetime import timedelta
+
+from genie_obs.simulator.account import SimulatedAccount
+from genie_obs.simulator.ids import DAY_US, HOUR_US, MICROSECONDS, MINUTE_US, from_us
+from genie_obs.simulator.model import SimulatedConversation, SimulatedMessage, SimulatedSpace, SimulatedUser
+from genie_obs.simulator.outcomes import statements_of
+
+_HOUR_WEIGHTS = (
+    1,
+    1,
+    1,
+    1,
+    2,
+    4,
+    12,
+    32,
+    60,
+    78,
+    80,
+    70,
+    42,
+    60,
+    76,
+    72,
+    58,
+    36,
+    18,
+    10,
+    7,
+    5,
+    3,
+    2,
+)  # UTC; Europe, then the Americas
+_DAY_WEIGHTS = (1.15, 1.2, 1.1, 1.05, 0.85, 0.1, 0.08)  # Monday first
+_TURN_WEIGHTS = ((1, 34), (2, 24), (3, 15), (4, 10), (5, 6), (6, 4), (7, 2), (8, 2), (9, 1), (10, 1), (12, 1))
+_REST_US = 25 * MINUTE_US  # nothing generated is younger than this at the account's "now"
+_PRAISE = (None, None, None, "exactly what I needed", "Great, matches our report", "👍 fast", "sehr hilfreich")
+_COMPLAINTS = (
+    None, "wrong numbers, should exclude returns", "Does not match the finance report", "It used the wrong date column", "I asked for EMEA, not all regions",
+    "too slow", "no answer at all :(", "falsche Tabelle",
+)  # fmt: skip
+
+
+class Life:
+    """Lets people talk to the spaces of one account up to a limit in time."""
+
+    def __init__(
+        self, account: SimulatedAccount, rng: random.Random, *, limit_us: int, visible_limit_us: int | None
+    ) -> None:
+        self.account = account
+        self.rng = rng
+        self.limit_us = limit_us
+        self.visible_limit_us = visible_limit_us  # no row becomes visible later; None: rows are as late as they are
+        self.spaces = [
+            space
+            for workspace in account.workspaces.values()
+            for space in workspace.spaces.values()
+            if not space.trashed
+        ]
+        self.space_weights = list(itertools.accumulate(space.weight for space in self.spaces))
+        self.audience_weights = {
+            space.space_id: list(itertools.accumulate(user.activity for user in space.audience if not user.is_deleted))
+            for space in self.spaces
+        }
+        self.has_oddities = account.spec.quirks
+
+    def pick_space(self, progress: float) -> SimulatedSpace:
+        """Return a space that is in use after `progress` (0 to 1) of the history."""
+        for _ in range(20):
+            space = self.spaces[self._draw(self.space_weights)]
+            if space.active_until >= progress:
+                return space
+        return self.spaces[0]
+
+    def pick_user(self, space: SimulatedSpace) -> SimulatedUser:
+        """Return somebody of the space's audience, power users more often."""
+        people = [user for user in space.audience if not user.is_deleted]
+        return people[self._draw(self.audience_weights[space.space_id])] if people else space.owner
+
+    def _draw(self, cumulative: list[float]) -> int:
+        return bisect.bisect(cumulative, self.rng.random() * cumulative[-1], hi=len(cumulative) - 1)
+
+    def converse(
+        self,
+        space: SimulatedSpace,
+        start_us: int,
+        turns: int,
+        *,
+        conversation: SimulatedConversation | None = None,
+        pace_us: int = 150 * MICROSECONDS,
+    ) -> int:
+        """Ask up to `turns` questions from `start_us` on and return how many were asked before the limit."""
+        user = self.pick_user(space) if conversation is None else (conversation.user or self.pick_user(space))
+        via = "api" if user.application_id is not None or self.rng.random() < 0.04 else "ui"
+        if conversation is None:
+            conversation = self.account.open_conversation(space, user, start_us, rng=self.rng)
+            conversation.is_agent = self.has_oddities and self.rng.random() < 0.03
+        pace_us = max(1, min(pace_us, (self.limit_us - start_us) // (turns + 1)))
+        at_us, previous_failed = start_us, False
+        for turn in range(turns):
+            if at_us > self.limit_us:
+                return turn
+            message = self.ask(space, conversation, user, at_us, via=via, is_rephrasing=previous_failed)
+            previous_failed = (message.final_status == "FAILED" or message.is_clarification) and self.rng.random() < 0.7
+            at_us += int(pace_us * self.rng.uniform(0.4, 1.0))
+        return turns
+
+    def ask(
+        self,
+        space: SimulatedSpace,
+        conversation: SimulatedConversation,
+        user: SimulatedUser,
+        at_us: int,
+        *,
+        via: str,
+        is_rephrasing: bool = False,
+        outcome: str | None = None,
+    ) -> SimulatedMessage:
+        """Ask one question with everything that follows from it."""
+        rng = self.rng
+        is_new = not conversation.messages
+        finish_us = at_us + int(min(6 + rng.lognormvariate(2.2, 0.6), 240) * MICROSECONDS)
+        if self.visible_limit_us is not None:
+            finish_us = min(finish_us, self.visible_limit_us)
+        message = self.account.add_message(
+            space,
+            conversation,
+            user,
+            at_us=at_us,
+            finish_us=finish_us,
+            outcome=outcome or self._outcome(space),
+            via=via,
+            rng=rng,
+            is_rephrasing=is_rephrasing,
+        )
+        if is_new:
+            conversation.title = message.content[:80]
+        statement_delay_us = (
+            int(rng.uniform(2, 35) * MINUTE_US) if rng.random() < 0.94 else int(rng.uniform(60, 150) * MINUTE_US)
+        )  # docs: within an hour
+        for statement in statements_of(message, space, self.account.next_seq, rng, delay_us=statement_delay_us):
+            statement.visible_us = self._visible(statement.visible_us)
+            self.account.statements.add(statement)
+        visible_us = self._visible(at_us + self.audit_delay_us())
+        self.account.record_question(message, is_new=is_new, visible_us=visible_us)
+        self._record_reads(message, visible_us)
+        self._react(message)
+        return message
+
+    def audit_delay_us(self) -> int:
+        """Return how late an audit row is: 1 to 15 minutes, in rare cases hours (observed: no guarantee)."""
+        if self.has_oddities and self.rng.random() < 0.01:
+            return int(self.rng.uniform(1, 9) * HOUR_US)
+        return int(self.rng.triangular(1, 15, 4) * MINUTE_US)
+
+    def _visible(self, at_us: int) -> int:
+        return at_us if self.visible_limit_us is None else min(at_us, self.visible_limit_us)
+
+    def _outcome(self, space: SimulatedSpace) -> str:
+        difficulty = 0.4 + (int(space.space_id[-2:], 16) / 255) * 1.4
+        draw = self.rng.random()
+        for outcome, share in (
+            ("failed", 0.055 * difficulty),
+            ("clarification", 0.04 * difficulty),
+            ("text", 0.07),
+            ("cancelled", 0.015),
+        ):
+            draw -= share
+            if draw < 0:
+                return outcome
+        return "completed"
+
+    def _record_reads(self, message: SimulatedMessage, visible_us: int) -> None:
+        """Every poll is a row, and so is every look at the result (observed)."""
+        prefix, poll = ("genieG", self.rng.randrange(2, 9)) if message.via == "api" else ("g", self.rng.randrange(1, 4))
+        self.account.record(
+            f"{prefix}etConversationMessage",
+            message=message,
+            user=message.user,
+            at_us=message.created_us + 2 * MICROSECONDS,
+            visible_us=visible_us,
+            repeat=poll,
+            step_us=2 * MICROSECONDS,
+        )
+        if message.queries and self.has_oddities and self.rng.random() < 0.6:
+            self.account.record(
+                f"{prefix}etMessageAttachmentQueryResult",
+                message=message,
+                user=message.user,
+                at_us=message.finish_us if message.stuck_status is None else message.created_us,
+                visible_us=visible_us,
+                params={"attachment_id": message.attachment_id(f"query-{len(message.queries) - 1}")},
+            )
+
+    def _react(self, message: SimulatedMessage) -> None:
+        """Some answers are rated, some are regenerated or run again."""
+        rng = self.rng
+        bad = message.final_status == "FAILED"
+        draw = rng.random()
+        later = from_us(
+            min(
+                message.created_us + int(rng.uniform(1, 9) * MINUTE_US),
+                self.limit_us + 5 * MINUTE_US,
+                self.account.clock.now_us,
+            )
+        )
+        delay = self._delay(later.timestamp())
+        if draw < (0.12 if bad else 0.085):
+            positive = rng.random() < (0.1 if bad else 0.72)
+            rating = "POSITIVE" if positive else "NEGATIVE"
+            self.account.rate(
+                message, rating, rng.choice(_PRAISE if positive else _COMPLAINTS), at=later, audit_delay=delay
+            )
+        elif (
+            self.has_oddities
+            and message.final_status == "COMPLETED"
+            and message.finish_us <= self.account.clock.now_us
+            and draw > 0.985
+        ):
+            if draw > 0.995 and message.queries:
+                self.account.execute(message, at=later, audit_delay=delay, statement_delay=delay)
+            elif draw > 0.992:
+                self.account.comment(
+                    message, "Please review: is this the official number?", at=later, audit_delay=delay
+                )
+            elif message.queries and message.finish_us <= later.timestamp() * 1e6:
+                self.account.regenerate(message, at=later, audit_delay=delay)
+
+    def _delay(self, at_seconds: float) -> timedelta:
+        at_us = int(at_seconds * MICROSECONDS)
+        return timedelta(microseconds=max(0, self._visible(at_us + self.audit_delay_us()) - at_us))
+
+
+def live_history(account: SimulatedAccount, rng: random.Random) -> None:
+    """Fill the account with exactly `message_count` messages over `days`, at rest at its end."""
+    spec = account.spec
+    now_us = account.clock.now_us
+    life = Life(account, rng, limit_us=now_us - _REST_US - 5 * MINUTE_US, visible_limit_us=now_us - 5 * MINUTE_US)
+    sizes = _turns(rng, spec.message_count, spec.turns_per_conversation)
+    starts = _starts(rng, now_us, spec.days, len(sizes))
+    begin_us = now_us - spec.days * DAY_US
+    for start_us, turns in zip(starts, sizes, strict=True):
+        progress = (start_us - begin_us) / (spec.days * DAY_US)
+        life.converse(life.pick_space(progress), start_us, turns)
+
+
+def _turns(rng: random.Random, message_count: int, fixed: float | None) -> list[int]:
+    """Return sizes of conversations that add up to `message_count`; a broken `fixed` alternates between its neighbours."""
+    sizes: list[int] = []
+    left, carried = message_count, 0.0
+    values, weights = zip(*_TURN_WEIGHTS, strict=True)
+    while left > 0:
+        if fixed is None:
+            size = rng.choices(values, weights)[0]
+        else:
+            carried += fixed
+            size = max(1, int(carried))
+            carried -= size
+        sizes.append(min(size, left))
+        left -= sizes[-1]
+    return sizes
+
+
+def _starts(rng: random.Random, now_us: int, days: int, count: int) -> list[int]:
+    """Return sorted instants: more on weekdays, in working hours, and in later months; none in the last two hours."""
+    last_us = now_us - 2 * HOUR_US
+    first_us = now_us - days * DAY_US
+    day_starts = [now_us - (now_us % DAY_US) - offset * DAY_US for offset in range(days, -1, -1)]
+    weights = [
+        (0.5 + index / len(day_starts))
+        * _DAY_WEIGHTS[from_us(day).weekday()]
+        * rng.uniform(0.8, 1.2)
+        * (0.25 if rng.random() < 0.02 else 1)
+        for index, day in enumerate(day_starts)
+    ]
+    starts = []
+    for day in rng.choices(day_starts, weights, k=count):
+        at_us = day + rng.choices(range(24), _HOUR_WEIGHTS)[0] * HOUR_US + rng.randrange(HOUR_US)
+        if not first_us <= at_us <= last_us:
+            at_us = first_us + rng.randrange(max(1, last_us - first_us))
+        starts.append(at_us)
+    return sorted(starts)
+
+
+def grow(account: SimulatedAccount, until_us: int) -> None:
+    """Let people go on until `until_us`: new conversations, follow-ups in old ones, late ratings, deletions.
+
+    Raises:
+        ValueError: if `until_us` lies before the account's clock.
+    """
+    from_time_us = account.clock.now_us
+    if until_us < from_time_us:
+        raise ValueError("the account's clock only moves forward")
+    account.clock.now_us = until_us
+    rng = account.rng
+    life = Life(account, rng, limit_us=until_us, visible_limit_us=None)
+    for at_us in _moments(account, rng, from_time_us, until_us):
+        space = life.pick_space(1.0)
+        recent = _recent_conversation(rng, space) if rng.random() < 0.2 else None
+        if recent is not None:
+            life.converse(space, at_us, rng.choice((1, 1, 2)), conversation=recent)
+        else:
+            life.converse(space, at_us, rng.choices(*zip(*_TURN_WEIGHTS, strict=True))[0], pace_us=150 * MICROSECONDS)
+        if rng.random() < 0.15:
+            _revisit(life, space, at_us)
+
+
+def _moments(account: SimulatedAccount, rng: random.Random, begin_us: int, end_us: int) -> list[int]:
+    """Return instants at which somebody turns to Genie, at the account's usual daily volume."""
+    mean_turns = sum(turns * weight for turns, weight in _TURN_WEIGHTS) / sum(weight for _, weight in _TURN_WEIGHTS)
+    per_hour = account.spec.message_count / account.spec.days / mean_turns / 24
+    typical_hour = sum(_HOUR_WEIGHTS) / 24
+    moments: list[int] = []
+    for hour_us in range(begin_us - begin_us % HOUR_US, end_us, HOUR_US):
+        low, high = max(hour_us, begin_us), min(hour_us + HOUR_US, end_us)
+        instant = from_us(hour_us)
+        expected = (
+            per_hour
+            * (high - low)
+            / HOUR_US
+            * _HOUR_WEIGHTS[instant.hour]
+            / typical_hour
+            * _DAY_WEIGHTS[instant.weekday()]
+            * 7
+            / sum(_DAY_WEIGHTS)
+        )
+        count = math.floor(expected + rng.random())
+        moments.extend(rng.randrange(low, high) for _ in range(count))
+    if not moments and end_us - begin_us >= 6 * HOUR_US:
+        moments.append(rng.randrange(begin_us, end_us - HOUR_US))  # a quiet weekend still has somebody
+    return sorted(moments)
+
+
+def _recent_conversation(rng: random.Random, space: SimulatedSpace) -> SimulatedConversation | None:
+    recent = [
+        row
+        for row in list(space.conversations.values())[-30:]
+        if row.messages and not row.deleted and not row.is_benchmark and not row.is_private
+    ]
+    return rng.choice(recent) if recent else None
+
+
+def _revisit(life: Life, space: SimulatedSpace, at_us: int) -> None:
+    """Somebody returns to an old conversation: rates it late, deletes it, or its statement is published again."""
+    conversation = _recent_conversation(life.rng, space)
+    if conversation is None:
+        return
+    account, rng, at = life.account, life.rng, from_us(at_us)
+    message = rng.choice(list(conversation.messages.values()))
+    if message.deleted or message.created_us > at_us:
+        return
+    delay = timedelta(microseconds=life.audit_delay_us())
+    draw = rng.random()
+    if draw < 0.55:
+        account.rate(message, rng.choice(("POSITIVE", "POSITIVE", "NEGATIVE")), at=at, audit_delay=delay)
+    elif draw < 0.7 and message.statement_ids:
+        account.republish_statement(message.workspace_id, message.statement_ids[-1])
+    elif draw < 0.85:
+        account.delete_message(message, at=at, audit_delay=delay)
+    elif draw < 0.9:
+        account.delete_conversation(message.workspace_id, message.conversation_id, at=at, audit_delay=delay)
+    elif message.final_status == "COMPLETED" and message.queries:
+        account.expire_result(message)

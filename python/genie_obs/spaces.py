@@ -1,0 +1,162 @@
+"""Spaces of one workspace: kept up to date once a day, and the judge of whether their messages may be read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from genie_obs.clock import Clock
+from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError
+from genie_obs.genie_api import GenieApi
+from genie_obs.outcomes import RECHECK_AFTER
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceVerdict:
+    """Whether the messages of a space may be read, as of `checked_at` (UTC)."""
+
+    title: str | None
+    is_readable: bool
+    reason: str | None
+    http_status: int | None
+    checked_at: datetime
+
+
+class SpaceDirectory:
+    """Knows the spaces of one workspace; asks for each at most once a day, and lists the workspace once a day."""
+
+    def __init__(self, api: GenieApi, known: Iterable[Row], *, workspace_id: str, client_id: str, clock: Clock) -> None:
+        self._api = api
+        self._workspace_id = workspace_id
+        self._client_id = client_id
+        self._clock = clock
+        self._known: dict[str, Row] = {row["space_id"]: row for row in known}
+        self._manage: dict[str, asyncio.Task[bool]] = {}
+        self.changed: dict[str, Row] = {}  # rows to merge, by space_id
+
+    async def refresh(self, wanted: Iterable[str]) -> None:
+        """Ask for what is due: everything once a day, and spaces never asked before."""
+        now = self._clock.now()
+        new = {space_id for space_id in wanted if space_id not in self._known}
+        stale = {space_id for space_id, row in self._known.items() if row["fetched_at"] <= now - RECHECK_AFTER}
+        listed = await self._list() if stale or not self._known else {}
+        fresh = {space_id for space_id, space in listed.items() if self._is_unchanged(space)}
+        for space_id in fresh:
+            self._record_readable(listed[space_id])
+        asked = sorted((new | stale | set(listed)) - fresh)
+        await asyncio.gather(*(self._ask(space_id) for space_id in asked))
+
+    def verdict(self, space_id: str) -> SpaceVerdict:
+        """Return what is known of a space that `refresh` was told about."""
+        row = self._known[space_id]
+        return SpaceVerdict(
+            title=row["title"],
+            is_readable=row["state"] == "readable",
+            reason=row["state_reason"],
+            http_status=row["http_status"],
+            checked_at=row["fetched_at"],
+        )
+
+    async def may_read_messages(self, space_id: str) -> bool:
+        """Ask once per run whether we hold CAN MANAGE, and mark the space forbidden if not.
+
+        Databricks answers 404 both for what is gone and for what one may not see; this tells them apart.
+        """
+        if space_id not in self._manage:
+            self._manage[space_id] = asyncio.ensure_future(self._check_manage(space_id))
+        return await self._manage[space_id]
+
+    async def _check_manage(self, space_id: str) -> bool:
+        if await self._api.can_manage(space_id):
+            return True
+        self._record_forbidden(space_id, 403, "the space can be read, but messages of others need CAN MANAGE")
+        return False
+
+    async def _list(self) -> dict[str, Row]:
+        try:
+            return {space["space_id"]: space async for space in self._api.list_spaces() if space.get("space_id")}
+        except ApiError as error:
+            # Not needed to go on: each known space is then asked for alone.
+            logger.warning("listing the spaces of workspace %s failed: %s", self._workspace_id, error)
+            return {}
+
+    def _is_unchanged(self, space: Row) -> bool:
+        """Say whether the listing proves that nothing changed since the space was read; else it must be read."""
+        known = self._known.get(space["space_id"])
+        if known is None or known["state"] != "readable":
+            return False
+        etag, updated_at = space.get("etag"), _instant(space.get("update_time"))
+        return bool(etag and etag == known["etag"]) or bool(updated_at and updated_at == known["space_updated_at"])
+
+    async def _ask(self, space_id: str) -> None:
+        was_forbidden = self._known.get(space_id, {}).get("state") == "forbidden"
+        try:
+            space = await self._read(space_id)
+        except (PermissionDeniedError, NotFoundError) as error:
+            what = "not shared with the service principal, or gone" if error.status == 404 else "access refused"  # noqa: PLR2004
+            self._record_forbidden(space_id, error.status, what)
+        except ApiError as error:
+            # Neither yes nor no: messages are tried, the space again in the next run.
+            logger.warning("reading space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
+            self._known.setdefault(space_id, {**_EMPTY, "space_id": space_id, "state": "readable", "fetched_at": self._clock.now()})
+        else:
+            self._record_readable({**space, "space_id": space_id})
+            if was_forbidden:
+                await self.may_read_messages(space_id)
+
+    async def _read(self, space_id: str) -> Mapping[str, Any]:
+        try:
+            return await self._api.get_space(space_id, include_serialized_space=True)
+        except (PermissionDeniedError, NotFoundError):
+            # The configuration needs CAN EDIT, the title does not.
+            return await self._api.get_space(space_id)
+
+    def _record_readable(self, space: Mapping[str, Any]) -> None:
+        row = {
+            "title": _text(space.get("title")),
+            "description": _text(space.get("description")),
+            "warehouse_id": _text(space.get("warehouse_id")),
+            "parent_path": _text(space.get("parent_path")),
+            "serialized_space": _text(space.get("serialized_space")),
+            "space_created_at": _instant(space.get("create_time")),
+            "space_updated_at": _instant(space.get("update_time")),
+            "etag": _text(space.get("etag")),
+        }
+        self._record(space["space_id"], row, state="readable", reason=None, http_status=200)
+
+    def _record_forbidden(self, space_id: str, http_status: int | None, what: str) -> None:
+        grant = f"grant service principal {self._client_id} CAN MANAGE on space {space_id}, or make it a workspace admin"
+        self._record(space_id, {}, state="forbidden", reason=f"{what}; {grant}", http_status=http_status)
+
+    def _record(self, space_id: str, values: Row, *, state: str, reason: str | None, http_status: int | None) -> None:
+        now = self._clock.now()
+        status = {"state": state, "state_reason": reason, "http_status": http_status, "fetched_at": now, "updated_at": now}
+        kept = self.changed.get(space_id) or {"workspace_id": self._workspace_id, "space_id": space_id}
+        self.changed[space_id] = {**kept, **values, **status}
+        self._known[space_id] = {**_EMPTY, **self._known.get(space_id, {}), **self.changed[space_id]}
+
+
+_EMPTY: Row = {"title": None, "etag": None, "space_updated_at": None, "state_reason": None, "http_status": None}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _instant(value: object) -> datetime | None:
+    """Return an RFC 3339 time as an aware instant, None where there is none or it cannot be read."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

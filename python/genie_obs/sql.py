@@ -1,0 +1,137 @@
+"""SQL statements: loaded from files, names qualified by token, values bound.
+
+A statement names our tables without catalog and schema and system tables in full (``system.access.audit``), so that it
+reads the same in a SQL editor, on Databricks, on Apache Spark and on Sail. Queries carry ``:parameters`` to the engine.
+Sail does not take parameters in commands (MERGE), so there they become typed literals: dates, instants and numbers only.
+Text never becomes part of a statement; rows travel as Arrow views.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from importlib import resources
+
+OUR_TABLES = ("message_details", "message_ledger", "ingestion_runs", "space_details")
+SYSTEM_SCHEMAS = ("access", "query")
+
+Scalar = str | int | bool | date | datetime | None
+Value = Scalar | Sequence[date]
+
+_TOKEN = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*.*?\*/)
+      | (?P<string>'(?:[^'\\]|\\.|'')*')
+      | (?P<quoted>`[^`]*`)
+      | (?P<parameter>(?<![:\w]):[A-Za-z_]\w*)
+      | (?P<word>[A-Za-z_]\w*)
+      | (?P<space>\s+)
+      | (?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Where tables live: how unqualified and system names are spelled for one engine."""
+
+    catalog: str
+    schema: str
+    system_catalog: str = "system"
+
+    def table(self, name: str) -> str:
+        """Return the full, quoted name of one of our tables."""
+        return ".".join(map(quote_identifier, (self.catalog, self.schema, name)))
+
+    def system_table(self, name: str) -> str:
+        """Return the full, quoted name of ``schema.table`` in the system catalog."""
+        return ".".join(map(quote_identifier, (self.system_catalog, *name.split("."))))
+
+
+def is_identifier(text: str) -> bool:
+    """Say whether text may be used as a catalog or schema name."""
+    return bool(_IDENTIFIER.fullmatch(text))
+
+
+def quote_identifier(text: str) -> str:
+    """Return text as a quoted identifier.
+
+    Raises:
+        ValueError: if it is not a plain identifier.
+    """
+    if not is_identifier(text):
+        raise ValueError(f"{text!r} is not an identifier")
+    return f"`{text}`"
+
+
+@lru_cache
+def load_statement(name: str) -> str:
+    """Return the text of ``statements/<name>.sql``."""
+    return resources.files("genie_obs").joinpath("statements", f"{name}.sql").read_text(encoding="utf-8").strip()
+
+
+def qualify(text: str, names: Names) -> str:
+    """Return the statement with our tables and the system catalog spelled for one engine.
+
+    Works on tokens: strings, comments, quoted names, column qualifiers and longer words stay as they are.
+    """
+    return _rewrite(text, lambda kind, token, before, after: _qualified(kind, token, before, after, names))
+
+
+def inline_parameters(text: str, values: Mapping[str, Value]) -> str:
+    """Return the statement with the given parameters as typed literals, for commands on engines that cannot bind them.
+
+    Raises:
+        TypeError: if a value is text; text is bound or travels as rows, never as SQL.
+    """
+
+    def replace(kind: str, token: str, _before: str, _after: str) -> str:
+        return _literal(token[1:], values[token[1:]]) if kind == "parameter" and token[1:] in values else token
+
+    return _rewrite(text, replace)
+
+
+@lru_cache
+def parameters_of(text: str) -> frozenset[str]:
+    """Return the names of the parameters a statement takes."""
+    return frozenset(match.group()[1:] for match in _TOKEN.finditer(text) if match.lastgroup == "parameter")
+
+
+def _rewrite(text: str, replace: Callable[[str, str, str, str], str]) -> str:
+    tokens = [(match.lastgroup or "other", match.group()) for match in _TOKEN.finditer(text)]
+    pieces: list[str] = []
+    for index, (kind, token) in enumerate(tokens):
+        before = tokens[index - 1][1] if index else ""
+        after = "".join(piece for _, piece in tokens[index + 1 : index + 3])
+        pieces.append(replace(kind, token, before, after))
+    return "".join(pieces)
+
+
+def _qualified(kind: str, token: str, before: str, after: str, names: Names) -> str:
+    if kind != "word" or before == ".":
+        return token
+    if token in OUR_TABLES and not after.startswith("."):
+        return names.table(token)
+    if token == "system" and after.lstrip(".") in SYSTEM_SCHEMAS:
+        return quote_identifier(names.system_catalog)
+    return token
+
+
+def _literal(name: str, value: Value) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
+    if isinstance(value, date):
+        return f"DATE '{value:%Y-%m-%d}'"
+    if not isinstance(value, str):
+        # An empty list must stay valid SQL and match nothing.
+        return ", ".join(_literal(name, item) for item in sorted(set(value))) or "NULL"
+    raise TypeError(f"parameter :{name} of a command is text; pass it in a view")

@@ -1,0 +1,24 @@
+-- Record what came of each request. A message found only in a listing enters the ledger here, with api:list as its witness.
+-- Of two runs at once, the later request wins.
+MERGE INTO message_ledger AS l
+USING message_outcomes AS o
+ON l.workspace_id = o.workspace_id
+  AND l.message_id = o.message_id
+  AND l.witnessed_date = o.witnessed_date
+  AND l.witnessed_date IN (:witnessed_dates)
+WHEN MATCHED AND (l.last_attempt_at IS NULL OR o.last_attempt_at >= l.last_attempt_at) THEN UPDATE SET
+  state = o.state,
+  state_reason = o.state_reason,
+  http_status = o.http_status,
+  attempts = o.attempts,
+  next_attempt_at = o.next_attempt_at,
+  last_attempt_at = o.last_attempt_at,
+  created_date = COALESCE(l.created_date, o.created_date),
+  updated_at = o.updated_at
+WHEN NOT MATCHED THEN INSERT (
+  workspace_id, message_id, space_id, conversation_id, witnessed_date, first_event_time, last_write_event_time, witnesses,
+  user_email, state, state_reason, http_status, attempts, next_attempt_at, last_attempt_at, created_date, updated_at
+) VALUES (
+  o.workspace_id, o.message_id, o.space_id, o.conversation_id, o.witnessed_date, o.first_event_time, CAST(NULL AS TIMESTAMP), o.witnesses,
+  CAST(NULL AS STRING), o.state, o.state_reason, o.http_status, o.attempts, o.next_attempt_at, o.last_attempt_at, o.created_date, o.updated_at
+)

@@ -1,0 +1,11 @@
+-- grain: one row per event_date with Genie events; sizes the slices discovery reads one after the other
+SELECT
+  event_date,
+  COUNT(*) AS event_count,
+  MAX(event_time) AS newest_event_time
+FROM system.access.audit
+WHERE service_name = 'aibiGenie'
+  AND event_date BETWEEN :from_date AND :until_date
+  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+GROUP BY event_date
+ORDER BY event_date

@@ -1,0 +1,13 @@
+-- grain: one row per conversation of the view busy_conversations: how many messages the ledger knows, and which are not due
+-- Looks back only as far as the oldest due message: sizes steer the choice of calls, they need not be exact.
+SELECT
+  l.workspace_id,
+  l.conversation_id,
+  COUNT(*) AS message_count,
+  collect_set(CASE WHEN l.state IN ('fetched', 'deleted', 'not_found', 'abandoned') THEN l.message_id END) AS final_message_ids
+FROM message_ledger AS l
+INNER JOIN busy_conversations AS c
+  ON l.workspace_id = c.workspace_id
+  AND l.conversation_id = c.conversation_id
+WHERE l.witnessed_date >= :from_date
+GROUP BY l.workspace_id, l.conversation_id

@@ -1,0 +1,16 @@
+-- grain: one row per space that cannot be read although messages of it were witnessed
+SELECT
+  s.workspace_id,
+  s.space_id,
+  MAX(s.title) AS title,
+  MAX(s.state_reason) AS state_reason,
+  COUNT(*) AS message_count
+FROM space_details AS s
+INNER JOIN message_ledger AS l
+  ON l.workspace_id = s.workspace_id
+  AND l.space_id = s.space_id
+WHERE s.state = 'forbidden'
+  AND l.state = 'forbidden'
+  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), s.workspace_id))
+GROUP BY s.workspace_id, s.space_id
+ORDER BY message_count DESC, s.workspace_id, s.space_id

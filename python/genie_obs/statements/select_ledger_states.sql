@@ -1,0 +1,12 @@
+-- grain: one row per workspace_id and state of the ledger
+SELECT
+  workspace_id,
+  state,
+  COUNT(*) AS message_count,
+  SUM(CASE WHEN created_date IS NOT NULL THEN 1 ELSE 0 END) AS stored_count,
+  SUM(CASE WHEN array_contains(witnesses, 'api:list') THEN 1 ELSE 0 END) AS listed_only_count,
+  MIN(first_event_time) AS oldest_event_time
+FROM message_ledger
+WHERE :workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id)
+GROUP BY workspace_id, state
+ORDER BY workspace_id, state

@@ -1,0 +1,13 @@
+-- grain: one row per space known so far
+SELECT
+  workspace_id,
+  space_id,
+  title,
+  state,
+  state_reason,
+  http_status,
+  etag,
+  space_updated_at,
+  fetched_at
+FROM space_details
+WHERE :workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id)

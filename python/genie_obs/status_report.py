@@ -1,0 +1,125 @@
+"""`genie-obs status`: is everything there, how fresh is it, and what needs a hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from genie_obs.config import Settings
+from genie_obs.errors import ConfigError
+from genie_obs.outcomes import STATES, Row
+from genie_obs.schema import tables as declared_tables
+from genie_obs.tables import Tables
+
+# A run that says "running" for longer than this was killed: a job has a time-out, a laptop a lid.
+_RUNNING_AT_MOST = timedelta(hours=6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceCoverage:
+    """The ledger of one workspace."""
+
+    workspace_id: str
+    workspace_name: str | None
+    witnessed_count: int
+    stored_count: int
+    states: dict[str, int]
+
+    @property
+    def reachable_count(self) -> int:
+        """Return the messages that still exist or are stored: what coverage is measured against."""
+        return max(self.witnessed_count - self.states["not_found"] - self.states["deleted"], self.stored_count)
+
+    @property
+    def coverage(self) -> float | None:
+        """Return the stored share, 0 to 1; None when there is nothing to store."""
+        return self.stored_count / self.reachable_count if self.reachable_count else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusReport:
+    """Everything `status` shows."""
+
+    now: datetime
+    workspaces: tuple[WorkspaceCoverage, ...]
+    listed_only_count: int
+    forbidden_spaces: list[Row]
+    runs: list[Row]
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Return the ledger by state, all workspaces."""
+        return {state: sum(w.states[state] for w in self.workspaces) for state in STATES}
+
+    @property
+    def watermark(self) -> datetime | None:
+        """Return the newest audit event that any run has processed."""
+        return max((run["watermark_after"] for run in self.runs if run["watermark_after"]), default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the status for `--json`; instants in ISO 8601, UTC."""
+        return {
+            "now": self.now.isoformat(),
+            "witnessed_count": sum(w.witnessed_count for w in self.workspaces),
+            "listed_only_count": self.listed_only_count,
+            "states": self.states,
+            "audit_watermark": self.watermark.isoformat() if self.watermark else None,
+            "workspaces": [
+                {
+                    "workspace_id": w.workspace_id,
+                    "workspace_name": w.workspace_name,
+                    "witnessed_count": w.witnessed_count,
+                    "stored_count": w.stored_count,
+                    "coverage": w.coverage,
+                    "states": w.states,
+                }
+                for w in self.workspaces
+            ],
+            "forbidden_spaces": self.forbidden_spaces,
+            "runs": [{name: _plain(value) for name, value in run.items()} for run in self.runs],
+        }
+
+
+def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: datetime) -> StatusReport:
+    """Read ledger, spaces and runs.
+
+    Raises:
+        ConfigError: if the tables do not exist yet.
+    """
+    if missing := [table.name for table in declared_tables() if not tables.has_table(table.name)]:
+        raise ConfigError(f"{', '.join(missing)} does not exist. Create it with 'genie-obs init' or run 'genie-obs ingest'.")
+    names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
+    scope = settings.scope.workspaces_text
+    ledger = tables.rows("select_ledger_states", workspace_ids=scope)
+    return StatusReport(
+        now=now,
+        workspaces=tuple(
+            _coverage(workspace_id, names.get(workspace_id), [row for row in ledger if row["workspace_id"] == workspace_id])
+            for workspace_id in sorted({row["workspace_id"] for row in ledger})
+        ),
+        listed_only_count=sum(row["listed_only_count"] for row in ledger),
+        forbidden_spaces=tables.rows("select_forbidden_spaces", workspace_ids=scope),
+        runs=[{**run, "status": _status(run, now)} for run in tables.rows("select_recent_runs")],
+    )
+
+
+def _coverage(workspace_id: str, name: str | None, rows: list[Row]) -> WorkspaceCoverage:
+    counts = {row["state"]: row["message_count"] for row in rows}
+    return WorkspaceCoverage(
+        workspace_id=workspace_id,
+        workspace_name=name,
+        witnessed_count=sum(counts.values()),
+        stored_count=sum(row["stored_count"] for row in rows),
+        states={state: counts.get(state, 0) for state in STATES},
+    )
+
+
+def _status(run: Row, now: datetime) -> str:
+    """Return the status of a run; one that never ended was killed, and what it had merged is kept."""
+    is_lost = run["status"] == "running" and now - run["started_at"] > _RUNNING_AT_MOST
+    return "killed" if is_lost else str(run["status"])
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
