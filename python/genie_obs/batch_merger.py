@@ -21,7 +21,9 @@ from genie_obs.tables import Tables
 
 logger = logging.getLogger(__name__)
 
-MAX_BATCH_BYTES = 64 * 1024 * 1024  # of text; a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group
+MAX_BATCH_BYTES = (
+    64 * 1024 * 1024
+)  # of text; a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group
 MAX_BATCH_SECONDS = 30.0  # a slow workspace must not keep what was fetched in memory for long
 _FLAGS = pa.schema([("is_terminal", pa.bool_())])
 _OUTCOME_COLUMNS = (
@@ -91,7 +93,11 @@ class BatchMerger:
         while len(batch) < self._batch_size and payload_bytes < MAX_BATCH_BYTES:
             left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
             try:
-                outcome = await asyncio.wait_for(self._queue.get(), timeout=left) if self._queue.empty() else self._queue.get_nowait()
+                outcome = (
+                    await asyncio.wait_for(self._queue.get(), timeout=left)
+                    if self._queue.empty()
+                    else self._queue.get_nowait()
+                )
             except TimeoutError:
                 break
             if outcome is None:
@@ -116,14 +122,18 @@ class BatchMerger:
         if not listed:
             return batch
         known = select_known(self._tables, listed, recent_since=min(row["witnessed_date"] for row in listed))
-        return [o for o in batch if not (o.is_listed_only and (o.ledger["workspace_id"], o.ledger["message_id"]) in known)]
+        return [
+            o for o in batch if not (o.is_listed_only and (o.ledger["workspace_id"], o.ledger["message_id"]) in known)
+        ]
 
     def _add_up(self, batch: list[Outcome]) -> None:
         totals = self.totals
         totals.states.update(count_states([outcome for outcome in batch if not outcome.is_listed_only]))
         totals.listed_only_count += sum(outcome.is_listed_only for outcome in batch)
         dates = [outcome.details["created_date"] for outcome in batch if outcome.details]
-        totals.oldest_stored_date = min([*dates, totals.oldest_stored_date] if totals.oldest_stored_date else dates, default=None)
+        totals.oldest_stored_date = min(
+            [*dates, totals.oldest_stored_date] if totals.oldest_stored_date else dates, default=None
+        )
 
 
 def merge_outcomes(tables: Tables, batch: list[Outcome]) -> None:

@@ -68,7 +68,9 @@ def setting_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for setting in reversed([item for item in SETTINGS if item.name in names]):
-            option = click.option(setting.flag, setting.name, metavar=setting.metavar, help=f"{setting.help}  [{setting.variable}]")
+            option = click.option(
+                setting.flag, setting.name, metavar=setting.metavar, help=f"{setting.help}  [{setting.variable}]"
+            )
             command = option(command)
         return command
 
@@ -77,7 +79,9 @@ def setting_flags(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 def output_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--json` and `--log-level`."""
-    command = click.option("--json", "is_json", is_flag=True, help="Print the result as JSON, on the last line of stdout.")(command)
+    command = click.option(
+        "--json", "is_json", is_flag=True, help="Print the result as JSON, on the last line of stdout."
+    )(command)
     return click.option(
         "--log-level",
         type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
@@ -144,7 +148,9 @@ def status(*, is_json: bool, log_level: str | None, **flags: str | None) -> None
     with _tables(settings) as tables:
         workspaces = tables.rows("select_workspaces", workspace_ids=settings.scope.workspaces_text)
         report = make_status(tables, settings, workspaces, SystemClock().now())
-    _print(json.dumps(report.to_dict(), ensure_ascii=False) if is_json else lambda console: print_status(console, report))
+    _print(
+        json.dumps(report.to_dict(), ensure_ascii=False) if is_json else lambda console: print_status(console, report)
+    )
 
 
 @cli.command()
@@ -156,11 +162,13 @@ def init(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
     set_up_logging(log_level)
     with _tables(settings) as tables:
         done = tables.create()
-    lines = [f"{name}: {len(columns)} columns created" for name, columns in done.items()] or ["Everything is there already."]
+    lines = [f"{name}: {len(columns)} columns created" for name, columns in done.items()] or [
+        "Everything is there already."
+    ]
     _print(json.dumps({"created": done}) if is_json else "\n".join(lines))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911  # one line per way to end
     """Run a command and return its exit code; the console entry point."""
     try:
         cli.main(args=None if arguments is None else list(arguments), standalone_mode=False)

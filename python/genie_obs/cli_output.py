@@ -43,7 +43,9 @@ def print_run(console: Console, record: RunRecord) -> None:
         f"{record.api_call_count:,} ({record.message_call_count:,} for messages, {record.predicted_call_count:,} expected), "
         f"{record.api_retry_count:,} repeated, {record.throttled_count:,} throttled",
     )
-    table.add_row("Statements", f"{record.statements_joined_count:,} joined, {record.statements_missing_count:,} still looked for")
+    table.add_row(
+        "Statements", f"{record.statements_joined_count:,} joined, {record.statements_missing_count:,} still looked for"
+    )
     for error in record.workspace_errors:
         table.add_row("[red]Not read[/red]", escape(error))
     if record.unread_count:
@@ -65,7 +67,16 @@ def print_plan(console: Console, plan: PlanReport) -> None:
     for item in plan.workspaces:
         table.add_row(
             _name(item.workspace_id, item.workspace_name),
-            *(f"{n:,}" for n in (item.due_count, item.conversation_count, item.message_calls, item.single_calls, item.space_calls)),
+            *(
+                f"{n:,}"
+                for n in (
+                    item.due_count,
+                    item.conversation_count,
+                    item.message_calls,
+                    item.single_calls,
+                    item.space_calls,
+                )
+            ),
         )
     console.print(table)
     basis = "as measured in earlier runs" if plan.is_rate_measured else "assumed, no run to learn from yet"
@@ -84,11 +95,17 @@ def print_status(console: Console, status: StatusReport) -> None:
         coverage = "–" if item.coverage is None else f"{item.coverage:.1%}"
         states = (f"{item.states[state]:,}" for state in STATES)
         table.add_row(
-            _name(item.workspace_id, item.workspace_name), f"{item.witnessed_count:,}", f"{item.stored_count:,}", coverage, *states
+            _name(item.workspace_id, item.workspace_name),
+            f"{item.witnessed_count:,}",
+            f"{item.stored_count:,}",
+            coverage,
+            *states,
         )
     console.print(table)
     if status.listed_only_count:
-        console.print(f"{status.listed_only_count:,} of these were found only by listing their conversation (api:list).")
+        console.print(
+            f"{status.listed_only_count:,} of these were found only by listing their conversation (api:list)."
+        )
     if status.watermark is not None:
         age = _duration(max(0.0, (status.now - status.watermark).total_seconds()))
         console.print(f"Audit log processed up to {_instant(status.watermark)}, {age} ago.")
@@ -101,9 +118,17 @@ def _print_runs(console: Console, status: StatusReport) -> None:
     for name in ("Started (UTC)", "Status", "New", "Due", "Fetched", "Left", "Calls", "Seconds"):
         table.add_column(name, justify="left" if name in {"Started (UTC)", "Status"} else "right")
     for run in status.runs:
-        counts = (run["new_message_count"], run["due_count"], run["fetched_count"], run["unread_count"], run["api_call_count"])
+        counts = (
+            run["new_message_count"],
+            run["due_count"],
+            run["fetched_count"],
+            run["unread_count"],
+            run["api_call_count"],
+        )
         seconds = "–" if run["total_seconds"] is None else f"{run['total_seconds']:.1f}"
-        table.add_row(f"{run['started_at']:%Y-%m-%d %H:%M:%S}", run["status"], *(f"{count or 0:,}" for count in counts), seconds)
+        table.add_row(
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}", run["status"], *(f"{count or 0:,}" for count in counts), seconds
+        )
     console.print(table)
     for run in status.runs[:1]:
         for problem in [*(run["workspace_errors"] or []), *([run["error"]] if run["error"] else [])]:
@@ -118,7 +143,9 @@ def _print_forbidden(console: Console, status: StatusReport) -> None:
     console.print(f"{len(status.forbidden_spaces)} spaces cannot be read:")
     for space in status.forbidden_spaces[:_MOST_SPACES]:
         console.print(
-            escape(f"  {space['space_id']} in workspace {space['workspace_id']} ({space['message_count']:,} messages): {space['state_reason']}")
+            escape(
+                f"  {space['space_id']} in workspace {space['workspace_id']} ({space['message_count']:,} messages): {space['state_reason']}"
+            )
         )
     if len(status.forbidden_spaces) > _MOST_SPACES:
         console.print(f"  … and {len(status.forbidden_spaces) - _MOST_SPACES} more; all of them with --json.")

@@ -90,21 +90,56 @@ class Setting:
 
 
 SETTINGS = (
-    Setting(name="engine", default="", metavar="local|databricks|sc://HOST:PORT", help="Table engine. Default: databricks on Databricks, else local."),
-    Setting(name="lakehouse", default="lakehouse", metavar="DIR", help="Local engine: folder of Delta folders, <catalog>/<schema>/<table>."),
+    Setting(
+        name="engine",
+        default="",
+        metavar="local|databricks|sc://HOST:PORT",
+        help="Table engine. Default: databricks on Databricks, else local.",
+    ),
+    Setting(
+        name="lakehouse",
+        default="lakehouse",
+        metavar="DIR",
+        help="Local engine: folder of Delta folders, <catalog>/<schema>/<table>.",
+    ),
     Setting(name="catalog", default="main", metavar="NAME", help="Catalog of our tables."),
     Setting(name="schema", default="genie_analytics", metavar="NAME", help="Schema of our tables."),
-    Setting(name="system_catalog", default="system", metavar="NAME", help="Catalog of the system tables, for Spark servers without Unity Catalog."),
+    Setting(
+        name="system_catalog",
+        default="system",
+        metavar="NAME",
+        help="Catalog of the system tables, for Spark servers without Unity Catalog.",
+    ),
     Setting(name="workspace_ids", default="", metavar="ID,ID", help="Only these workspaces. Default: all."),
     Setting(name="space_ids", default="", metavar="ID,ID", help="Fetch only messages of these spaces. Default: all."),
-    Setting(name="days_lookback", default="30", metavar="DAYS", help="How far back the first run reads; raising it later reads the days before too."),
-    Setting(name="overlap_days", default="2", metavar="DAYS", help="Days before the watermark that are read again, for late audit rows."),
+    Setting(
+        name="days_lookback",
+        default="30",
+        metavar="DAYS",
+        help="How far back the first run reads; raising it later reads the days before too.",
+    ),
+    Setting(
+        name="overlap_days",
+        default="2",
+        metavar="DAYS",
+        help="Days before the watermark that are read again, for late audit rows.",
+    ),
     Setting(name="batch_size", default="2000", metavar="N", help="Messages merged at once."),
     Setting(name="max_concurrency", default="64", metavar="N", help="Requests in flight per workspace."),
-    Setting(name="max_requests_per_second", default="", metavar="N", help="Ceiling per workspace. Default: learnt from the service's answers."),
+    Setting(
+        name="max_requests_per_second",
+        default="",
+        metavar="N",
+        help="Ceiling per workspace. Default: learnt from the service's answers.",
+    ),
     Setting(name="timeout_seconds", default="30", metavar="SECONDS", help="Time-out of one request."),
     Setting(name="max_attempts", default="20", metavar="N", help="Runs that try one message before it is abandoned."),
-    Setting(name="settle_days", default="7", metavar="DAYS", help="Days after which a message that never became final is abandoned."),
+    Setting(
+        name="settle_days",
+        default="7",
+        metavar="DAYS",
+        help="Days after which a message that never became final is abandoned.",
+    ),
 )
 
 

@@ -24,9 +24,19 @@ _MARKER = "demo.json"
 
 
 @click.command("demo", help=__doc__)
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to make; an older demo in it is replaced.")
-@click.option("--messages", type=click.IntRange(10, 1_000_000), default=3_000, show_default=True, help="Messages in the account.")
-@click.option("--days", type=click.IntRange(2, 365), default=90, show_default=True, help="Days of history; all of it is read.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder to make; an older demo in it is replaced.",
+)
+@click.option(
+    "--messages", type=click.IntRange(10, 1_000_000), default=3_000, show_default=True, help="Messages in the account."
+)
+@click.option(
+    "--days", type=click.IntRange(2, 365), default=90, show_default=True, help="Days of history; all of it is read."
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed makes another account.")
 @click.option("--json", "is_json", is_flag=True, help="Print the run record as JSON, on the last line of stdout.")
 def demo_command(*, folder: Path, messages: int, days: int, seed: int, is_json: bool) -> None:
@@ -99,7 +109,11 @@ def _ingest(
         credentials = Credentials(client_id=client_id, client_secret=Secret(client_secret))
         return run_ingest(
             RunContext(
-                tables=Tables(engine), settings=settings, credentials=credentials, clock=SystemClock(), progress=progress
+                tables=Tables(engine),
+                settings=settings,
+                credentials=credentials,
+                clock=SystemClock(),
+                progress=progress,
             )
         )
     finally:

@@ -33,7 +33,9 @@ def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetim
 def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
     """Return the sizes of conversations with several due messages; the others need none."""
     asked = due.filter(pc.not_equal(due["state"], "forbidden"))
-    groups = asked.group_by(["workspace_id", "conversation_id"]).aggregate([("message_id", "count"), ("witnessed_date", "min")])
+    groups = asked.group_by(["workspace_id", "conversation_id"]).aggregate(
+        [("message_id", "count"), ("witnessed_date", "min")]
+    )
     busy = groups.filter(pc.greater(groups["message_id_count"], 1))
     if not busy.num_rows:
         return {}
@@ -55,7 +57,7 @@ def _is_waiting(due: pa.Table, spaces: Iterable[Row], now: datetime) -> pa.Array
         if space["state"] == "forbidden" and space["fetched_at"] > now - RECHECK_AFTER
     }
     if not closed:
-        return pa.repeat(pa.scalar(False), due.num_rows)  # noqa: FBT003  # a value, not a flag
+        return pa.repeat(pa.scalar(False), due.num_rows)
     keys = zip(*(due[column].to_pylist() for column in _SPACE_KEY), strict=True)
     is_closed = pa.array([key in closed for key in keys], pa.bool_())
     return pc.and_(pc.equal(due["state"].combine_chunks(), "forbidden"), is_closed)

@@ -222,7 +222,11 @@ async def read_workspaces(readers: list[WorkspaceReader], merger: BatchMerger) -
         await merger.finish()
         return reports
 
-    async with asyncio.TaskGroup() as group:
-        group.create_task(merger.run())
-        reading = group.create_task(read_all())
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(merger.run())
+            reading = group.create_task(read_all())
+    except BaseExceptionGroup as failures:
+        # The cause is one failure, of the tables or of ours; the other task was only cancelled.
+        raise failures.exceptions[0] from failures
     return reading.result()

@@ -42,7 +42,7 @@ TOKEN_PATH = "/oidc/v1/token"  # noqa: S105 - a path
 _TOKEN_FORM = b"grant_type=client_credentials&scope=all-apis"
 _MAX_TOKEN_BODY_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 600.0  # when the answer does not say; Databricks says 3600
-_RENEWAL_RETRY_SECONDS = 15.0
+_RENEWAL_RETRY_SECONDS = 60.0
 _REFUSING_STATUSES = frozenset({400, 401, 403})
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")

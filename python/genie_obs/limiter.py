@@ -23,6 +23,7 @@ _MAX_BLIND_PAUSE_SECONDS = 30.0
 _MARGIN = 0.98  # pace after a refusal, as a share of the measured rate
 _MIN_PACE = 0.2  # requests per second; slower would look like a hang
 _RECENT_ANSWERS = 4_096
+_UNMEASURED_PACE = 10.0  # requests per second, when the very first ones are refused and nothing can be measured
 _MIN_SAMPLE = 5  # fewer accepted requests than this between two refusals measure nothing
 _GROWTH = 0.002  # relative pace gained per second when the measurement is good ...
 _GROWTH_IN_DOUBT = 0.06  # ... plus this times the share of the measured time that was waiting, not asking ...
@@ -89,7 +90,8 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
             sent_at: what entering the slot gave; without it, the refusals during the wait are one signal.
         """
         now = self._clock.monotonic()
-        is_known = self._throttled_at is not None and (sent_at or now) <= self._throttled_at
+        was_sent_at = now if sent_at is None else sent_at
+        is_known = self._throttled_at is not None and was_sent_at <= self._throttled_at
         if not is_known and now >= self._paused_until:
             self._start_episode(now)
         self._paused_until = max(self._paused_until, now + self._pause_seconds(retry_after_seconds))
@@ -153,12 +155,12 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
         self._is_learning = False
         sample, self._sample = self._sample, _Sample(self._throttled_at)
         before = self._pace
-        if sample.accepted >= _MIN_SAMPLE or self._limit is None:
+        if sample.accepted >= _MIN_SAMPLE:
             self._throttles_in_a_row = 1
             self._limit = max(sample.measure_limit(now), _MIN_PACE)
             self._set_pace(_MARGIN * min(self._limit, before or self._limit))
         else:
-            self._limit = max((before or 0.0) / 2.0, _MIN_PACE)
+            self._limit = max(before / 2.0, _MIN_PACE) if before is not None else _UNMEASURED_PACE
             self._set_pace(self._limit)
         self._growth = _GROWTH + _GROWTH_IN_DOUBT * sample.waiting_share(now)
         self._next_at = now

@@ -66,7 +66,9 @@ def gone(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
     return Outcome(ledger=_ledger(context, due, at, state=state, reason=reason, http_status=404), details=details)
 
 
-def forbidden(context: Context, due: DueMessage, *, reason: str, http_status: int | None, at: datetime, retry_at: datetime) -> Outcome:
+def forbidden(
+    context: Context, due: DueMessage, *, reason: str, http_status: int | None, at: datetime, retry_at: datetime
+) -> Outcome:
     """Return the outcome of a message we may not read; it is tried again when its space is checked again."""
     ledger = _ledger(
         context, due, at, state="forbidden", reason=reason, http_status=http_status, next_attempt_at=retry_at
@@ -81,9 +83,7 @@ def failed(context: Context, due: DueMessage, *, reason: str, http_status: int |
         reason = f"given up after {attempts} attempts: {reason}"
         return Outcome(ledger=_ledger(context, due, at, state="abandoned", reason=reason, http_status=http_status))
     wait = min(_RETRY_FIRST * 2 ** min(attempts - 1, 20), _RETRY_MOST)
-    ledger = _ledger(
-        context, due, at, state="retry", reason=reason, http_status=http_status, next_attempt_at=at + wait
-    )
+    ledger = _ledger(context, due, at, state="retry", reason=reason, http_status=http_status, next_attempt_at=at + wait)
     return Outcome(ledger=ledger)
 
 
@@ -147,9 +147,7 @@ def _ledger(
     }
 
 
-def _details(
-    context: Context, message: Row, due: DueMessage, *, space_name: str | None, fetched_at: datetime
-) -> Row:
+def _details(context: Context, message: Row, due: DueMessage, *, space_name: str | None, fetched_at: datetime) -> Row:
     created_at = _instant(message["created_timestamp"]) or due.first_event_time.astimezone(UTC)
     return {
         **message,

@@ -58,7 +58,9 @@ class PlanReport:
         return {**asdict(self), "window_start": self.window_start.isoformat(), "message_calls": self.message_calls}
 
 
-def make_plan(tables: Tables, settings: Settings, workspaces: list[Row], *, client_id: str, now: datetime) -> PlanReport:
+def make_plan(
+    tables: Tables, settings: Settings, workspaces: list[Row], *, client_id: str, now: datetime
+) -> PlanReport:
     """Work out what a run started now would fetch, without writing or calling anything."""
     window = select_window(tables, settings.scope, settings.discovery, now)
     days = select_audit_days(tables, settings.scope, window, now)
@@ -124,7 +126,9 @@ def _plan_workspaces(
     fresh = {(s["workspace_id"], s["space_id"]) for s in spaces if s["fetched_at"] > now - RECHECK_AFTER}
     columns = [item.name for item in fields(DueMessage)]
     schema = pa.schema([_field(name) for name in columns])
-    rows = sorted(due, key=lambda row: (row["workspace_id"], row["space_id"], row["conversation_id"], row["message_id"]))
+    rows = sorted(
+        due, key=lambda row: (row["workspace_id"], row["space_id"], row["conversation_id"], row["message_id"])
+    )
     everything = pa.Table.from_pylist(rows, schema)
     sizes = select_sizes(tables, everything) if has_ledger and rows else {}
     sizes = _with_new(everything, sizes)
@@ -144,7 +148,9 @@ def _plan_workspaces(
 
 
 def _field(name: str) -> pa.Field:
-    return pa.field(name, pa.bool_()) if name == "is_deletion_seen" else table("message_ledger").arrow_schema().field(name)
+    return (
+        pa.field(name, pa.bool_()) if name == "is_deletion_seen" else table("message_ledger").arrow_schema().field(name)
+    )
 
 
 def _with_new(due: pa.Table, sizes: ConversationSizes) -> ConversationSizes:

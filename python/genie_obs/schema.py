@@ -63,7 +63,11 @@ def table(name: str) -> Table:
     layout = {match["key"]: tuple(match["columns"].split(", ")) for match in _LAYOUT.finditer(ddl)}
     columns = tuple(Column(match["name"], match["type"], match["comment"]) for match in _COLUMN.finditer(ddl))
     return Table(
-        name=name, ddl=ddl, columns=columns, cluster_by=layout["cluster by"], partition_by=layout.get("partition by", ())
+        name=name,
+        ddl=ddl,
+        columns=columns,
+        cluster_by=layout["cluster by"],
+        partition_by=layout.get("partition by", ()),
     )
 
 

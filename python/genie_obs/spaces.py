@@ -106,7 +106,9 @@ class SpaceDirectory:
         except ApiError as error:
             # Neither yes nor no: messages are tried, the space again in the next run.
             logger.warning("reading space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
-            self._known.setdefault(space_id, {**_EMPTY, "space_id": space_id, "state": "readable", "fetched_at": self._clock.now()})
+            self._known.setdefault(
+                space_id, {**_EMPTY, "space_id": space_id, "state": "readable", "fetched_at": self._clock.now()}
+            )
         else:
             self._record_readable({**space, "space_id": space_id})
             if was_forbidden:
@@ -133,12 +135,20 @@ class SpaceDirectory:
         self._record(space["space_id"], row, state="readable", reason=None, http_status=200)
 
     def _record_forbidden(self, space_id: str, http_status: int | None, what: str) -> None:
-        grant = f"grant service principal {self._client_id} CAN MANAGE on space {space_id}, or make it a workspace admin"
+        grant = (
+            f"grant service principal {self._client_id} CAN MANAGE on space {space_id}, or make it a workspace admin"
+        )
         self._record(space_id, {}, state="forbidden", reason=f"{what}; {grant}", http_status=http_status)
 
     def _record(self, space_id: str, values: Row, *, state: str, reason: str | None, http_status: int | None) -> None:
         now = self._clock.now()
-        status = {"state": state, "state_reason": reason, "http_status": http_status, "fetched_at": now, "updated_at": now}
+        status = {
+            "state": state,
+            "state_reason": reason,
+            "http_status": http_status,
+            "fetched_at": now,
+            "updated_at": now,
+        }
         kept = self.changed.get(space_id) or {"workspace_id": self._workspace_id, "space_id": space_id}
         self.changed[space_id] = {**kept, **values, **status}
         self._known[space_id] = {**_EMPTY, **self._known.get(space_id, {}), **self.changed[space_id]}

@@ -115,7 +115,7 @@ def _qualified(kind: str, token: str, before: str, after: str, names: Names) -> 
         return token
     if token in OUR_TABLES and not after.startswith("."):
         return names.table(token)
-    if token == "system" and after.lstrip(".") in SYSTEM_SCHEMAS:
+    if token == "system" and after.lstrip(".") in SYSTEM_SCHEMAS:  # noqa: S105  # a word of SQL
         return quote_identifier(names.system_catalog)
     return token
 

@@ -88,14 +88,18 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
         ConfigError: if the tables do not exist yet.
     """
     if missing := [table.name for table in declared_tables() if not tables.has_table(table.name)]:
-        raise ConfigError(f"{', '.join(missing)} does not exist. Create it with 'genie-obs init' or run 'genie-obs ingest'.")
+        raise ConfigError(
+            f"{', '.join(missing)} does not exist. Create it with 'genie-obs init' or run 'genie-obs ingest'."
+        )
     names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
     scope = settings.scope.workspaces_text
     ledger = tables.rows("select_ledger_states", workspace_ids=scope)
     return StatusReport(
         now=now,
         workspaces=tuple(
-            _coverage(workspace_id, names.get(workspace_id), [row for row in ledger if row["workspace_id"] == workspace_id])
+            _coverage(
+                workspace_id, names.get(workspace_id), [row for row in ledger if row["workspace_id"] == workspace_id]
+            )
             for workspace_id in sorted({row["workspace_id"] for row in ledger})
         ),
         listed_only_count=sum(row["listed_only_count"] for row in ledger),

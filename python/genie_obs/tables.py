@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Two writers of one table: the later commit fails and must be repeated on the new version. Names differ per engine.
-_CONFLICT_SIGNS = ("Failed to commit transaction", "CONCURRENT", "Concurrent", "MetadataChangedException", "ProtocolChanged")
+_CONFLICT_SIGNS = (
+    "Failed to commit transaction",
+    "CONCURRENT",
+    "Concurrent",
+    "MetadataChangedException",
+    "ProtocolChanged",
+)
 _CONFLICT_ATTEMPTS = 8
 
 
@@ -108,7 +114,9 @@ class Tables:
                 raise ConfigError(f"system.{system_table} cannot be read: {_first_line(error)}. {fix}") from error
             raise ConfigError(f"system.{system_table} does not exist or is not visible. {fix}") from error
         if missing := [column for column in columns if column not in present]:
-            raise ConfigError(f"system.{system_table} lacks the column {', '.join(missing)}, which discovery needs. {fix}")
+            raise ConfigError(
+                f"system.{system_table} lacks the column {', '.join(missing)}, which discovery needs. {fix}"
+            )
 
     def _load(self, statement: str, values: Mapping[str, Value]) -> str:
         text = load_statement(statement)

@@ -66,6 +66,7 @@ class ScriptedServer:
 
     url: str
     handler: Handler
+    close: Callable[[], Awaitable[None]]
     requests: list[web.BaseRequest] = field(default_factory=list)
 
     def paths(self) -> list[str]:
@@ -75,13 +76,13 @@ class ScriptedServer:
 @asynccontextmanager
 async def scripted_server(handler: Handler) -> AsyncIterator[ScriptedServer]:
     """Serve `handler` on a free loopback port."""
-    server = ScriptedServer("", handler)
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         server.requests.append(request)
         return await server.handler(request)
 
     runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.1)
+    server = ScriptedServer("", handler, runner.cleanup)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -22,15 +22,15 @@ class Service(Protocol):
 class TokenBucket:
     rate: float
     burst: float = 0.0
-    tokens: float = 0.0
+    tokens: float | None = None  # None: full
     at: float = 0.0
 
     def __post_init__(self) -> None:
         self.burst = self.burst or self.rate
-        self.tokens = self.burst
+        self.tokens = self.burst if self.tokens is None else self.tokens
 
     def accepts(self, at: float) -> bool:
-        self.tokens = min(self.burst, self.tokens + (at - self.at) * self.rate)
+        self.tokens = min(self.burst, (self.tokens or 0.0) + (at - self.at) * self.rate)
         self.at = at
         if self.tokens < 1.0:
             return False
@@ -110,7 +110,7 @@ def ask(
 
 
 def random_latency() -> Callable[[], float]:
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311 - a seeded latency
     return lambda: rng.uniform(0.0, 0.15)
 
 
@@ -256,6 +256,12 @@ def test_repeated_refusals_without_progress_halve_the_pace() -> None:
         assert paces[1:] == pytest.approx([paces[0] / 2, paces[0] / 4, paces[0] / 8])
 
     asyncio.run(run())
+
+
+def test_service_used_up_by_others_at_the_start_is_asked_cautiously_not_crawlingly() -> None:
+    outcome = ask(TokenBucket(50, tokens=0.0), 1_000)
+    assert outcome.seconds <= 60.0
+    assert outcome.refused <= 100
 
 
 def test_waits_without_retry_after_grow_while_nothing_is_accepted() -> None:

@@ -54,12 +54,12 @@ def respond(context: ApiContext, request: Request, route: Route, *, page_fault: 
     """Return the answer to a request; unknown paths and refusals are answers too."""
     if route.operation in OPEN_OPERATIONS:
         return _respond_open(context, request, route)
-    refusal = context.tokens.refuse(context.workspace, request.authorization)
-    if refusal is not None:
-        return refusal
     handler = _HANDLERS.get(route.operation)
     if handler is None:
         return error_response(404, "ENDPOINT_NOT_FOUND", f"No API found for '{request.method} {request.path}'")
+    refusal = context.tokens.refuse(context.workspace, request.authorization)
+    if refusal is not None:
+        return refusal
     with context.account.lock:
         try:
             response = handler(_Call(context, request, route.ids, page_fault))

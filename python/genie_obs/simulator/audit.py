@@ -19,7 +19,8 @@ _PROGRAMS = (
     "python-requests/2.32.5",
     "genie-slack-bot/1.4 databricks-sdk-py/0.60.0",
 )
-# Ids of these actions come from the server, hence stand only in the response (observed: create events carry no message id in their parameters).
+# Ids of these actions come from the server, so they stand only in the response (observed: create events carry no
+# message id in their parameters).
 _CREATING = {"createConversationMessage", "genieCreateConversationMessage", "genieStartConversationMessage"}
 
 

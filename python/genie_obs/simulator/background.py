@@ -1,6 +1,7 @@
 """What else is in the system tables: authors at work on spaces, dashboards, other services."""
 
 import random
+from typing import Any
 
 from genie_obs.simulator.account import SimulatedAccount
 from genie_obs.simulator.ids import DAY_US, HOUR_US, MINUTE_US, child_id
@@ -25,7 +26,7 @@ _VISITING = (
     "genieListConversationMessages",
 )
 # Other services of the same account. `genie` is unrelated: Databricks support staff access (observed). `genieChat` is Genie One.
-_OTHERS = (
+_OTHERS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("genie", "databricksAccess", {"duration": "3600", "reason": "support case"}),
     ("genieChat", "createGenieChatResponse", {}),
     ("genieChat", "updateGenieChatConversationFeedback", {"feedback_rating": "ONE_CHAT_FEEDBACK_RATING_THUMBS_UP"}),
@@ -49,7 +50,7 @@ def add_background(account: SimulatedAccount, rng: random.Random) -> None:
 def _add_author(
     account: SimulatedAccount, space: SimulatedSpace, rng: random.Random, start_us: int, end_us: int
 ) -> None:
-    where = {"workspace_id": space.workspace_id, "space_id": space.space_id, "user": space.owner}
+    where: dict[str, Any] = {"workspace_id": space.workspace_id, "space_id": space.space_id, "user": space.owner}
     created_us = max(space.created_us, start_us)
     # observed: a workspace writes createSpace or genieCreateSpace, and the id of a new space only in the response
     action = rng.choice(("createSpace", "genieCreateSpace", "cloneSpace"))
@@ -81,8 +82,8 @@ def _add_probes(
         column = space.fact.dimensions[0].column.split(".")[-1]
         for text in (
             f"DESCRIBE TABLE EXTENDED {table}",
-            f"SELECT approx_top_k({column}, 20) FROM {table}",
-            f"SELECT * FROM {table} TABLESAMPLE (50 ROWS)",
+            f"SELECT approx_top_k({column}, 20) FROM {table}",  # noqa: S608 - a made-up statement, never executed
+            f"SELECT * FROM {table} TABLESAMPLE (50 ROWS)",  # noqa: S608 - a made-up statement, never executed
         ):
             _add_statement(account, space.workspace_id, rng, start_us, end_us, text=text, space=space, client=UI_CLIENT)
 
@@ -103,7 +104,7 @@ def _add_plain_statements(
             rng,
             start_us,
             end_us,
-            text=f"SELECT COUNT(*) FROM {table}",
+            text=f"SELECT COUNT(*) FROM {table}",  # noqa: S608 - a made-up statement, never executed
             space=space,
             client=client,
             is_genie=False,

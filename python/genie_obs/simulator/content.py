@@ -14,6 +14,7 @@ class Period(NamedTuple):
     months: float
 
 
+_LONG_MONTHS = 2
 PERIODS = (
     Period(
         "last month",
@@ -36,6 +37,8 @@ PERIODS = (
     Period("yesterday", "{date} = date_sub(current_date(), 1)", 0.03),
     Period("in the last 30 days", "{date} >= date_sub(current_date(), 30)", 1),
 )
+
+_LONG_PERIODS = tuple(period for period in PERIODS if period.months >= _LONG_MONTHS)
 
 # Shape of a question: how it is asked first, and how it is asked as a follow-up of another one.
 _OPENING = {
@@ -160,16 +163,22 @@ class Plan(NamedTuple):
 
     def answer(self, salt: int) -> str:
         """Return the summary in words."""
+        text = self._summary(salt)
+        return text[0].upper() + text[1:]
+
+    def _summary(self, salt: int) -> str:
         value = f"{self.values(salt, 1)[0]:,.10g}" + (f" {self.metric.unit}" if self.metric.unit else "")
         if self.shape == "share":
             return f"{self.value} accounts for **{10 + salt % 52}%** of {self.metric.name} {self.period.text}."
         if self.shape == "compare":
             change = salt % 39 - 14
-            return f"{self.metric.name} {self.period.text} was **{value}**, {abs(change)}% {'up' if change >= 0 else 'down'} on the same period a year ago."
+            direction = "up" if change >= 0 else "down"
+            return f"{self.metric.name} {self.period.text} was **{value}**, {abs(change)}% {direction} on the same period a year ago."
         if self.shape == "drop" and self.row_count(salt) == 0:
             return f"No {self.dimension.name} had a drop of more than 10% in {self.metric.name} {self.period.text}."
         if self.shape in {"by", "top", "drop"}:
-            return f"**{self.value}** stands out among the {self.dimension.plural} {self.period.text} with {self.metric.name} of **{value}**."
+            group = f"among the {self.dimension.plural} {self.period.text}"
+            return f"**{self.value}** stands out {group} with {self.metric.name} of **{value}**."
         if self.shape == "trend":
             return (
                 f"{self.metric.name} moved between **{value}** and a peak {5 + salt % 30}% above it {self.period.text}."
@@ -182,15 +191,23 @@ def pick_plan(rng: random.Random, fact: Fact) -> Plan:
     """Return a fresh question on a fact table."""
     dimension = rng.choice(fact.dimensions)
     shape = rng.choices(SHAPES, _SHAPE_WEIGHTS)[0]
-    return Plan(fact, rng.choice(fact.metrics), dimension, rng.choice(dimension.values), rng.choice(PERIODS), shape)
+    return Plan(
+        fact, rng.choice(fact.metrics), dimension, rng.choice(dimension.values), _pick_period(rng, shape), shape
+    )
 
 
 def pick_follow_up(rng: random.Random, plan: Plan) -> Plan:
     """Return the next question of somebody who has just seen the answer to `plan`: one thing is changed."""
     dimension = rng.choice(plan.fact.dimensions)
     shape = rng.choice([shape for shape in SHAPES if shape != plan.shape])
-    period = rng.choice(PERIODS) if shape == "total" else plan.period
+    too_short = shape in {"trend", "drop"} and plan.period.months < _LONG_MONTHS
+    period = _pick_period(rng, shape) if shape == "total" or too_short else plan.period
     return Plan(plan.fact, plan.metric, dimension, rng.choice(dimension.values), period, shape)
+
+
+def _pick_period(rng: random.Random, shape: str) -> Period:
+    """Month by month needs more than one month."""
+    return rng.choice(_LONG_PERIODS if shape in {"trend", "drop"} else PERIODS)
 
 
 def _condition(plan: Plan, *extra: str) -> str:
@@ -241,14 +258,26 @@ def _sql_share(plan: Plan) -> str:
     )
 
 
+_DROP = """WITH monthly AS (
+  {inner}
+),
+changes AS (
+  SELECT
+    *,
+    {alias} / nullif(LAG({alias}) OVER (PARTITION BY {column} ORDER BY month), 0) - 1 AS change
+  FROM monthly
+)
+SELECT
+  *
+FROM changes
+WHERE change < -0.1
+ORDER BY change"""
+
+
 def _sql_drop(plan: Plan) -> str:
-    column = plan.dimension.name.replace(" ", "_")
     month = f"date_trunc('MONTH', f.{plan.fact.date_column}) AS month"
     inner = _select(plan, [_group(plan), month, _measure(plan)], join=True, tail="\nGROUP BY ALL").replace("\n", "\n  ")
-    return (
-        f"WITH monthly AS (\n  {inner}\n),\nchanges AS (\n  SELECT\n    *,\n    {plan.metric.alias} / nullif(LAG({plan.metric.alias}) OVER"
-        f" (PARTITION BY {column} ORDER BY month), 0) - 1 AS change\n  FROM monthly\n)\nSELECT\n  *\nFROM changes\nWHERE change < -0.1\nORDER BY change"
-    )
+    return _DROP.format(inner=inner, alias=plan.metric.alias, column=plan.dimension.name.replace(" ", "_"))
 
 
 def _literal(value: str) -> str:

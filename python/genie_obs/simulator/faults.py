@@ -28,7 +28,8 @@ _NUMBERS = {"skip": int, "times": int, "probability": float}
 class FaultRule:
     """Lets matching requests fail: after `skip` of them, `times` times (None: always).
 
-    `operation` is a name or pattern such as `get_message` or `list_*`; `path` a regular expression searched in the path. One of `status` and
+    `operation` is a name or pattern such as `get_message` or `list_*`; `path` a regular expression searched in the
+    path. One of `status` and
     `action` says what happens. `probability` is drawn from a seeded generator.
     """
 

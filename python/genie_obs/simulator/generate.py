@@ -6,7 +6,7 @@ from genie_obs.simulator.account import SimulatedAccount
 from genie_obs.simulator.background import add_background
 from genie_obs.simulator.life import live_history
 from genie_obs.simulator.model import AccountSpec
-from genie_obs.simulator.oddities import add_oddities
+from genie_obs.simulator.oddities import add_oddities, add_special_conversations
 from genie_obs.simulator.people import populate
 
 
@@ -17,6 +17,8 @@ def generate_account(spec: AccountSpec) -> SimulatedAccount:
     """
     account = SimulatedAccount(spec)
     populate(account, random.Random(f"{spec.seed}/people"))
+    if spec.quirks:
+        add_special_conversations(account, random.Random(f"{spec.seed}/special"))
     live_history(account, random.Random(f"{spec.seed}/history"))
     add_background(account, random.Random(f"{spec.seed}/background"))
     if spec.quirks:

@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-import uuid
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,8 +42,8 @@ def child_id(parent_id: str, name: str) -> str:
 
 def seeded_uuid(*parts: object) -> str:
     """Return a UUID that is a pure function of its parts."""
-    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=16).digest()
-    return str(uuid.UUID(bytes=digest, version=4))
+    text = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 def entropy(identifier: str) -> int:

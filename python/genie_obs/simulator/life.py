@@ -42,7 +42,8 @@ _TURN_WEIGHTS = ((1, 34), (2, 24), (3, 15), (4, 10), (5, 6), (6, 4), (7, 2), (8,
 _REST_US = 25 * MINUTE_US  # nothing generated is younger than this at the account's "now"
 _PRAISE = (None, None, None, "exactly what I needed", "Great, matches our report", "👍 fast", "sehr hilfreich")
 _COMPLAINTS = (
-    None, "wrong numbers, should exclude returns", "Does not match the finance report", "It used the wrong date column", "I asked for EMEA, not all regions",
+    None, "wrong numbers, should exclude returns", "Does not match the finance report", "It used the wrong date column",
+    "I asked for EMEA, not all regions",
     "too slow", "no answer at all :(", "falsche Tabelle",
 )  # fmt: skip
 
@@ -242,7 +243,7 @@ def live_history(account: SimulatedAccount, rng: random.Random) -> None:
     spec = account.spec
     now_us = account.clock.now_us
     life = Life(account, rng, limit_us=now_us - _REST_US - 5 * MINUTE_US, visible_limit_us=now_us - 5 * MINUTE_US)
-    sizes = _turns(rng, spec.message_count, spec.turns_per_conversation)
+    sizes = _turns(rng, spec.message_count - sum(1 for _ in account.messages()), spec.turns_per_conversation)
     starts = _starts(rng, now_us, spec.days, len(sizes))
     begin_us = now_us - spec.days * DAY_US
     for start_us, turns in zip(starts, sizes, strict=True):

@@ -30,6 +30,7 @@ _SHAPES = (
     (Quirk.USER_ZERO, 0.003),
     (Quirk.USER_NULL, 0.003),
 )
+_LONG_CONVERSATIONS = (130, 210)
 HOSTILE_TEXTS = (
     "Umsatz 📈 für die Region “Süd” – bitte 🙏🏽 👩‍👩‍👧",  # emoji with joiners and skin tones
     "ما هي المبيعات في الربع الأخير؟ \u202eabc\u202c",  # right to left, with an override
@@ -43,18 +44,17 @@ HOSTILE_TEXTS = (
 
 
 def add_oddities(account: SimulatedAccount, rng: random.Random) -> None:
-    """Add all oddities; small accounts get at least one of each that fits."""
+    """Make ordinary messages odd; small accounts get at least one of each that fits."""
     messages = list(account.messages())
     if messages:
         _shape_messages(messages, rng)
         _odd_values(messages, rng)
         _odd_texts(messages, rng)
-        _odd_people(account, messages)
+        _odd_people(messages)
         _delete_some(account, messages, rng)
         _share_message_id(account, rng)
         _odd_statements(account, messages, rng)
         _repeat_rows(account, rng)
-    _special_conversations(account, rng)
     _hide_one_space(account)
     _odd_audit_rows(account, messages, rng)
 
@@ -102,7 +102,7 @@ def _odd_texts(messages: list[SimulatedMessage], rng: random.Random) -> None:
         )  # about 200 kB, pasted from a spreadsheet
 
 
-def _odd_people(account: SimulatedAccount, messages: list[SimulatedMessage]) -> None:
+def _odd_people(messages: list[SimulatedMessage]) -> None:
     askers = sorted(
         {
             message.user.user_id: message.user
@@ -148,21 +148,22 @@ def _share_message_id(account: SimulatedAccount, rng: random.Random) -> None:
     conversation.messages[message.message_id] = message
 
 
-def _special_conversations(account: SimulatedAccount, rng: random.Random) -> None:
-    now_us = account.clock.now_us
+def add_special_conversations(account: SimulatedAccount, rng: random.Random) -> None:
+    """Add conversations of unusual kinds, fewer in small accounts; they count towards `message_count`."""
+    count, days, now_us = account.spec.message_count, account.spec.days, account.clock.now_us
     life = Life(account, rng, limit_us=now_us - 60 * MINUTE_US, visible_limit_us=now_us - 5 * MINUTE_US)
     spaces = sorted(life.spaces, key=lambda space: -space.weight)
-    for index, turns in enumerate((130, 210) if account.spec.message_count >= 1_000 else (104,)):
-        space = spaces[index % len(spaces)]
+    for index, turns in enumerate(_LONG_CONVERSATIONS if count >= 1_500 else ()):
         life.converse(
-            space, now_us - min(20, account.spec.days) * DAY_US // (index + 1), turns, pace_us=HOUR_US
+            spaces[index % len(spaces)], now_us - min(20, days) * DAY_US // (index + 1), turns, pace_us=HOUR_US
         )  # docs: up to 10,000 messages
-    for index in range(5):
+    for index in range(min(5, count // 20)):
         _add_stuck(life, spaces[index % len(spaces)], now_us - (3 + index) * DAY_US - HOUR_US)
-    for space in spaces[:3]:
-        _add_private(life, space, now_us - rng.randrange(2, 2 + account.spec.days) * DAY_US)
-    add_benchmark_runs(life, spaces[0], now_us)
-    _add_own_conversation(life, spaces[0], now_us - DAY_US)
+    for space in spaces[: min(3, count // 40)]:
+        _add_private(life, space, now_us - (2 * DAY_US + rng.randrange(max(1, days - 2) * DAY_US)))
+    if count >= 100:
+        add_benchmark_runs(life, spaces[0], now_us)
+        _add_own_conversation(life, spaces[0], now_us - DAY_US)
 
 
 def _add_stuck(life: Life, space: SimulatedSpace, at_us: int) -> None:
@@ -238,20 +239,22 @@ def _odd_audit_rows(account: SimulatedAccount, messages: list[SimulatedMessage],
         _add_refusals(account, message)
     workspace_id = next(iter(account.workspaces))
     for number, columns in enumerate(_malformed_rows(messages)):
-        columns = {
-            "workspace_id": workspace_id,
-            "service_name": "aibiGenie",
-            "event_time": now - timedelta(days=1, hours=number),
-            **columns,
-        }
-        account.add_raw_audit_row(audit_delay=timedelta(minutes=3), **columns)
+        event_time = now - timedelta(days=1, hours=number)
+        row = {"workspace_id": workspace_id, "service_name": "aibiGenie", "event_time": event_time, **columns}
+        account.add_raw_audit_row(audit_delay=timedelta(minutes=3), **row)
 
 
 def _add_refusals(account: SimulatedAccount, message: SimulatedMessage) -> None:
     """Refused calls: once with a full set of ids, which proves that the message exists, once without."""
     at = from_us(min(message.finish_us + HOUR_US, account.clock.now_us - HOUR_US))
-    ids = {"space_id": message.space_id, "conversation_id": message.conversation_id, "message_id": message.message_id}
-    account.refused_event(workspace_id=message.workspace_id, at=at, audit_delay=timedelta(minutes=6), **ids)
+    account.refused_event(
+        workspace_id=message.workspace_id,
+        space_id=message.space_id,
+        conversation_id=message.conversation_id,
+        message_id=message.message_id,
+        at=at,
+        audit_delay=timedelta(minutes=6),
+    )
     account.refused_event(
         workspace_id=message.workspace_id, at=at, action="createConversationMessage", space_id=message.space_id
     )

@@ -131,14 +131,16 @@ def statements_of(
 ) -> list[Statement]:
     """Return the query history rows of a message's queries, each visible `delay_us` after its end."""
     rows = []
-    span = 20_000_000 if message.finish_us >= NEVER_US else max(1_000_000, message.finish_us - message.created_us)
+    span = 20_000_000 if message.finish_us >= NEVER_US else message.finish_us - message.created_us
     for index, query in enumerate(message.queries):
         if query.statement_id is None:
             continue
         seq = next_seq()
         start_us = message.created_us + span * (6 + index) // 10
         cached = rng.random() < 0.06
-        duration_ms = rng.randrange(8, 60) if cached else min(span // 4_000, 200 + int(rng.lognormvariate(7.2, 0.9)))
+        duration_ms = (
+            rng.randrange(8, 60) if cached else max(5, min(span // 4_000, 200 + int(rng.lognormvariate(7.2, 0.9))))
+        )
         is_last = index == len(message.queries) - 1
         failed = not is_last or message.final_status == "FAILED"
         end_us = start_us + duration_ms * 1000

@@ -4,20 +4,13 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from genie_obs.simulator.responses import ApiError
 
 T = TypeVar("T")
 DEFAULT_PAGE_SIZE = 20  # docs
 MAX_PAGE_SIZE = 100  # docs
-
-
-class Page(NamedTuple):
-    """Items of one page and the token of the next one (None at the end)."""
-
-    items: list[object]
-    next_token: str | None
 
 
 def page_size_of(query: dict[str, str]) -> int:
@@ -68,8 +61,9 @@ def _decode(token: str, name: str) -> tuple[str, int]:
         return "", 0
     try:
         kind, nonce, after = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().split("|")
-        if kind != name:
-            raise ValueError("a token of another list")
-        return after, int(nonce)
+        number = int(nonce)
     except (ValueError, binascii.Error) as error:
         raise ApiError(400, "INVALID_PARAMETER_VALUE", "Invalid page_token") from error
+    if kind != name:
+        raise ApiError(400, "INVALID_PARAMETER_VALUE", "page_token belongs to another list")
+    return after, number

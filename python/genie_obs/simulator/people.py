@@ -8,12 +8,13 @@ from genie_obs.simulator.ids import DAY_US, MINUTE_US, hex_id, seeded_uuid
 from genie_obs.simulator.model import SimulatedSpace, SimulatedUser, SimulatedWorkspace
 
 _FIRST = (
-    "Ana", "Ben", "Chloé", "Dmitri", "Elif", "Farah", "Greta", "Hiro", "Ines", "Jonas", "Kavya", "Lars", "Mei", "Noah", "Olga", "Pedro", "Quinn", "Rosa",
+    "Ana", "Ben", "Chloé", "Dmitri", "Elif", "Farah", "Greta", "Hiro", "Ines", "Jonas", "Kavya", "Lars", "Mei", "Noah", "Olga", "Pedro",
+    "Quinn", "Rosa",
     "Samir", "Tess", "Uma", "Viktor", "Wanda", "Ximena", "Yusuf", "Zoë",
 )  # fmt: skip
 _LAST = (
-    "Almeida", "Berg", "Costa", "Dubois", "Eriksen", "Fischer", "García", "Haddad", "Ito", "Jansen", "Kowalski", "Lopez", "Müller", "Nakamura", "O'Neill",
-    "Patel", "Rossi", "Singh", "Tanaka", "Ueda", "Vogel", "Weber", "Yilmaz", "Zhang",
+    "Almeida", "Berg", "Costa", "Dubois", "Eriksen", "Fischer", "García", "Haddad", "Ito", "Jansen", "Kowalski", "Lopez",
+    "Müller", "Nakamura", "O'Neill", "Patel", "Rossi", "Singh", "Tanaka", "Ueda", "Vogel", "Weber", "Yilmaz", "Zhang",
 )  # fmt: skip
 _WORKSPACES = (
     "analytics-prod",
@@ -54,7 +55,8 @@ def _add_workspaces(account: SimulatedAccount, rng: random.Random) -> None:
         workspace_id = str(rng.randrange(10**15, 9 * 10**15))
         base = _WORKSPACES[index % len(_WORKSPACES)]
         name = base if index < len(_WORKSPACES) else f"{base}-{index // len(_WORKSPACES) + 1}"
-        deployment = f"dbc-{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}.cloud.databricks.example"  # reserved top-level domain: never a real host
+        # reserved top-level domain: never a real host
+        deployment = f"dbc-{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}.cloud.databricks.example"
         created_us = start_us - rng.randrange(60, 700) * DAY_US
         account.workspaces[workspace_id] = SimulatedWorkspace(
             workspace_id=workspace_id, name=name, deployment=deployment, created_us=created_us

@@ -1,7 +1,7 @@
 """Bodies of the Genie REST API.
 
-Every oddity of the real service is written here next to where it is known from: "SDK" is databricks-sdk, "docs" the Databricks documentation,
-"observed" public code that reads live workspaces.
+Every oddity of the real service is written here next to where it is known from: "SDK" is databricks-sdk, "docs" the
+Databricks documentation, "observed" public code that reads live workspaces.
 """
 
 import json
@@ -191,7 +191,7 @@ def space_body(space: "SimulatedSpace", *, serialized: bool) -> dict[str, Any]:
 def _serialized_space(space: "SimulatedSpace") -> dict[str, Any]:
     fact = space.fact
     questions = [f"What was {metric.name} last month?" for metric in fact.metrics]
-    snippet = f"SELECT {fact.metrics[0].expression} AS {fact.metrics[0].alias} FROM {fact.table} AS f"
+    snippet = f"SELECT {fact.metrics[0].expression} AS {fact.metrics[0].alias} FROM {fact.table} AS f"  # noqa: S608 - a made-up statement, never executed
     return {
         "version": 2,
         "config": {

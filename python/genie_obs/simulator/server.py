@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import socket
 import struct
@@ -126,6 +127,9 @@ class SimulatorServer:
         assert self._loop is not None  # noqa: S101 - only called between start and stop
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_STOP_SECONDS)
 
+    def _switch(self, front: "_WorkspaceFront", is_reachable: bool) -> None:
+        self._run(front.open() if is_reachable else front.close())
+
     async def _open_all(self) -> None:
         ports = itertools.count(self.first_port) if self.first_port is not None else itertools.repeat(0)
         self.stopping.clear()
@@ -135,7 +139,7 @@ class SimulatorServer:
             self._fronts.append(front)
             await front.open()
             self.urls[workspace.workspace_id] = workspace.url = front.url
-            workspace.watch_reachable(lambda value, front=front: self._run(front.open() if value else front.close()))
+            workspace.watch_reachable(functools.partial(self._switch, front))
             if not workspace.reachable:
                 await front.close()
 

@@ -19,11 +19,13 @@ WITH events AS (
   WHERE service_name = 'aibiGenie'
     AND event_date BETWEEN :from_date AND :until_date
     AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
-    -- Our own reads are not activity.
+    -- Our own reads are not activity. A question our service principal asked elsewhere is a message like any other.
     AND NOT (
       COALESCE(user_agent, '') LIKE 'genie-obs/%'
-      OR COALESCE(user_identity.email, '') = :client_id
-      OR COALESCE(user_identity.subject_name, '') = :client_id
+      OR (
+        (COALESCE(user_identity.email, '') = :client_id OR COALESCE(user_identity.subject_name, '') = :client_id)
+        AND action_name RLIKE '^(genieGet|genieList|genieGenerateDownload|get|list)'
+      )
     )
 ),
 identified AS (
