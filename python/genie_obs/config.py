@@ -55,6 +55,7 @@ class FetchSettings:
     max_concurrency: int = 64  # requests in flight, per workspace
     max_requests_per_second: float | None = None  # per workspace; None: learn the limit from the service's answers
     timeout_seconds: float = 30.0  # for one request
+    proxy: str | None = None  # URL of an HTTP proxy for all requests; the environment's proxy variables are not read
     max_attempts: int = 20  # runs that try one message before it is abandoned
     settle_days: int = 7  # a message older than this that is still not terminal is abandoned
 
@@ -133,6 +134,7 @@ SETTINGS = (
         help="Ceiling per workspace. Default: learnt from the service's answers.",
     ),
     Setting(name="timeout_seconds", default="30", metavar="SECONDS", help="Time-out of one request."),
+    Setting(name="proxy", default="", metavar="URL", help="HTTP proxy for all requests. Default: none."),
     Setting(name="max_attempts", default="20", metavar="N", help="Runs that try one message before it is abandoned."),
     Setting(
         name="settle_days",
@@ -170,6 +172,7 @@ def parse_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) 
             max_concurrency=values.take("max_concurrency", _integer(1, 1_000)),
             max_requests_per_second=values.take("max_requests_per_second", _optional(_number(0.01, 100_000))),
             timeout_seconds=values.take("timeout_seconds", _number(0.1, 3_600)),
+            proxy=values.take("proxy", _parse_proxy),
             max_attempts=values.take("max_attempts", _integer(1, 1_000)),
             settle_days=values.take("settle_days", _integer(1, 3_650)),
         ),
@@ -252,6 +255,12 @@ def _number(least: float, most: float) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def _parse_proxy(text: str) -> str | None:
+    if text and not re.fullmatch(r"https?://[^\s/@]+/?", text):
+        raise ValueError("not a proxy address; use http://host:port")
+    return text or None
 
 
 def _optional(parse: Callable[[str], float]) -> Callable[[str], float | None]:

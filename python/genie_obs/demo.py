@@ -23,7 +23,7 @@ from genie_obs.tables import Tables
 _MARKER = "demo.json"
 
 
-@click.command("demo", help=__doc__)
+@click.command("demo")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
@@ -40,7 +40,7 @@ _MARKER = "demo.json"
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed makes another account.")
 @click.option("--json", "is_json", is_flag=True, help="Print the run record as JSON, on the last line of stdout.")
 def demo_command(*, folder: Path, messages: int, days: int, seed: int, is_json: bool) -> None:
-    """Make the demo and say where everything is."""
+    """Make a simulated account, run the whole job against it over HTTP, and leave Delta tables in one folder."""
     from genie_obs.cli import _print, set_up_logging
     from genie_obs.cli_output import print_run
 

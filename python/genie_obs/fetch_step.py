@@ -78,7 +78,7 @@ class FetchStep:
         )
         api_settings = ApiSettings(timeout_seconds=self.settings.timeout_seconds)
         try:
-            async with open_session(api_settings, self._connection_count()) as session:
+            async with open_session(api_settings, self._connection_count(), proxy=self.settings.proxy) as session:
                 readers, reports = self._open_readers(session, api_settings, merger)
                 reports += await read_workspaces(readers, merger)
                 await merger.call(lambda: self._merge_spaces(readers))

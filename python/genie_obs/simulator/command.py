@@ -29,25 +29,23 @@ class SimulatorSetupError(click.ClickException):
     exit_code = 2
 
 
-class _Rule(click.ParamType[FaultRule]):
-    name = "rule"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FaultRule:
-        try:
-            return value if isinstance(value, FaultRule) else FaultRule.parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+def _parse_faults(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[FaultRule]:
+    try:
+        return [FaultRule.parse(value) for value in values]
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
 
 
-class _Instant(click.ParamType[datetime]):
-    name = "instant"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            instant = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no instant in ISO 8601, e.g. 2026-11-20T15:00:00Z", param, ctx)
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+def _parse_instant(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{value!r} is no instant in ISO 8601, e.g. 2026-11-20T15:00:00Z", ctx, param
+        ) from error
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +76,9 @@ class _Serving:
 @click.option("--users", type=click.IntRange(1, 100_000), default=60, show_default=True)
 @click.option("--days", type=click.IntRange(1, 365), default=90, show_default=True, help="Length of the history.")
 @click.option("--messages", type=click.IntRange(0), default=3_000, show_default=True)
-@click.option("--until", type=_Instant(), help="The account's now, ISO 8601. [default: the present]")
+@click.option(
+    "--until", callback=_parse_instant, metavar="INSTANT", help="The account's now, ISO 8601. [default: the present]"
+)
 @click.option(
     "--turns-per-conversation", type=click.FloatRange(min=1), help="The same for all. [default: a realistic mix]"
 )
@@ -98,7 +98,8 @@ class _Serving:
 @click.option(
     "--fault",
     "faults",
-    type=_Rule(),
+    callback=_parse_faults,
+    metavar="RULE",
     multiple=True,
     help="OPERATION:STATUS-OR-ACTION[:NAME=VALUE,…]; repeatable. E.g. get_message:503:times=3",
 )
@@ -132,7 +133,7 @@ def simulate_command(
     latency_ms: float,
     requests_per_second: float | None,
     token_lifetime_seconds: float,
-    faults: tuple[FaultRule, ...],
+    faults: list[FaultRule],
     fault_file: Path | None,
     live: bool,
     tick_seconds: float,

@@ -115,8 +115,8 @@ def _odd_people(messages: list[SimulatedMessage]) -> None:
 
 
 def _delete_some(account: SimulatedAccount, messages: list[SimulatedMessage], rng: random.Random) -> None:
-    limit_us = account.clock.now_us - 60 * MINUTE_US
-    delay = timedelta(minutes=7)
+    limit_us = account.clock.now_us - 6 * MINUTE_US
+    delay = timedelta(minutes=5)
     for message in _some(rng, messages, 0.004, low=2):
         account.delete_message(message, at=from_us(min(message.finish_us + 2 * HOUR_US, limit_us)), audit_delay=delay)
     for message in _some(rng, messages, 0.001):
@@ -145,6 +145,8 @@ def _share_message_id(account: SimulatedAccount, rng: random.Random) -> None:
     message = next(iter(conversation.messages.values()))
     del conversation.messages[message.message_id]
     message.message_id = first.message_id
+    for comment in message.comments or ():
+        comment["message_id"] = first.message_id
     conversation.messages[message.message_id] = message
 
 
@@ -246,7 +248,7 @@ def _odd_audit_rows(account: SimulatedAccount, messages: list[SimulatedMessage],
 
 def _add_refusals(account: SimulatedAccount, message: SimulatedMessage) -> None:
     """Refused calls: once with a full set of ids, which proves that the message exists, once without."""
-    at = from_us(min(message.finish_us + HOUR_US, account.clock.now_us - HOUR_US))
+    at = from_us(min(message.finish_us + HOUR_US, account.clock.now_us - 10 * MINUTE_US))
     account.refused_event(
         workspace_id=message.workspace_id,
         space_id=message.space_id,

@@ -155,9 +155,7 @@ def statements_of(
                 source=query,
                 start_us=start_us,
                 duration_ms=duration_ms,
-                visible_us=NEVER_US
-                if message.stuck_status
-                else max(end_us, min(message.finish_us, NEVER_US)) + delay_us,
+                visible_us=NEVER_US if message.stuck_status else message.finish_us + delay_us,
                 update_us=end_us,
                 space_id=message.space_id,
                 status="FAILED" if failed else "FINISHED",
