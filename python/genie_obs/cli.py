@@ -141,12 +141,13 @@ def plan(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
 def status(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
     """Show the ledger by state, coverage per workspace, freshness and the last runs."""
     from genie_obs.cli_output import print_status
+    from genie_obs.job import select_workspaces
     from genie_obs.status_report import make_status
 
     settings = parse_settings(flags, os.environ)
     set_up_logging(log_level)
     with _tables(settings) as tables:
-        workspaces = tables.rows("select_workspaces", workspace_ids=settings.scope.workspaces_text)
+        workspaces = select_workspaces(tables, settings.scope)
         report = make_status(tables, settings, workspaces, SystemClock().now())
     _print(
         json.dumps(report.to_dict(), ensure_ascii=False) if is_json else lambda console: print_status(console, report)

@@ -18,6 +18,7 @@ from genie_obs.job import RunContext, run_ingest
 from genie_obs.progress import LogProgress, TerminalProgress
 from genie_obs.run_record import RunRecord
 from genie_obs.secret import Credentials, Secret
+from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, write_system_tables
 from genie_obs.tables import Tables
 
 _MARKER = "demo.json"
@@ -59,8 +60,6 @@ def run_demo(
     folder: Path, *, messages: int, days: int, seed: int, progress: TerminalProgress | LogProgress
 ) -> tuple[RunRecord, list[str]]:
     """Make account and tables in a prepared folder and return the run's record and what to tell the user."""
-    from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, write_system_tables
-
     lakehouse, variables = folder / "lakehouse", folder / "simulator.env"
     until = datetime.now(UTC).replace(second=0, microsecond=0)
     with progress:

@@ -51,16 +51,18 @@ def check_sources(tables: Tables, scope: Scope) -> list[Row]:
     Raises:
         ConfigError: naming the table, column or workspace that is missing, and the fix.
     """
-    if tables.kind == "local":
-        fix = "Write the system tables with 'genie-obs simulate', or copy them into the lakehouse folder."
-    else:
-        fix = (
-            "An account admin must enable the system schemas access and query and grant USE SCHEMA and SELECT on them "
-            "to the principal this runs as."
-        )
-    tables.require_columns("access.audit", AUDIT_COLUMNS, fix=fix)
-    tables.require_columns("access.workspaces_latest", _WORKSPACE_COLUMNS, fix=fix)
-    tables.require_columns("query.history", _HISTORY_COLUMNS, fix=fix)
+    tables.require_columns("access.audit", AUDIT_COLUMNS, fix=_source_fix(tables))
+    tables.require_columns("query.history", _HISTORY_COLUMNS, fix=_source_fix(tables))
+    return select_workspaces(tables, scope)
+
+
+def select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
+    """Return the workspaces in scope.
+
+    Raises:
+        ConfigError: if the table of workspaces cannot be read, or one asked for is not in it.
+    """
+    tables.require_columns("access.workspaces_latest", _WORKSPACE_COLUMNS, fix=_source_fix(tables))
     workspaces = tables.rows("select_workspaces", workspace_ids=scope.workspaces_text)
     known = {row["workspace_id"] for row in workspaces}
     if unknown := [workspace_id for workspace_id in scope.workspace_ids if workspace_id not in known]:
@@ -69,6 +71,15 @@ def check_sources(tables: Tables, scope: Scope) -> list[Row]:
             "Check the id: it is the number after ?o= in the workspace's address."
         )
     return workspaces
+
+
+def _source_fix(tables: Tables) -> str:
+    if tables.kind == "local":
+        return "Write the system tables with 'genie-obs simulate', or copy them into the lakehouse folder."
+    return (
+        "An account admin must enable the system schemas access and query and grant USE SCHEMA and SELECT on them "
+        "to the principal this runs as."
+    )
 
 
 def run_ingest(context: RunContext) -> RunRecord:

@@ -89,7 +89,7 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
     """
     if missing := [table.name for table in declared_tables() if not tables.has_table(table.name)]:
         raise ConfigError(
-            f"{', '.join(missing)} does not exist. Create it with 'genie-obs init' or run 'genie-obs ingest'."
+            f"Not there yet: {', '.join(missing)}. Create them with 'genie-obs init' or run 'genie-obs ingest'."
         )
     names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
     scope = settings.scope.workspaces_text

@@ -121,7 +121,9 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
 
     def make(**spec: Any) -> World:
         options: dict[str, Any] = {"message_count": 300, "days": 40, "user_count": 20, "until": UNTIL, **spec}
-        server_options = {name: options.pop(name) for name in ("requests_per_second", "latency_seconds") if name in options}
+        server_options = {
+            name: options.pop(name) for name in ("requests_per_second", "latency_seconds") if name in options
+        }
         account = generate_account(AccountSpec(**options))
         server = SimulatorServer(account, **server_options)
         server.start()

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.integration.conftest import DAY, HOUR, MINUTE, UNTIL, MakeWorld, World
 
 from genie_obs.simulator import SimulatedMessage
-from tests.integration.conftest import DAY, HOUR, MINUTE, UNTIL, MakeWorld, World
 
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}
 Key = tuple[str, str]
@@ -23,7 +23,9 @@ def visible(world: World, days: int = 60) -> dict[Key, SimulatedMessage]:
     return {
         (message.workspace_id, message.message_id): message
         for message in world.account.messages()
-        if message.audit_visible_at is not None and message.audit_visible_at <= world.account.now and message.created_at > since
+        if message.audit_visible_at is not None
+        and message.audit_visible_at <= world.account.now
+        and message.created_at > since
     }
 
 
@@ -125,7 +127,9 @@ def test_run_after_a_weeks_outage_catches_up_with_everything(world: World) -> No
         workspace_id=continued.workspace_id, conversation_id=continued.conversation_id, text="and per month?", at=at
     )
     late = account.ask(workspace_id=continued.workspace_id, text="late in audit", at=at, audit_delay=5 * DAY)
-    slow = account.ask(workspace_id=continued.workspace_id, text="late in history", at=account.now, statement_delay=20 * HOUR)
+    slow = account.ask(
+        workspace_id=continued.workspace_id, text="late in history", at=account.now, statement_delay=20 * HOUR
+    )
     account.grow(until=UNTIL + 7 * DAY + HOUR)
 
     world.run()
@@ -299,7 +303,7 @@ def test_space_that_may_be_seen_but_not_managed_is_forbidden_not_deleted(clean_w
 @pytest.mark.parametrize("trouble", ["unreachable", "refuses"])
 def test_workspace_that_cannot_be_read_is_skipped_and_caught_up_later(clean_world: World, trouble: str) -> None:
     world = clean_world
-    broken = sorted(world.account.workspaces)[0]
+    broken = min(world.account.workspaces)
     if trouble == "unreachable":
         world.account.workspaces[broken].reachable = False
     else:

@@ -231,7 +231,10 @@ class Life:
                     message, "Please review: is this the official number?", at=later, audit_delay=delay
                 )
             elif message.queries and message.finish_us <= later.timestamp() * 1e6:
-                self.account.regenerate(message, at=later, audit_delay=delay)
+                if draw > 0.988:
+                    self.account.regenerate(message, at=later, audit_delay=delay)
+                else:
+                    self.account.update(message, message.content + ", please", at=later, audit_delay=delay)
 
     def _delay(self, at_seconds: float) -> timedelta:
         at_us = int(at_seconds * MICROSECONDS)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from genie_obs.simulator.account import SimulatedAccount
+from genie_obs.simulator.actions import add_own_reads, add_remaining_actions
 from genie_obs.simulator.benchmarks import add_benchmark_runs
 from genie_obs.simulator.ids import DAY_US, HOUR_US, MINUTE_US, NEVER_US, child_id, from_us
 from genie_obs.simulator.life import Life
@@ -54,6 +55,8 @@ def add_oddities(account: SimulatedAccount, rng: random.Random) -> None:
         _delete_some(account, messages, rng)
         _share_message_id(account, rng)
         _odd_statements(account, messages, rng)
+        add_remaining_actions(account, messages, rng)
+        add_own_reads(account, messages, rng)
         _repeat_rows(account, rng)
     _hide_one_space(account)
     _odd_audit_rows(account, messages, rng)

@@ -300,8 +300,7 @@ def test_own_reads_are_audited_with_identity_and_agent(caller: Caller, message: 
 
 @pytest.fixture(scope="module")
 def odd_caller() -> Caller:
-    caller = Caller(generate_account(AccountSpec(until=UNTIL, workspace_count=1)))
-    return caller
+    return Caller(generate_account(AccountSpec(until=UNTIL, workspace_count=1)))
 
 
 def test_private_conversations_show_no_attachments(odd_caller: Caller) -> None:

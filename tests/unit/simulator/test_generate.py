@@ -74,6 +74,56 @@ def test_every_message_is_witnessed_by_the_audit_log(account: SimulatedAccount) 
     assert all(row.audit_visible_at is not None for row in account.messages())
 
 
+def test_audit_actions_of_both_surfaces_and_all_kinds_occur(account: SimulatedAccount) -> None:
+    actions = {event.action for event in account.audit.events}
+    for group in (
+        {
+            "createSpace",
+            "cloneSpace",
+            "genieCreateSpace",
+            "trashSpace",
+            "genieTrashSpace",
+            "updateSpace",
+            "genieUpdateSpace",
+        },
+        {
+            "createConversation",
+            "updateConversation",
+            "deleteConversation",
+            "listConversations",
+            "genieListConversations",
+        },
+        {
+            "createConversationMessage",
+            "genieCreateConversationMessage",
+            "genieStartConversationMessage",
+            "cancelMessage",
+        },
+        {
+            "regenerateConversationMessage",
+            "deleteConversationMessage",
+            "updateMessageAttachment",
+            "updateConversationMessage",
+        },
+        {
+            "getConversationMessage",
+            "genieGetConversationMessage",
+            "listGenieSpaceMessages",
+            "listGenieSpaceUserMessages",
+        },
+        {"updateConversationMessageFeedback", "genieSendMessageFeedback", "createConversationMessageComment"},
+        {"executeMessageAttachmentQuery", "genieExecuteMessageAttachmentQuery", "executeMessageQuery"},
+        {"createEvaluationRun", "listEvaluationRuns", "startBenchmarkSuggestions"},
+    ):
+        assert group <= actions
+
+
+def test_earlier_reads_of_the_observer_are_told_apart(account: SimulatedAccount) -> None:
+    own = [event for event in account.audit.events if event.user is account.observer and event.user_agent]
+    assert own
+    assert all(str(event.user_agent).startswith("genie-obs/") for event in own)
+
+
 def test_weekends_and_nights_are_quiet(account: SimulatedAccount) -> None:
     days = Counter(row.created_at.weekday() for row in account.messages())
     hours = Counter(row.created_at.hour for row in account.messages())
