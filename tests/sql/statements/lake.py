@@ -1,0 +1,272 @@
+"""A lakehouse on the local engine whose tables each test fills anew, and the rows they are filled with.
+
+Rows go in and come out through `deltalake`, another implementation than the engine under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+
+from genie_obs.engine import EngineSettings, open_engine
+from genie_obs.schema import table, tables
+from genie_obs.simulator.schemas import AUDIT, QUERY_HISTORY, WORKSPACES
+from genie_obs.sql import OUR_TABLES, Value
+from genie_obs.tables import Tables
+
+Row = dict[str, Any]
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+TODAY = NOON.date()
+CLIENT_ID = "11111111-2222-3333-4444-555555555555"
+
+_SYSTEM_TABLES = {"access/audit": AUDIT, "access/workspaces_latest": WORKSPACES, "query/history": QUERY_HISTORY}
+_FLAGS = pa.schema([("is_terminal", pa.bool_())])
+_KEY = ("workspace_id", "message_id")
+
+
+class Lake:
+    """One engine over one folder; `fill` replaces what a table holds."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        for name, schema in _SYSTEM_TABLES.items():
+            partitions = ["event_date"] if name == "access/audit" else None
+            write_deltalake(self._folder(name), schema.empty_table(), partition_by=partitions)
+        self._engine = open_engine(EngineSettings(lakehouse=root))
+        self.tables = Tables(self._engine)
+        self.tables.create()
+        self._empty = {name: self.version(name) for name in (*OUR_TABLES, *_SYSTEM_TABLES)}
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def clear(self) -> None:
+        """Empty every table that is no longer as `clear` left it."""
+        for name, version in self._empty.items():
+            if self.version(name) != version:
+                self.fill(name)
+                self._empty[name] = self.version(name)
+
+    def fill(self, name: str, *rows: Row) -> None:
+        """Let a table hold these rows and no others; columns not given are NULL."""
+        schema = _SYSTEM_TABLES.get(name) or table(name).arrow_schema()
+        unknown = {column for row in rows for column in row} - set(schema.names)
+        assert not unknown, f"{name} has no column {unknown}"
+        write_deltalake(self._folder(name), pa.Table.from_pylist(list(rows), schema), mode="overwrite")
+
+    def read(self, name: str) -> list[Row]:
+        """Return all rows, in the order of their keys."""
+        rows: list[Row] = self._delta(name).to_pyarrow_table().to_pylist()
+        return sorted(rows, key=lambda row: tuple(str(row.get(column)) for column in (*_KEY, "space_id", "run_id")))
+
+    def only(self, name: str) -> Row:
+        [row] = self.read(name)
+        return row
+
+    def version(self, name: str) -> int:
+        version: int = self._delta(name).version()
+        return version
+
+    def select(self, statement: str, **values: Value) -> list[Row]:
+        return self.tables.rows(statement, **values)
+
+    def merge_witnesses(self, *rows: Row, at: datetime = NOON) -> None:
+        self._view("witnessed_messages", "message_ledger", rows)
+        self.tables.execute("merge_witnesses", witnessed_dates=[r["witnessed_date"] for r in rows], updated_at=at)
+
+    def merge_messages(self, *rows: Row) -> None:
+        schema = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
+        self.tables.set_view("fetched_messages", pa.Table.from_pylist(list(rows), schema))
+        self.tables.execute("merge_messages", created_dates=[row["created_date"] for row in rows])
+
+    def merge_outcomes(self, *rows: Row) -> None:
+        self._view("message_outcomes", "message_ledger", rows)
+        self.tables.execute("merge_outcomes", witnessed_dates=[row["witnessed_date"] for row in rows])
+
+    def merge_statements(self, *rows: Row) -> None:
+        self._view("joined_statements", "message_details", rows)
+        self.tables.execute("merge_statements", created_dates=[row["created_date"] for row in rows])
+
+    def merge_spaces(self, *rows: Row) -> None:
+        self._view("fetched_spaces", "space_details", rows)
+        self.tables.execute("merge_spaces")
+
+    def view(self, name: str, *rows: Row, schema: pa.Schema) -> None:
+        self.tables.set_view(name, pa.Table.from_pylist(list(rows), schema))
+
+    def _view(self, name: str, target: str, rows: Sequence[Row]) -> None:
+        """Hand over rows with those columns that any of them has, as the job does."""
+        names = {column for row in rows for column in row}
+        self.tables.set_view(name, pa.Table.from_pylist(list(rows), table(target).arrow_schema(*names)))
+
+    def _folder(self, name: str) -> Path:
+        return self._root / "system" / name if "/" in name else self._root / "main" / "genie_analytics" / name
+
+    def _delta(self, name: str) -> DeltaTable:
+        return DeltaTable(str(self._folder(name)))
+
+
+def audit_event(action_name: str = "getConversationMessage", *, at: datetime = NOON, **values: Any) -> Row:
+    """Return an audit row; `email`, `subject`, `params`, `status_code` and `result` fill the nested columns."""
+    event = {
+        "workspace_id": "1",
+        "service_name": "aibiGenie",
+        "user_agent": "Mozilla/5.0",
+        "event_time": at,
+        "event_date": at.date(),
+        "action_name": action_name,
+        "event_id": f"{action_name}@{at.isoformat()}",
+        "user_identity": {"email": values.pop("email", "ana@example.com"), "subject_name": values.pop("subject", None)},
+        "request_params": list(values.pop("params", {}).items()),
+        "response": {
+            "status_code": values.pop("status_code", 200),
+            "error_message": None,
+            "result": values.pop("result", None),
+        },
+    }
+    return {**event, **values}
+
+
+IDS = {"space_id": "s1", "conversation_id": "c1", "message_id": "m1"}
+
+
+def ledger_row(**values: Any) -> Row:
+    """Return the ledger row of a message that was fetched an hour after it was asked."""
+    return {
+        "workspace_id": "1",
+        **IDS,
+        "witnessed_date": TODAY,
+        "first_event_time": NOON,
+        "last_write_event_time": NOON,
+        "witnesses": ["createConversationMessage"],
+        "user_email": "ana@example.com",
+        "state": "fetched",
+        "state_reason": None,
+        "http_status": 200,
+        "attempts": 1,
+        "next_attempt_at": None,
+        "last_attempt_at": NOON + HOUR,
+        "created_date": TODAY,
+        "updated_at": NOON + HOUR,
+        **values,
+    }
+
+
+def details_row(**values: Any) -> Row:
+    """Return a complete row of message_details: every column has a value."""
+    return {
+        "workspace_id": "1",
+        **IDS,
+        "workspace_name": "sales",
+        "space_name": "Orders",
+        "user_id": "77",
+        "user_email": "ana@example.com",
+        "content": "How many orders?",
+        "status": "COMPLETED",
+        "created_timestamp": 1_795_176_000_000,
+        "updated_timestamp": 1_795_176_030_000,
+        "created_at": NOON,
+        "created_date": TODAY,
+        "query_sql": "SELECT COUNT(*) FROM orders",
+        "query_title": "Orders",
+        "query_description": "Counts orders",
+        "statement_id": "st1",
+        "query_row_count": 1,
+        "statement_ids": ["st0", "st1"],
+        "answer_text": "There are 7.",
+        "clarification_text": "Which year?",
+        "suggested_questions": ["And per month?"],
+        "attachments_count": 3,
+        "attachments_json": '[{"query": {}}]',
+        "feedback_rating": "POSITIVE",
+        "feedback_comment": "nice",
+        "error_type": "SOME_EXCEPTION",
+        "error_message": "went wrong",
+        "query_execution_status": "FINISHED",
+        "query_duration_ms": 1_200,
+        "query_start_time": NOON + SECOND,
+        "query_end_time": NOON + 2 * SECOND,
+        "query_warehouse_id": "w1",
+        "query_read_rows": 100,
+        "query_read_bytes": 4_096,
+        "query_produced_rows": 1,
+        "query_from_result_cache": False,
+        "query_error_message": "statement failed",
+        "is_deleted": False,
+        "api_fetch_timestamp": NOON + HOUR,
+        "ingestion_timestamp": NOON + HOUR,
+        "ingestion_batch_id": "run1",
+        **values,
+    }
+
+
+QUERY_COLUMNS = tuple(
+    name
+    for name in table("message_details").arrow_schema().names
+    if name.startswith("query_") and name not in {"query_sql", "query_title", "query_description", "query_row_count"}
+)
+
+
+def fetched_message(**values: Any) -> Row:
+    """Return what a later run hands to merge_messages for `details_row`: the same answer, fetched an hour later."""
+    later = {
+        "is_terminal": True,
+        "api_fetch_timestamp": NOON + 2 * HOUR,
+        "ingestion_timestamp": NOON + 2 * HOUR,
+        "ingestion_batch_id": "run2",
+    }
+    row = {**details_row(), **later, **values}
+    return {name: value for name, value in row.items() if name not in QUERY_COLUMNS}
+
+
+def space_row(**values: Any) -> Row:
+    return {
+        "workspace_id": "1",
+        "space_id": "s1",
+        "title": "Orders",
+        "description": "All orders",
+        "warehouse_id": "w1",
+        "parent_path": "/Workspace/Shared",
+        "serialized_space": '{"version":2}',
+        "space_created_at": NOON - 9 * DAY,
+        "space_updated_at": NOON - DAY,
+        "etag": "e1",
+        "state": "readable",
+        "state_reason": None,
+        "http_status": 200,
+        "fetched_at": NOON,
+        "updated_at": NOON,
+        **values,
+    }
+
+
+def run_row(run_id: str = "run1", *, at: datetime = NOON, **values: Any) -> Row:
+    """Return a run that read everything and ended well."""
+    return {
+        "run_id": run_id,
+        "started_date": at.date(),
+        "started_at": at,
+        "finished_at": at + MINUTE,
+        "status": "succeeded",
+        "window_start": at - 30 * DAY,
+        "watermark_after": at - MINUTE,
+        **values,
+    }
+
+
+def every_table() -> tuple[str, ...]:
+    return tuple(declared.name for declared in tables())
+
+
+def day(offset: int) -> date:
+    return TODAY + timedelta(days=offset)
