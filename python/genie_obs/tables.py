@@ -44,7 +44,10 @@ class Tables:
 
     def select(self, statement: str, **values: Value) -> pa.Table:
         """Run a query file and return its rows; instants are UTC."""
-        return self._query(statement, values).toArrow()
+        started = time.monotonic()
+        rows = self._query(statement, values).toArrow()
+        logger.debug("%s: %d rows in %.0f ms", statement, rows.num_rows, 1000 * (time.monotonic() - started))
+        return rows
 
     def rows(self, statement: str, **values: Value) -> list[dict[str, Any]]:
         """Run a query file whose result is small and return its rows as dictionaries; instants are aware, UTC."""
@@ -59,6 +62,7 @@ class Tables:
         """
         text = inline_parameters(self._load(statement, values), values)
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+            started = time.monotonic()
             try:
                 self._engine.spark.sql(text).collect()
             except Exception as error:
@@ -71,6 +75,7 @@ class Tables:
                 logger.info("%s collided with another writer, attempt %d", statement, attempt)
                 time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311  # spreads two writers apart
             else:
+                logger.debug("%s: %.0f ms", statement, 1000 * (time.monotonic() - started))
                 return
 
     def set_view(self, name: str, rows: pa.Table) -> None:

@@ -1,0 +1,168 @@
+"""Running statements: rows as Arrow, errors as text, each statement run once while its result is fresh."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from genie_obs.engine import Engine
+from genie_obs.errors import GenieObsError, clean_text
+from genie_obs.preview.parameters import BoundSql
+from genie_obs.preview.tokens import quoted
+from genie_obs.sql import qualify
+
+logger = logging.getLogger(__name__)
+
+MAX_ROWS = 10_000
+"""Rows fetched for one tile; more would not be readable, and would be slow to draw."""
+_MAX_RESULTS = 512
+_MAX_ERROR_CHARACTERS = 1_000
+
+T = TypeVar("T")
+
+
+class QueryError(GenieObsError):
+    """A statement failed; the text is fit to be shown in its tile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The result of a statement."""
+
+    table: pa.Table
+    is_cut: bool  # there are more rows than were fetched
+    duration_ms: float  # of the run that fetched them; a cached result keeps it
+
+
+class Runner:
+    """Runs statements on an engine from many threads; equal statements share one run and its result.
+
+    A result is fresh for `fresh_seconds` and for one `generation`: a page that reloads counts it up.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        fresh_seconds: float = 300.0,
+        max_rows: int = MAX_ROWS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._fresh_seconds = fresh_seconds
+        self._max_rows = max_rows
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._results: OrderedDict[Hashable, tuple[float, Future[Any]]] = OrderedDict()
+        self._namespaces: dict[tuple[str, str], str | None] = {}
+        self._generation = 0
+
+    def rows(self, bound: BoundSql) -> Rows:
+        """Run a statement and return its rows.
+
+        Raises:
+            QueryError: if the engine refuses or fails.
+        """
+        return self._once(("rows", bound.sql, _frozen(bound.values)), lambda: self._run(bound))
+
+    def column_type(self, bound: BoundSql) -> str:
+        """Return the SQL type of a statement's first column, in lower case; reads no rows.
+
+        Raises:
+            QueryError: if the engine refuses.
+        """
+        return next(iter(self.schema(bound).values()))
+
+    def schema(self, bound: BoundSql) -> dict[str, str]:
+        """Return columns and their SQL types, in lower case; reads no rows.
+
+        Raises:
+            QueryError: if the engine refuses.
+        """
+        return self._once(("schema", bound.sql, _frozen(bound.values)), lambda: self._analyse(bound))
+
+    def renew(self, generation: int) -> None:
+        """Forget results older than a generation, and see tables that were created since."""
+        with self._lock:
+            if generation <= self._generation:
+                return
+            self._generation = generation
+            self._results.clear()
+        self._engine.refresh()
+
+    def _once(self, key: Hashable, work: Callable[[], T]) -> T:
+        with self._lock:
+            started_at, future = self._results.get(key, (0.0, None))
+            is_ours = future is None or self._monotonic() - started_at > self._fresh_seconds
+            if is_ours:
+                future = Future()
+                self._results[key] = (self._monotonic(), future)
+                self._results.move_to_end(key)
+                while len(self._results) > _MAX_RESULTS:
+                    self._results.popitem(last=False)
+        assert future is not None  # noqa: S101  # for the type checker
+        if is_ours:
+            self._fill(key, future, work)
+        result: T = future.result()
+        return result
+
+    def _fill(self, key: Hashable, future: Future[T], work: Callable[[], T]) -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            # A failure is not kept: the next look may find the table that was missing.
+            with self._lock:
+                if self._results.get(key, (0.0, None))[1] is future:
+                    del self._results[key]
+            future.set_exception(error)
+
+    def _run(self, bound: BoundSql) -> Rows:
+        started = self._monotonic()
+        try:
+            table = self._frame(bound).limit(self._max_rows + 1).toArrow()
+        except Exception as error:
+            raise QueryError(_readable(error)) from error
+        duration_ms = (self._monotonic() - started) * 1_000
+        logger.debug("tile statement: %d rows in %.0f ms", table.num_rows, duration_ms)
+        is_cut = table.num_rows > self._max_rows
+        return Rows(table=table.slice(0, self._max_rows), is_cut=is_cut, duration_ms=duration_ms)
+
+    def _analyse(self, bound: BoundSql) -> dict[str, str]:
+        try:
+            schema = self._frame(bound).schema
+        except Exception as error:
+            raise QueryError(_readable(error)) from error
+        return {field.name: field.dataType.simpleString().lower() for field in schema.fields}
+
+    def _frame(self, bound: BoundSql) -> Any:
+        # Inside a subquery only a query can stand: a file that holds a command (DROP, CREATE) is a syntax error.
+        sql = f"SELECT * FROM (\n{qualify(bound.sql, self._engine.names)}\n) AS tile"
+        return self._engine.spark.sql(sql, args=dict(bound.values) or None)
+
+
+def use_namespace(engine: Engine) -> None:
+    """Let bare table names that are not ours resolve in our catalog and schema, as the bundle does when it deploys."""
+    names = engine.names
+    try:
+        engine.spark.sql(f"USE {quoted(names.catalog)}.{quoted(names.schema)}").collect()
+    except Exception as error:  # noqa: BLE001  # without the schema only such names fail, each in its own tile
+        logger.debug("no default schema: %s", clean_text(error))
+
+
+def _frozen(values: Mapping[str, Any]) -> tuple[tuple[str, str, Any], ...]:
+    # The type is part of the key: 1, 1.0 and True are equal in Python but not in SQL.
+    return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
+
+
+def _readable(error: Exception) -> str:
+    """Return the engine's message without stack traces, on one line and not too long."""
+    text = str(error).split("JVM stacktrace")[0]
+    return clean_text(text, limit=_MAX_ERROR_CHARACTERS) or type(error).__name__

@@ -1,0 +1,230 @@
+"""merge_witnesses: the ledger learns what the audit log shows, and final messages are reopened by later writes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, SECOND, TODAY, Lake, Row, ledger_row
+
+FINAL = ["fetched", "deleted", "not_found", "abandoned"]
+LATER = NOON + 3 * HOUR
+
+
+def witness(**values: object) -> Row:
+    """Return what discovery found about the message of `ledger_row`: nothing that the ledger does not know."""
+    return {
+        "workspace_id": "1",
+        **IDS,
+        "witnessed_date": TODAY,
+        "first_event_time": NOON,
+        "last_write_event_time": NOON,
+        "witnesses": ["createConversationMessage"],
+        "user_email": "ana@example.com",
+        **values,
+    }
+
+
+def after(lake: Lake, known: Row, seen: Row) -> Row:
+    lake.fill("message_ledger", known)
+    lake.merge_witnesses(seen, at=LATER)
+    return lake.only("message_ledger")
+
+
+def test_message_seen_for_the_first_time_becomes_pending(lake: Lake) -> None:
+    lake.merge_witnesses(witness(), at=LATER)
+
+    assert lake.only("message_ledger") == {
+        **witness(),
+        "state": "pending",
+        "state_reason": None,
+        "http_status": None,
+        "attempts": 0,
+        "next_attempt_at": None,
+        "last_attempt_at": None,
+        "created_date": None,
+        "updated_at": LATER,
+    }
+
+
+def test_message_seen_only_by_a_reader_is_pending_with_what_is_known(lake: Lake) -> None:
+    lake.merge_witnesses(witness(space_id=None, conversation_id=None, last_write_event_time=None, user_email=None))
+
+    row = lake.only("message_ledger")
+    assert (row["state"], row["space_id"], row["conversation_id"], row["last_write_event_time"]) == ("pending", None, None, None)
+
+
+@pytest.mark.parametrize("state", [*FINAL, "pending", "retry", "settling", "forbidden"])
+def test_nothing_new_writes_nothing(lake: Lake, state: str) -> None:
+    lake.fill("message_ledger", ledger_row(state=state))
+    version = lake.version("message_ledger")
+
+    lake.merge_witnesses(witness(), at=LATER)
+
+    assert lake.version("message_ledger") == version
+
+
+def test_nothing_new_about_a_message_of_which_little_is_known_writes_nothing(lake: Lake) -> None:
+    unknown: Row = {"space_id": None, "conversation_id": None, "last_write_event_time": None, "user_email": None}
+    lake.fill("message_ledger", ledger_row(state="pending", **unknown))
+    version = lake.version("message_ledger")
+
+    lake.merge_witnesses(witness(**unknown), at=LATER)
+
+    assert lake.version("message_ledger") == version
+
+
+def test_another_action_joins_the_witnesses_in_order_and_changes_nothing_else(lake: Lake) -> None:
+    known = ledger_row(witnesses=["createConversationMessage", "getConversationMessage"])
+
+    row = after(lake, known, witness(witnesses=["cancelMessage", "getConversationMessage"]))
+
+    joined = ["cancelMessage", "createConversationMessage", "getConversationMessage"]
+    assert row == {**known, "witnesses": joined, "updated_at": LATER}
+
+
+@pytest.mark.parametrize("created_date", [TODAY, None], ids=["stored", "not stored"])
+@pytest.mark.parametrize("state", FINAL)
+def test_write_after_the_last_read_reopens_a_final_message(lake: Lake, state: str, created_date: object) -> None:
+    known = ledger_row(state=state, state_reason="why", attempts=7, next_attempt_at=LATER + DAY, created_date=created_date)
+    written_at = NOON + 2 * HOUR
+
+    row = after(lake, known, witness(last_write_event_time=written_at, witnesses=["updateConversationMessageFeedback"]))
+
+    assert row == {
+        **known,
+        "state": "settling" if created_date else "pending",
+        "state_reason": "changed after it was last read",
+        "attempts": 0,
+        "next_attempt_at": None,
+        "last_write_event_time": written_at,
+        "witnesses": ["createConversationMessage", "updateConversationMessageFeedback"],
+        "updated_at": LATER,
+    }
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_write_before_the_last_read_does_not_reopen(lake: Lake, state: str) -> None:
+    known = ledger_row(state=state)
+    written_at = NOON + 30 * MINUTE
+
+    row = after(lake, known, witness(last_write_event_time=written_at))
+
+    assert row == {**known, "last_write_event_time": written_at, "updated_at": LATER}
+
+
+@pytest.mark.parametrize(
+    ("before_read", "state"),
+    [
+        (SECOND, "settling"),
+        (59 * SECOND, "settling"),
+        (MINUTE, "fetched"),
+        (61 * SECOND, "fetched"),
+        (-SECOND, "settling"),
+    ],
+)
+def test_clocks_may_differ_by_a_minute(lake: Lake, before_read: timedelta, state: str) -> None:
+    row = after(lake, ledger_row(), witness(last_write_event_time=NOON + HOUR - before_read))
+
+    assert row["state"] == state
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_older_write_that_arrives_late_does_not_reopen(lake: Lake, state: str) -> None:
+    known = ledger_row(state=state, last_write_event_time=NOON + 3 * HOUR, last_attempt_at=NOON + HOUR)
+
+    row = after(lake, known, witness(last_write_event_time=NOON + 2 * HOUR, witnesses=["cancelMessage"]))
+
+    assert (row["state"], row["last_write_event_time"]) == (state, NOON + 3 * HOUR)
+
+
+def test_first_write_known_reopens_a_message_that_only_readers_had_shown(lake: Lake) -> None:
+    known = ledger_row(last_write_event_time=None)
+
+    row = after(lake, known, witness(last_write_event_time=NOON + 2 * HOUR))
+
+    assert (row["state"], row["last_write_event_time"]) == ("settling", NOON + 2 * HOUR)
+
+
+def test_read_never_reopens(lake: Lake) -> None:
+    known = ledger_row()
+
+    row = after(lake, known, witness(last_write_event_time=None, witnesses=["getConversationMessage"]))
+
+    assert (row["state"], row["last_write_event_time"]) == ("fetched", NOON)
+
+
+def test_settling_message_becomes_due_at_once(lake: Lake) -> None:
+    known = ledger_row(state="settling", state_reason="stored while ASKING_AI", attempts=3, next_attempt_at=LATER + DAY)
+
+    row = after(lake, known, witness(last_write_event_time=NOON + 2 * HOUR))
+
+    assert (row["state"], row["next_attempt_at"], row["attempts"]) == ("settling", None, 3)
+    assert row["state_reason"] == "stored while ASKING_AI"
+
+
+def test_settling_message_written_before_its_last_read_keeps_its_time(lake: Lake) -> None:
+    known = ledger_row(state="settling", next_attempt_at=LATER + DAY)
+
+    assert after(lake, known, witness(last_write_event_time=NOON + MINUTE))["next_attempt_at"] == LATER + DAY
+
+
+@pytest.mark.parametrize("state", ["retry", "forbidden"])
+def test_message_that_cannot_be_read_now_keeps_its_time(lake: Lake, state: str) -> None:
+    known = ledger_row(state=state, state_reason="why", attempts=4, next_attempt_at=LATER + DAY, created_date=None)
+    written_at = NOON + 2 * HOUR
+
+    row = after(lake, known, witness(last_write_event_time=written_at))
+
+    assert row == {**known, "last_write_event_time": written_at, "updated_at": LATER}
+
+
+def test_pending_message_stays_pending(lake: Lake) -> None:
+    known = ledger_row(state="pending", attempts=0, last_attempt_at=None, created_date=None)
+
+    row = after(lake, known, witness(last_write_event_time=NOON + 2 * HOUR))
+
+    assert (row["state"], row["state_reason"], row["attempts"]) == ("pending", None, 0)
+
+
+@pytest.mark.parametrize(("seen", "kept"), [(-HOUR, -HOUR), (HOUR, timedelta(0))])
+def test_first_event_time_only_goes_down(lake: Lake, seen: timedelta, kept: timedelta) -> None:
+    row = after(lake, ledger_row(), witness(first_event_time=NOON + seen, witnesses=["cancelMessage"]))
+
+    assert row["first_event_time"] == NOON + kept
+    assert row["witnessed_date"] == TODAY
+
+
+@pytest.mark.parametrize("column", ["space_id", "conversation_id", "user_email"])
+def test_missing_id_or_asker_is_filled(lake: Lake, column: str) -> None:
+    known = ledger_row(**{column: None})
+
+    assert after(lake, known, witness()) == {**known, column: witness()[column], "updated_at": LATER}
+
+
+@pytest.mark.parametrize("column", ["space_id", "conversation_id", "user_email"])
+@pytest.mark.parametrize("value", ["another", None])
+def test_known_id_or_asker_is_kept(lake: Lake, column: str, value: str | None) -> None:
+    row = after(lake, ledger_row(), witness(**{column: value}, witnesses=["cancelMessage"]))
+
+    assert row[column] == ledger_row()[column]
+
+
+def test_each_message_is_found_by_workspace_message_and_day(lake: Lake) -> None:
+    other_day = TODAY - DAY
+    lake.fill("message_ledger", ledger_row(), ledger_row(message_id="m2", witnessed_date=other_day, witnesses=[]))
+
+    lake.merge_witnesses(
+        witness(witnesses=["cancelMessage"]),
+        witness(message_id="m2", witnessed_date=other_day),
+        witness(workspace_id="2"),
+        at=LATER,
+    )
+
+    found = {(row["workspace_id"], row["message_id"]): (row["state"], row["witnesses"]) for row in lake.read("message_ledger")}
+    assert found == {
+        ("1", "m1"): ("fetched", ["cancelMessage", "createConversationMessage"]),
+        ("1", "m2"): ("fetched", ["createConversationMessage"]),
+        ("2", "m1"): ("pending", ["createConversationMessage"]),
+    }
