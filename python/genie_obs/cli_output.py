@@ -140,7 +140,8 @@ def _print_runs(console: Console, status: StatusReport) -> None:
 def _print_forbidden(console: Console, status: StatusReport) -> None:
     if not status.forbidden_spaces:
         return
-    console.print(f"{len(status.forbidden_spaces)} spaces cannot be read:")
+    count = len(status.forbidden_spaces)
+    console.print(f"{count} space{'s' if count > 1 else ''} cannot be read:")
     for space in status.forbidden_spaces[:_MOST_SPACES]:
         console.print(
             escape(

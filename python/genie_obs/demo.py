@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def run_demo(
             _write_variables(variables, account.client_id, account.client_secret)
             record = _ingest(lakehouse, account.client_id, account.client_secret, days=days, progress=progress)
     _write_marker(folder, seed=seed, messages=messages, days=days, until=until)
+    command = _own_command()
     made = ", ".join(f"{count:,} rows of system.{name}" for name, count in rows.items())
     return record, [
         "",
@@ -77,11 +79,20 @@ def run_demo(
         f"Tables     {lakehouse / 'main' / 'genie_analytics'} (Delta; open them with any Delta reader)",
         "",
         "Next:",
-        f"  genie-obs status --lakehouse {lakehouse}",
+        f"  {command} status --lakehouse {lakehouse}",
         f"  set -a; . {variables}; set +a     # credentials of the simulated service principal",
-        f"  genie-obs ingest --lakehouse {lakehouse}     # nothing new: no message call, no row rewritten",
-        f"  genie-obs simulate --lakehouse {folder / 'live'} --live     # an account that keeps growing",
+        f"  {command} ingest --lakehouse {lakehouse}     # nothing new: no message call, no row rewritten",
+        f"  {command} simulate --lakehouse {folder / 'live'} --live     # an account that keeps growing",
     ]
+
+
+def _own_command() -> str:
+    """Return what to type to run us again: the bare name only where the shell would find this very installation."""
+    own = Path(sys.argv[0])
+    found = shutil.which("genie-obs")
+    if found and own.exists() and Path(found).samefile(own):
+        return "genie-obs"
+    return str(own) if own.name == "genie-obs" else "genie-obs"
 
 
 def _prepare(folder: Path) -> None:

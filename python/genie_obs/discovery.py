@@ -7,8 +7,7 @@ the clock, so a stalled audit log cannot be overtaken.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,8 +17,6 @@ import pyarrow as pa
 from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.schema import table
 from genie_obs.tables import Tables
-
-logger = logging.getLogger(__name__)
 
 AUDIT_COLUMNS = (
     "workspace_id", "event_time", "event_date", "user_agent", "user_identity", "service_name", "action_name", "request_params", "response",
@@ -108,9 +105,20 @@ def select_audit_days(tables: Tables, scope: Scope, window: Window, now: datetim
     )
 
 
-def discover(tables: Tables, scope: Scope, window: Window, *, client_id: str, now: datetime) -> Discovered:
-    """Bring the ledger up to date with the audit window and return what was found; repeating it changes nothing."""
-    days = select_audit_days(tables, scope, window, now)
+def discover(
+    tables: Tables,
+    scope: Scope,
+    window: Window,
+    days: AuditDays,
+    *,
+    client_id: str,
+    now: datetime,
+    on_done: Callable[[int], None],
+) -> Discovered:
+    """Bring the ledger up to date with the audit window and return what was found; repeating it changes nothing.
+
+    `on_done` is told how many events each slice had.
+    """
     found = Discovered(event_count=days.event_count, watermark=window.watermark)
     if days.newest_event_time is not None:
         newest = min(days.newest_event_time, now)
@@ -119,7 +127,7 @@ def discover(tables: Tables, scope: Scope, window: Window, *, client_id: str, no
         witnessed, new = _record_slice(tables, scope, piece, client_id=client_id, now=now)
         found.witnessed_count += witnessed
         found.new_message_count += new
-        logger.debug("read %s to %s: %d messages, %d new", piece.from_date, piece.until_date, witnessed, new)
+        on_done(piece.event_count)
     return found
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from genie_obs.progress import RunProgress
 from genie_obs.schema import table
 from genie_obs.tables import Tables
 
@@ -34,7 +35,7 @@ class Enriched:
 
 
 def enrich(
-    tables: Tables, *, run_id: str, oldest_stored_date: date | None, now: datetime, on_done: Callable[[int], None]
+    tables: Tables, *, run_id: str, oldest_stored_date: date | None, now: datetime, progress: RunProgress
 ) -> Enriched:
     """Join what the query history has by now; repeating it changes nothing.
 
@@ -43,7 +44,7 @@ def enrich(
         run_id: the run that asks.
         oldest_stored_date: earliest created_date this run stored a row for; None if it stored none.
         now: instant of the pass, UTC; messages stored more than 7 days before are no longer looked at.
-        on_done: told how many messages each slice had.
+        progress: told how many statements are looked for, and when a slice is done.
     """
     total = Enriched()
     from_date = _floor(tables, run_id, oldest_stored_date, now)
@@ -51,12 +52,13 @@ def enrich(
         return total
     stored_since = now - LOOK_FOR
     days = tables.rows("select_statement_days", from_date=from_date, stored_since=stored_since)
+    progress.expect(sum(day["message_count"] for day in days))
     for group in _cut(days):
         wanted = sum(day["message_count"] for day in group)
         joined = _join(tables, [day["created_date"] for day in group], stored_since)
         total.joined_count += joined
         total.missing_count += wanted - joined
-        on_done(wanted)
+        progress.advance(wanted)
     return total
 
 

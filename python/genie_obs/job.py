@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from genie_obs.clock import Clock
 from genie_obs.config import Scope, Settings
-from genie_obs.discovery import AUDIT_COLUMNS, Window, discover, select_window
+from genie_obs.discovery import AUDIT_COLUMNS, Window, discover, select_audit_days, select_window
 from genie_obs.due import select_due, select_sizes, select_spaces
 from genie_obs.enrichment import enrich
 from genie_obs.errors import ConfigError, GenieObsError
@@ -123,13 +123,18 @@ def run_ingest(context: RunContext) -> RunRecord:
 
 def _discover(context: RunContext, record: RunRecord, window: Window) -> None:
     started = context.clock.monotonic()
+    scope = context.settings.scope
     context.progress.step("Reading the audit log")
+    days = select_audit_days(context.tables, scope, window, record.started_at)
+    context.progress.expect(days.event_count)
     found = discover(
         context.tables,
-        context.settings.scope,
+        scope,
         window,
+        days,
         client_id=context.credentials.client_id,
         now=record.started_at,
+        on_done=context.progress.advance,
     )
     record.audit_event_count, record.witnessed_count = found.event_count, found.witnessed_count
     record.new_message_count, record.watermark_after = found.new_message_count, found.watermark
@@ -169,7 +174,7 @@ def _enrich(context: RunContext, record: RunRecord) -> None:
         run_id=record.run_id,
         oldest_stored_date=record.oldest_stored_date,
         now=record.started_at,
-        on_done=context.progress.advance,
+        progress=context.progress,
     )
     record.statements_joined_count, record.statements_missing_count = done.joined_count, done.missing_count
     record.enrich_seconds = context.clock.monotonic() - started

@@ -10,14 +10,16 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from genie_obs.clock import Clock
 
@@ -34,6 +36,9 @@ class RunProgress(Protocol):
     def step(self, name: str, total: int | None = None, note: Note | None = None) -> None:
         """Begin a step of so many items; `note` is asked for a short text whenever something is shown."""
 
+    def expect(self, total: int) -> None:
+        """Say how many items the step has, once that is known."""
+
     def advance(self, count: int) -> None:
         """Say that so many items of the step are done."""
 
@@ -46,6 +51,23 @@ class RunProgress(Protocol):
         """Stop showing."""
 
 
+class _CountColumn(ProgressColumn):
+    """How many of how many, where the step has things to count."""
+
+    def render(self, task: Task) -> Text:
+        if not task.fields["is_counted"]:
+            return Text("")
+        return Text(f"{int(task.completed):,} of {int(task.total or 0):,}", justify="right")
+
+
+class _NoteColumn(ProgressColumn):
+    """What the step has to say right now; asked at every refresh, so that it moves between two batches as well."""
+
+    def render(self, task: Task) -> Text:
+        note: Note | None = task.fields["note"]
+        return Text(note() if note else "")
+
+
 class TerminalProgress:
     """One line per step: what, how many of how many, time left, requests."""
 
@@ -54,26 +76,29 @@ class TerminalProgress:
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description:<22}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            _CountColumn(),
             TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=False),
             TextColumn("left"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[note]}"),
+            _NoteColumn(),
             console=console,
         )
         self._task: TaskID | None = None
-        self._note: Note | None = None
 
     def step(self, name: str, total: int | None = None, note: Note | None = None) -> None:
         """Finish the line of the step before and begin another."""
         self._finish()
-        self._note = note
-        self._task = self._display.add_task(name, total=total, note="")
+        self._task = self._display.add_task(name, total=total, note=note, is_counted=total is not None)
+
+    def expect(self, total: int) -> None:
+        """Show a bar where the step began without knowing its length."""
+        if self._task is not None:
+            self._display.update(self._task, total=total, is_counted=True)
 
     def advance(self, count: int) -> None:
         """Move the bar."""
         if self._task is not None:
-            self._display.update(self._task, advance=count, note=self._note() if self._note else "")
+            self._display.update(self._task, advance=count)
 
     def __enter__(self) -> Self:
         self._display.start()
@@ -88,10 +113,8 @@ class TerminalProgress:
 
     def _finish(self) -> None:
         if self._task is not None:
-            task = self._display.tasks[self._task]
-            self._display.update(
-                self._task, total=task.total or 1, completed=task.total or 1, note=self._note() if self._note else ""
-            )
+            total = self._display.tasks[self._task].total or 1
+            self._display.update(self._task, total=total, completed=total)
 
 
 class LogProgress:
@@ -111,6 +134,10 @@ class LogProgress:
         self._name, self._total, self._note, self._done = name, total, note, 0
         self._started = self._shown = self._clock.monotonic()
         logger.info("%s%s", name, f": {total}" if total is not None else "")
+
+    def expect(self, total: int) -> None:
+        """Know the length of the step from here on."""
+        self._total = total
 
     def advance(self, count: int) -> None:
         """Log how far the step is, if it has been quiet for long enough."""

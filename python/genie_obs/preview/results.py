@@ -16,7 +16,6 @@ import pyarrow as pa
 from genie_obs.engine import Engine
 from genie_obs.errors import GenieObsError, clean_text
 from genie_obs.preview.parameters import BoundSql
-from genie_obs.preview.tokens import quoted
 from genie_obs.sql import qualify
 
 logger = logging.getLogger(__name__)
@@ -152,7 +151,8 @@ def use_namespace(engine: Engine) -> None:
     """Let bare table names that are not ours resolve in our catalog and schema, as the bundle does when it deploys."""
     names = engine.names
     try:
-        engine.spark.sql(f"USE {quoted(names.catalog)}.{quoted(names.schema)}").collect()
+        engine.spark.catalog.setCurrentCatalog(names.catalog)
+        engine.spark.catalog.setCurrentDatabase(names.schema)
     except Exception as error:  # noqa: BLE001  # without the schema only such names fail, each in its own tile
         logger.debug("no default schema: %s", clean_text(error))
 

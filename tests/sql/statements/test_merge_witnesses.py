@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, SECOND, TODAY, Lake, Row, ledger_row
 
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]
+STATES = [*FINAL, "pending", "retry", "settling", "forbidden"]
+FILLED = ["space_id", "conversation_id", "user_email"]  # by the first event that names them
 LATER = NOON + 3 * HOUR
 
 
@@ -24,6 +24,10 @@ def witness(**values: object) -> Row:
         "user_email": "ana@example.com",
         **values,
     }
+
+
+def after_each(lake: Lake, cases: dict[str, tuple[Row, Row]]) -> dict[str, Row]:
+    return lake.merge_each("message_ledger", lambda *seen: lake.merge_witnesses(*seen, at=LATER), cases)
 
 
 def after(lake: Lake, known: Row, seen: Row) -> Row:
@@ -52,15 +56,19 @@ def test_message_seen_only_by_a_reader_is_pending_with_what_is_known(lake: Lake)
     lake.merge_witnesses(witness(space_id=None, conversation_id=None, last_write_event_time=None, user_email=None))
 
     row = lake.only("message_ledger")
-    assert (row["state"], row["space_id"], row["conversation_id"], row["last_write_event_time"]) == ("pending", None, None, None)
+    assert (row["state"], row["space_id"], row["conversation_id"], row["last_write_event_time"]) == (
+        "pending",
+        None,
+        None,
+        None,
+    )
 
 
-@pytest.mark.parametrize("state", [*FINAL, "pending", "retry", "settling", "forbidden"])
-def test_nothing_new_writes_nothing(lake: Lake, state: str) -> None:
-    lake.fill("message_ledger", ledger_row(state=state))
+def test_nothing_new_writes_nothing(lake: Lake) -> None:
+    lake.fill("message_ledger", *(ledger_row(state=state, message_id=state) for state in STATES))
     version = lake.version("message_ledger")
 
-    lake.merge_witnesses(witness(), at=LATER)
+    lake.merge_witnesses(*(witness(message_id=state) for state in STATES), at=LATER)
 
     assert lake.version("message_ledger") == version
 
@@ -85,15 +93,15 @@ def test_another_action_joins_the_witnesses_in_order_and_changes_nothing_else(la
 
 
 @pytest.mark.parametrize("created_date", [TODAY, None], ids=["stored", "not stored"])
-@pytest.mark.parametrize("state", FINAL)
-def test_write_after_the_last_read_reopens_a_final_message(lake: Lake, state: str, created_date: object) -> None:
-    known = ledger_row(state=state, state_reason="why", attempts=7, next_attempt_at=LATER + DAY, created_date=created_date)
+def test_write_after_the_last_read_reopens_a_final_message(lake: Lake, created_date: object) -> None:
+    known = {"state_reason": "why", "attempts": 7, "next_attempt_at": LATER + DAY, "created_date": created_date}
     written_at = NOON + 2 * HOUR
+    seen = witness(last_write_event_time=written_at, witnesses=["updateConversationMessageFeedback"])
 
-    row = after(lake, known, witness(last_write_event_time=written_at, witnesses=["updateConversationMessageFeedback"]))
+    rows = after_each(lake, {state: (ledger_row(state=state, **known), seen) for state in FINAL})
 
-    assert row == {
-        **known,
+    reopened = {
+        **ledger_row(**known),
         "state": "settling" if created_date else "pending",
         "state_reason": "changed after it was last read",
         "attempts": 0,
@@ -102,41 +110,39 @@ def test_write_after_the_last_read_reopens_a_final_message(lake: Lake, state: st
         "witnesses": ["createConversationMessage", "updateConversationMessageFeedback"],
         "updated_at": LATER,
     }
+    assert rows == dict.fromkeys(FINAL, reopened)
 
 
-@pytest.mark.parametrize("state", FINAL)
-def test_write_before_the_last_read_does_not_reopen(lake: Lake, state: str) -> None:
-    known = ledger_row(state=state)
+def test_write_before_the_last_read_does_not_reopen(lake: Lake) -> None:
     written_at = NOON + 30 * MINUTE
 
-    row = after(lake, known, witness(last_write_event_time=written_at))
+    rows = after_each(
+        lake, {state: (ledger_row(state=state), witness(last_write_event_time=written_at)) for state in FINAL}
+    )
 
-    assert row == {**known, "last_write_event_time": written_at, "updated_at": LATER}
-
-
-@pytest.mark.parametrize(
-    ("before_read", "state"),
-    [
-        (SECOND, "settling"),
-        (59 * SECOND, "settling"),
-        (MINUTE, "fetched"),
-        (61 * SECOND, "fetched"),
-        (-SECOND, "settling"),
-    ],
-)
-def test_clocks_may_differ_by_a_minute(lake: Lake, before_read: timedelta, state: str) -> None:
-    row = after(lake, ledger_row(), witness(last_write_event_time=NOON + HOUR - before_read))
-
-    assert row["state"] == state
+    expected = {"last_write_event_time": written_at, "updated_at": LATER}
+    assert rows == {state: {**ledger_row(state=state), **expected} for state in FINAL}
 
 
-@pytest.mark.parametrize("state", FINAL)
-def test_older_write_that_arrives_late_does_not_reopen(lake: Lake, state: str) -> None:
-    known = ledger_row(state=state, last_write_event_time=NOON + 3 * HOUR, last_attempt_at=NOON + HOUR)
+def test_clocks_may_differ_by_a_minute(lake: Lake) -> None:
+    read_at = ledger_row()["last_attempt_at"]
+    written = {-MINUTE - SECOND: "fetched", -MINUTE: "fetched", -59 * SECOND: "settling", SECOND: "settling"}
 
-    row = after(lake, known, witness(last_write_event_time=NOON + 2 * HOUR, witnesses=["cancelMessage"]))
+    rows = after_each(lake, {str(d): (ledger_row(), witness(last_write_event_time=read_at + d)) for d in written})
 
-    assert (row["state"], row["last_write_event_time"]) == (state, NOON + 3 * HOUR)
+    assert {name: row["state"] for name, row in rows.items()} == {str(d): state for d, state in written.items()}
+
+
+def test_older_write_that_arrives_late_does_not_reopen(lake: Lake) -> None:
+    written_at = NOON + 3 * HOUR
+    seen = witness(last_write_event_time=NOON + 2 * HOUR, witnesses=["cancelMessage"])
+
+    rows = after_each(
+        lake, {state: (ledger_row(state=state, last_write_event_time=written_at), seen) for state in FINAL}
+    )
+
+    found = {state: (row["state"], row["last_write_event_time"]) for state, row in rows.items()}
+    assert found == {state: (state, written_at) for state in FINAL}
 
 
 def test_first_write_known_reopens_a_message_that_only_readers_had_shown(lake: Lake) -> None:
@@ -170,14 +176,15 @@ def test_settling_message_written_before_its_last_read_keeps_its_time(lake: Lake
     assert after(lake, known, witness(last_write_event_time=NOON + MINUTE))["next_attempt_at"] == LATER + DAY
 
 
-@pytest.mark.parametrize("state", ["retry", "forbidden"])
-def test_message_that_cannot_be_read_now_keeps_its_time(lake: Lake, state: str) -> None:
-    known = ledger_row(state=state, state_reason="why", attempts=4, next_attempt_at=LATER + DAY, created_date=None)
+def test_message_that_cannot_be_read_now_keeps_its_time(lake: Lake) -> None:
+    waiting = {"state_reason": "why", "attempts": 4, "next_attempt_at": LATER + DAY, "created_date": None}
+    known = {state: ledger_row(state=state, **waiting) for state in ("retry", "forbidden")}
     written_at = NOON + 2 * HOUR
 
-    row = after(lake, known, witness(last_write_event_time=written_at))
+    rows = after_each(lake, {state: (row, witness(last_write_event_time=written_at)) for state, row in known.items()})
 
-    assert row == {**known, "last_write_event_time": written_at, "updated_at": LATER}
+    expected = {"last_write_event_time": written_at, "updated_at": LATER}
+    assert rows == {state: {**row, **expected} for state, row in known.items()}
 
 
 def test_pending_message_stays_pending(lake: Lake) -> None:
@@ -188,27 +195,35 @@ def test_pending_message_stays_pending(lake: Lake) -> None:
     assert (row["state"], row["state_reason"], row["attempts"]) == ("pending", None, 0)
 
 
-@pytest.mark.parametrize(("seen", "kept"), [(-HOUR, -HOUR), (HOUR, timedelta(0))])
-def test_first_event_time_only_goes_down(lake: Lake, seen: timedelta, kept: timedelta) -> None:
-    row = after(lake, ledger_row(), witness(first_event_time=NOON + seen, witnesses=["cancelMessage"]))
+def test_first_event_time_only_goes_down(lake: Lake) -> None:
+    cases = {
+        name: (ledger_row(), witness(first_event_time=NOON + offset, witnesses=["cancelMessage"]))
+        for name, offset in {"earlier": -HOUR, "later": HOUR}.items()
+    }
 
-    assert row["first_event_time"] == NOON + kept
-    assert row["witnessed_date"] == TODAY
+    rows = after_each(lake, cases)
 
-
-@pytest.mark.parametrize("column", ["space_id", "conversation_id", "user_email"])
-def test_missing_id_or_asker_is_filled(lake: Lake, column: str) -> None:
-    known = ledger_row(**{column: None})
-
-    assert after(lake, known, witness()) == {**known, column: witness()[column], "updated_at": LATER}
+    assert {name: row["first_event_time"] for name, row in rows.items()} == {"earlier": NOON - HOUR, "later": NOON}
+    assert {row["witnessed_date"] for row in rows.values()} == {TODAY}
 
 
-@pytest.mark.parametrize("column", ["space_id", "conversation_id", "user_email"])
-@pytest.mark.parametrize("value", ["another", None])
-def test_known_id_or_asker_is_kept(lake: Lake, column: str, value: str | None) -> None:
-    row = after(lake, ledger_row(), witness(**{column: value}, witnesses=["cancelMessage"]))
+def test_missing_id_or_asker_is_filled(lake: Lake) -> None:
+    rows = after_each(lake, {column: (ledger_row(**{column: None}), witness()) for column in FILLED})
 
-    assert row[column] == ledger_row()[column]
+    assert rows == dict.fromkeys(FILLED, ledger_row(updated_at=LATER))
+
+
+def test_known_id_or_asker_is_kept(lake: Lake) -> None:
+    cases = {
+        f"{column} {value}": (ledger_row(), witness(**{column: value}, witnesses=["cancelMessage"]))
+        for column in FILLED
+        for value in ("another", None)
+    }
+
+    rows = after_each(lake, cases)
+
+    expected = ledger_row(witnesses=["cancelMessage", "createConversationMessage"], updated_at=LATER)
+    assert rows == dict.fromkeys(cases, expected)
 
 
 def test_each_message_is_found_by_workspace_message_and_day(lake: Lake) -> None:
@@ -222,7 +237,10 @@ def test_each_message_is_found_by_workspace_message_and_day(lake: Lake) -> None:
         at=LATER,
     )
 
-    found = {(row["workspace_id"], row["message_id"]): (row["state"], row["witnesses"]) for row in lake.read("message_ledger")}
+    found = {
+        (row["workspace_id"], row["message_id"]): (row["state"], row["witnesses"])
+        for row in lake.read("message_ledger")
+    }
     assert found == {
         ("1", "m1"): ("fetched", ["cancelMessage", "createConversationMessage"]),
         ("1", "m2"): ("fetched", ["createConversationMessage"]),

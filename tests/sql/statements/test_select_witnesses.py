@@ -11,6 +11,17 @@ import pytest
 from tests.sql.statements.lake import CLIENT_ID, DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, audit_event, day
 
 CREATIONS = ["createConversationMessage", "genieCreateConversationMessage", "genieStartConversationMessage"]
+READS = [
+    "getConversationMessage", "genieGetConversationMessage", "genieListConversationMessages", "listGenieSpaceMessages",
+    "getMessageQueryResult", "genieGetMessageAttachmentQueryResult", "genieGetQueryResultByAttachment",
+    "listConversationMessageComments", "genieGenerateDownloadFullQueryResult",
+]  # fmt: skip
+WRITES = [
+    *CREATIONS, "updateConversationMessage", "regenerateConversationMessage", "deleteConversationMessage", "cancelMessage",
+    "updateMessageAttachment", "executeMessageQuery", "genieExecuteMessageAttachmentQuery", "summarizeSqlExecutionResults",
+    "updateConversationMessageFeedback", "genieSendMessageFeedback", "createConversationMessageComment",
+    "deleteConversationMessageComment",
+]  # fmt: skip
 
 
 def witnesses(
@@ -86,7 +97,11 @@ ID_PLACES: dict[str, tuple[str, Row, Any]] = {
         {"space_id": "s1", "conversation_id": "c1"},
         {"id": "m1"},
     ),
-    "API start, flat": ("genieStartConversationMessage", {"space_id": "s1"}, {"conversation_id": "c1", "message_id": "m1"}),
+    "API start, flat": (
+        "genieStartConversationMessage",
+        {"space_id": "s1"},
+        {"conversation_id": "c1", "message_id": "m1"},
+    ),
     "API start, nested": (
         "genieStartConversationMessage",
         {},
@@ -124,13 +139,14 @@ ID_PLACES: dict[str, tuple[str, Row, Any]] = {
 }
 
 
-@pytest.mark.parametrize("place", ID_PLACES)
-def test_ids_are_found_wherever_the_action_puts_them(lake: Lake, place: str) -> None:
-    action, params, result = ID_PLACES[place]
+def test_ids_are_found_wherever_the_action_puts_them(lake: Lake) -> None:
+    # The workspace stands for the case, so that one query reads them all.
+    events = [
+        audit_event(action, workspace_id=place, params=params, result=result and json.dumps(result))
+        for place, (action, params, result) in ID_PLACES.items()
+    ]
 
-    [row] = witnesses(lake, audit_event(action, params=params, result=result and json.dumps(result)))
-
-    assert ids_of(row) == IDS
+    assert {row["workspace_id"]: ids_of(row) for row in witnesses(lake, *events)} == dict.fromkeys(ID_PLACES, IDS)
 
 
 NO_MESSAGE: dict[str, Row] = {
@@ -150,24 +166,36 @@ NO_MESSAGE: dict[str, Row] = {
 }
 
 
-@pytest.mark.parametrize("case", NO_MESSAGE)
-def test_event_that_names_no_message_is_no_witness(lake: Lake, case: str) -> None:
-    assert witnesses(lake, audit_event("createConversationMessage", **NO_MESSAGE[case])) == []
+def test_event_that_names_no_message_is_no_witness(lake: Lake) -> None:
+    events = [
+        audit_event("createConversationMessage", workspace_id=case, **values) for case, values in NO_MESSAGE.items()
+    ]
+
+    assert witnesses(lake, *events) == []
 
 
-@pytest.mark.parametrize("action", ["createConversation", "createEvaluationRun", "genieCreateSpace", "updateSampleQuestions"])
-@pytest.mark.parametrize("result", [{"id": "x1"}, {"message": {"id": "x1"}}])
-def test_legacy_id_is_a_message_only_in_answers_to_creating_one(lake: Lake, action: str, result: Row) -> None:
-    params = {"space_id": "s1", "conversation_id": "c1"}
+def test_legacy_id_is_a_message_only_in_answers_to_creating_one(lake: Lake) -> None:
+    events = [
+        audit_event(action, params={"space_id": "s1", "conversation_id": "c1"}, result=json.dumps(result))
+        for action in ("createConversation", "createEvaluationRun", "genieCreateSpace", "updateConversationMessage")
+        for result in ({"id": "x1"}, {"message": {"id": "x1"}})
+    ]
 
-    assert witnesses(lake, audit_event(action, params=params, result=json.dumps(result))) == []
+    assert witnesses(lake, *events) == []
 
 
-@pytest.mark.parametrize("action", CREATIONS)
-def test_every_creation_names_the_asker(lake: Lake, action: str) -> None:
-    [row] = witnesses(lake, audit_event(action, result=json.dumps(IDS), email="ana@example.com"))
+def test_every_creation_names_the_asker(lake: Lake) -> None:
+    events = [
+        audit_event(action, workspace_id=action, result=json.dumps(IDS), email="ana@example.com")
+        for action in CREATIONS
+    ]
 
-    assert (row["user_email"], row["is_creation_seen"], row["last_write_event_time"]) == ("ana@example.com", True, NOON)
+    rows = witnesses(lake, *events)
+
+    assert [row["workspace_id"] for row in rows] == CREATIONS
+    assert {(r["user_email"], r["is_creation_seen"], r["last_write_event_time"]) for r in rows} == {
+        ("ana@example.com", True, NOON)
+    }
 
 
 def test_duplicates_of_an_event_change_nothing(lake: Lake) -> None:
@@ -184,11 +212,13 @@ def test_refused_event_with_all_ids_is_a_witness_but_no_write(lake: Lake) -> Non
     assert row["witnesses"] == ["updateConversationMessageFeedback"]
 
 
-@pytest.mark.parametrize("missing", ["space_id", "conversation_id", "message_id"])
-def test_refused_event_that_does_not_name_the_message_in_full_is_no_witness(lake: Lake, missing: str) -> None:
-    params = {name: value for name, value in IDS.items() if name != missing}
+def test_refused_event_that_does_not_name_the_message_in_full_is_no_witness(lake: Lake) -> None:
+    events = [
+        audit_event(params={name: value for name, value in IDS.items() if name != missing}, status_code=404)
+        for missing in IDS
+    ]
 
-    assert witnesses(lake, audit_event("getConversationMessage", params=params, status_code=404)) == []
+    assert witnesses(lake, *events) == []
 
 
 def test_accepted_event_without_space_is_a_witness(lake: Lake) -> None:
@@ -209,27 +239,26 @@ def test_event_without_status_counts_as_accepted(lake: Lake) -> None:
     assert row["last_write_event_time"] == NOON
 
 
-@pytest.mark.parametrize(
-    ("status_code", "is_accepted"), [(199, False), (200, True), (204, True), (299, True), (302, False), (500, False)]
-)
-def test_only_statuses_2xx_are_writes(lake: Lake, status_code: int, is_accepted: bool) -> None:
-    [row] = witnesses(lake, audit_event("cancelMessage", params=IDS, status_code=status_code))
+def test_only_statuses_2xx_are_writes(lake: Lake) -> None:
+    codes = (199, 200, 204, 299, 302, 500)
+    events = [audit_event("cancelMessage", params=IDS, workspace_id=str(code), status_code=code) for code in codes]
 
-    assert (row["last_write_event_time"] is not None) == is_accepted
+    writes = [row["workspace_id"] for row in witnesses(lake, *events) if row["last_write_event_time"] is not None]
+
+    assert writes == ["200", "204", "299"]
 
 
 def test_own_reads_are_no_activity_by_user_agent(lake: Lake) -> None:
-    ours = audit_event("genieGetConversationMessage", params=IDS, user_agent="genie-obs/1.0 python/3.11", email="someone@else")
+    ours = audit_event(
+        "genieGetConversationMessage", params=IDS, user_agent="genie-obs/1.0 python/3.11", email="someone@else"
+    )
 
     assert witnesses(lake, ours) == []
 
 
 @pytest.mark.parametrize("identity", [{"email": CLIENT_ID}, {"email": None, "subject": CLIENT_ID}])
-@pytest.mark.parametrize(
-    "action", ["genieGetConversationMessage", "genieListConversationMessages", "getMessageQueryResult", "listConversations"]
-)
-def test_own_reads_are_no_activity_by_identity(lake: Lake, action: str, identity: Row) -> None:
-    assert witnesses(lake, audit_event(action, params=IDS, **identity)) == []
+def test_own_reads_are_no_activity_by_identity(lake: Lake, identity: Row) -> None:
+    assert witnesses(lake, *(audit_event(action, params=IDS, **identity) for action in READS)) == []
 
 
 def test_question_our_principal_asked_with_another_tool_is_a_message(lake: Lake) -> None:
@@ -251,39 +280,29 @@ def test_user_agent_that_only_mentions_us_is_a_user(lake: Lake) -> None:
     assert len(witnesses(lake, event)) == 1
 
 
-@pytest.mark.parametrize("email", ["System-User", "", None])
-def test_background_work_is_no_asker(lake: Lake, email: str | None) -> None:
-    [row] = witnesses(lake, audit_event("createConversationMessage", params=IDS, email=email))
+def test_background_work_is_no_asker(lake: Lake) -> None:
+    events = [
+        audit_event("createConversationMessage", params=IDS, email=email, workspace_id=str(email))
+        for email in ("System-User", "", None)
+    ]
 
-    assert row["user_email"] is None
-    assert row["is_creation_seen"]
+    found = witnesses(lake, *events)
+
+    assert [(row["user_email"], row["is_creation_seen"]) for row in found] == [(None, True)] * 3
 
 
-@pytest.mark.parametrize("action", ["getConversationMessage", "updateConversationMessageFeedback", "executeMessageQuery"])
-def test_reader_and_rater_are_no_askers(lake: Lake, action: str) -> None:
-    [row] = witnesses(lake, audit_event(action, params=IDS, email="reader@example.com"))
+def test_only_who_created_the_message_is_its_asker(lake: Lake) -> None:
+    others = [action for action in (*READS, *WRITES) if action not in CREATIONS]
 
-    assert row["user_email"] is None
-    assert not row["is_creation_seen"]
+    [row] = witnesses(lake, *(audit_event(action, params=IDS, email="reader@example.com") for action in others))
+
+    assert (row["user_email"], row["is_creation_seen"]) == (None, False)
 
 
 def test_action_nobody_knows_yet_is_a_witness_and_a_write(lake: Lake) -> None:
     [row] = witnesses(lake, audit_event("reimagineConversationMessage", params=IDS))
 
     assert (row["witnesses"], row["last_write_event_time"]) == (["reimagineConversationMessage"], NOON)
-
-
-READS = [
-    "getConversationMessage", "genieGetConversationMessage", "genieListConversationMessages", "listGenieSpaceMessages",
-    "getMessageQueryResult", "genieGetMessageAttachmentQueryResult", "genieGetQueryResultByAttachment",
-    "listConversationMessageComments", "genieGenerateDownloadFullQueryResult",
-]  # fmt: skip
-WRITES = [
-    *CREATIONS, "updateConversationMessage", "regenerateConversationMessage", "deleteConversationMessage", "cancelMessage",
-    "updateMessageAttachment", "executeMessageQuery", "genieExecuteMessageAttachmentQuery", "summarizeSqlExecutionResults",
-    "updateConversationMessageFeedback", "genieSendMessageFeedback", "createConversationMessageComment",
-    "deleteConversationMessageComment",
-]  # fmt: skip
 
 
 def test_reads_are_witnesses_and_only_writes_are_writes(lake: Lake) -> None:
@@ -295,7 +314,9 @@ def test_reads_are_witnesses_and_only_writes_are_writes(lake: Lake) -> None:
 
 
 def test_other_services_are_not_read(lake: Lake) -> None:
-    events = [audit_event(params=IDS, service_name=name) for name in ("genie", "genieChat", "databrickssql", "AIBIGENIE")]
+    events = [
+        audit_event(params=IDS, service_name=name) for name in ("genie", "genieChat", "databrickssql", "AIBIGENIE")
+    ]
 
     assert witnesses(lake, *events) == []
 
@@ -333,7 +354,9 @@ def test_cut_off_json_is_no_witness(lake: Lake, result: str) -> None:
 
 @pytest.mark.xfail(strict=True, reason="an id that is a JSON object becomes a message id that nobody has")
 def test_id_that_is_no_text_is_no_witness(lake: Lake) -> None:
-    event = audit_event("createConversationMessage", result='{"message_id": {"value": "m1"}, "message": {"id": ["m1"]}}')
+    event = audit_event(
+        "createConversationMessage", result='{"message_id": {"value": "m1"}, "message": {"id": ["m1"]}}'
+    )
 
     assert witnesses(lake, event) == []
 

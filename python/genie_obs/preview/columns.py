@@ -1,0 +1,89 @@
+"""Rows as the page takes them: plain JSON, with one of six types per column."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+ColumnType = Literal["text", "number", "boolean", "date", "instant", "json"]
+
+_MAX_EXACT_INTEGER = 2**53  # beyond it JavaScript rounds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """Values of one field; dates and instants are epoch milliseconds (UTC)."""
+
+    name: str
+    type: ColumnType
+    values: list[Any]
+
+
+def columns_of(table: pa.Table, names: Sequence[str], positions: Sequence[int]) -> list[Column]:
+    """Return columns of a table, by position, under new names."""
+    return [_column(name, table.column(position)) for name, position in zip(names, positions, strict=True)]
+
+
+def position_of(table: pa.Table, name: str) -> int:
+    """Return where a column is, not minding its case.
+
+    Raises:
+        KeyError: if there is none.
+    """
+    names = table.column_names
+    if name in names:
+        return names.index(name)
+    lowered = [other.lower() for other in names]
+    if name.lower() not in lowered:
+        raise KeyError(name)
+    return lowered.index(name.lower())
+
+
+def _column(name: str, data: pa.ChunkedArray) -> Column:
+    kind = data.type
+    if pa.types.is_timestamp(kind):
+        return Column(name=name, type="instant", values=_milliseconds(data))
+    if pa.types.is_date(kind):
+        return Column(name=name, type="date", values=_milliseconds(data))
+    if pa.types.is_boolean(kind):
+        return Column(name=name, type="boolean", values=data.to_pylist())
+    if pa.types.is_integer(kind):
+        return Column(name=name, type="number", values=_each(data, _exact_integer))
+    if pa.types.is_floating(kind):
+        return Column(name=name, type="number", values=_each(data, _finite))
+    if pa.types.is_decimal(kind):
+        return Column(name=name, type="number", values=_each(data, float))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return Column(name=name, type="text", values=data.to_pylist())
+    if pa.types.is_nested(kind):
+        return Column(name=name, type="json", values=_each(data, _json))
+    return Column(name=name, type="text", values=_each(data, str))
+
+
+def _milliseconds(data: pa.ChunkedArray) -> list[Any]:
+    instants = pc.cast(data, pa.timestamp("ms"), safe=False) if not pa.types.is_timestamp(data.type) else data
+    zone = getattr(instants.type, "tz", None)
+    values: list[Any] = pc.cast(pc.cast(instants, pa.timestamp("ms", tz=zone), safe=False), pa.int64()).to_pylist()
+    return values
+
+
+def _each(data: pa.ChunkedArray, convert: Callable[[Any], Any]) -> list[Any]:
+    return [None if value is None else convert(value) for value in data.to_pylist()]
+
+
+def _exact_integer(value: int) -> int | str:
+    return value if abs(value) <= _MAX_EXACT_INTEGER else str(value)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
