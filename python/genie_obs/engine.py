@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 # Sail keeps the catalog name `system` for itself, so the simulated system tables are registered under another one.
 LOCAL_SYSTEM_CATALOG = "databricks_system"
+_LOOPBACK_SERVER = re.compile(r"sc://(localhost|127\.0\.0\.1|\[::1\])(:|/|$)")
 _SQL_TO_DELTA = {"STRING": "string", "BIGINT": "long", "INT": "integer", "DOUBLE": "double", "BOOLEAN": "boolean"}
 _SQL_TO_DELTA |= {"DATE": "date", "TIMESTAMP": "timestamp"}
 
@@ -32,6 +34,8 @@ class Engine(Protocol):
     """A Spark session and the three things that differ between engines: names, table layout, adding columns."""
 
     kind: str
+    is_loopback: bool  # everything runs on this machine: workspaces may be simulated ones, over plain http
+    binds_parameters: bool  # whether queries may carry :parameters to the server
     spark: SparkSession
     names: Names
 
@@ -75,6 +79,8 @@ class LocalEngine:
     """Sail, a Spark Connect server inside this process, over Delta folders ``<lakehouse>/<catalog>/<schema>/<table>``."""
 
     kind = "local"
+    is_loopback = True
+    binds_parameters = True
 
     def __init__(self, settings: EngineSettings) -> None:
         self._root = _checked_lakehouse(settings.lakehouse)
@@ -133,8 +139,10 @@ class ClusterEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.kind = "databricks" if settings.engine == "databricks" else "connect"
+        self.is_loopback = bool(_LOOPBACK_SERVER.match(settings.engine))
         self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=settings.system_catalog)
         self.spark = _ambient_session() if self.kind == "databricks" else _connect(settings.engine)
+        self.binds_parameters = self.kind == "databricks" or _binds_parameters(self.spark)
 
     def layout_clause(self, table: Table) -> str:
         """Return liquid clustering and deletion vectors; never together with partitions."""
@@ -209,6 +217,8 @@ def _connect(url: str) -> SparkSession:
         raise ConfigError(
             f"--engine {url} needs a Spark Connect client. Install it with: pip install 'genie-obs[local]'"
         ) from error
+    # pyspark logs failed statements, values included, to stderr by itself.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
     try:
         # create, not getOrCreate: a process may hold several engines, each with its own server.
         session = SparkSession.builder.remote(url).create()
@@ -216,6 +226,19 @@ def _connect(url: str) -> SparkSession:
     except Exception as error:
         raise EngineError(f"Opening a Spark session at {url} failed: {error}. Check that the server is up.") from error
     return session
+
+
+def _binds_parameters(session: SparkSession) -> bool:
+    """Say whether the server binds :parameters: with Delta's SQL extension, Spark 4.1 and 4.2 ignore them.
+
+    Seen with delta-spark 4.4.0 on Spark 4.2.0: its parser inherits parsePlanWithParameters, which drops the values.
+    """
+    try:
+        return bool(session.sql("SELECT :probe AS probe", args={"probe": 1}).collect())
+    except Exception as error:
+        if "UNBOUND_SQL_PARAMETER" in str(error):
+            return False
+        raise EngineError(f"Asking the Spark server failed: {str(error).splitlines()[0][:300]}") from error
 
 
 def _ambient_session() -> SparkSession:

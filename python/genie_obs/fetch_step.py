@@ -129,7 +129,7 @@ class FetchStep:
         return sorted(due | stale)
 
     def _open_api(self, workspace_id: str, session: aiohttp.ClientSession, settings: ApiSettings) -> GenieApi:
-        host = _host(self._workspace(workspace_id), workspace_id, allow_loopback_http=self.tables.kind == "local")
+        host = _host(self._workspace(workspace_id), workspace_id, allow_loopback_http=self.tables.is_loopback)
         tokens = TokenSource(
             workspace_id=workspace_id, host=host, credentials=self.credentials, session=session, clock=self.clock
         )

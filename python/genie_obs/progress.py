@@ -159,7 +159,7 @@ class LogProgress:
         return f"{self._done} of {self._total}" if self._total is not None else str(self._done)
 
     def _left(self, now: float) -> str:
-        if not self._total or not self._done:
+        if not self._total or not 0 < self._done < self._total:
             return ""
         return f", about {(now - self._started) / self._done * (self._total - self._done):.0f} s left"
 

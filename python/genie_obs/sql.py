@@ -3,7 +3,8 @@
 A statement names our tables without catalog and schema and system tables in full (``system.access.audit``), so that it
 reads the same in a SQL editor, on Databricks, on Apache Spark and on Sail. Queries carry ``:parameters`` to the engine.
 Sail does not take parameters in commands (MERGE), so there they become typed literals: dates, instants and numbers only.
-Text never becomes part of a statement; rows travel as Arrow views.
+Text becomes part of a statement only where a server cannot bind at all, and then as hexadecimal digits, which cannot end a
+literal; rows travel as Arrow views.
 """
 
 from __future__ import annotations
@@ -82,14 +83,10 @@ def qualify(text: str, names: Names) -> str:
 
 
 def inline_parameters(text: str, values: Mapping[str, Value]) -> str:
-    """Return the statement with the given parameters as typed literals, for commands on engines that cannot bind them.
-
-    Raises:
-        TypeError: if a value is text; text is bound or travels as rows, never as SQL.
-    """
+    """Return the statement with the given parameters as typed literals, where an engine cannot bind them."""
 
     def replace(kind: str, token: str, _before: str, _after: str) -> str:
-        return _literal(token[1:], values[token[1:]]) if kind == "parameter" and token[1:] in values else token
+        return _literal(values[token[1:]]) if kind == "parameter" and token[1:] in values else token
 
     return _rewrite(text, replace)
 
@@ -120,18 +117,14 @@ def _qualified(kind: str, token: str, before: str, after: str, names: Names) -> 
     return token
 
 
-def _literal(name: str, value: Value) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, int):
-        return str(value)
+def _literal(value: Value) -> str:
+    if isinstance(value, str):
+        return f"CAST(X'{value.encode().hex()}' AS STRING)"
+    if value is None or isinstance(value, bool | int):
+        return str(value).upper() if value is not None else "NULL"
     if isinstance(value, datetime):
         return f"TIMESTAMP '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
     if isinstance(value, date):
         return f"DATE '{value:%Y-%m-%d}'"
-    if not isinstance(value, str):
-        # An empty list must stay valid SQL and match nothing.
-        return ", ".join(_literal(name, item) for item in sorted(set(value))) or "NULL"
-    raise TypeError(f"parameter :{name} of a command is text; pass it in a view")
+    # An empty list must stay valid SQL and match nothing.
+    return ", ".join(_literal(item) for item in sorted(set(value))) or "NULL"

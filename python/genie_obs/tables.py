@@ -42,6 +42,11 @@ class Tables:
         """Return which engine this is: local, databricks or connect."""
         return self._engine.kind
 
+    @property
+    def is_loopback(self) -> bool:
+        """Return whether everything runs on this machine, so that plain http to it is no risk."""
+        return self._engine.is_loopback
+
     def select(self, statement: str, **values: Value) -> pa.Table:
         """Run a query file and return its rows; instants are UTC."""
         started = time.monotonic()
@@ -130,10 +135,14 @@ class Tables:
         return qualify(text, self._engine.names)
 
     def _query(self, statement: str, values: Mapping[str, Value]) -> DataFrame:
-        # A list of dates prunes files only as literals in IN (…); everything else is bound.
-        lists = {name: value for name, value in values.items() if isinstance(value, (list, tuple, set, frozenset))}
-        bound = {name: value for name, value in values.items() if name not in lists}
-        text = inline_parameters(self._load(statement, values), lists)
+        # A list of dates prunes files only as literals in IN (…); everything else is bound where the server can.
+        inlined = {
+            name: value
+            for name, value in values.items()
+            if not self._engine.binds_parameters or isinstance(value, list | tuple | set | frozenset)
+        }
+        bound = {name: value for name, value in values.items() if name not in inlined}
+        text = inline_parameters(self._load(statement, values), inlined)
         return self._engine.spark.sql(text, args=bound) if bound else self._engine.spark.sql(text)
 
     def _upgrade(self, table: Table) -> list[str]:

@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-
-from genie_obs.schema import table
 from tests.sql.statements.lake import (
     DAY,
     HOUR,
@@ -19,6 +17,8 @@ from tests.sql.statements.lake import (
     details_row,
     fetched_message,
 )
+
+from genie_obs.schema import table
 
 KEY = {"workspace_id", "message_id", "created_date"}
 # Written by every fetch that changes something, or fixed when the row was first stored.

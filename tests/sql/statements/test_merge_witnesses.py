@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, SECOND, TODAY, Lake, Row, ledger_row
 
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]

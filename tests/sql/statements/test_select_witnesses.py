@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-
 from tests.sql.statements.lake import CLIENT_ID, DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, audit_event, day
 
 CREATIONS = ["createConversationMessage", "genieCreateConversationMessage", "genieStartConversationMessage"]

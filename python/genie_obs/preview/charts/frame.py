@@ -1,0 +1,117 @@
+"""What every chart builder starts from: the tile's columns by field name, and the theme."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from genie_obs.preview import lenient
+from genie_obs.preview.columns import Column
+from genie_obs.preview.expressions import truncation_unit
+from genie_obs.preview.model import Field, Widget
+from genie_obs.preview.theme import Theme
+
+SELECTION = "databricks_mark_selection"
+"""Name of the selection that makes a chart a source of cross-filters; AI/BI's own name for it."""
+
+Grain = Literal["month", "week", "day", "hour", "minute", "second"]
+_SECOND = 1_000
+_MINUTE = 60 * _SECOND
+_HOUR = 60 * _MINUTE
+DAY = 24 * _HOUR
+WEEK = 7 * DAY
+_GRAINS: tuple[Grain, ...] = ("month", "week", "day", "hour", "minute", "second")
+
+
+class ChartError(ValueError):
+    """A chart cannot be drawn from its file; the text says why and is shown in its tile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """Columns `f0`, `f1`, … of a tile, found by the names of the query's fields."""
+
+    widget: Widget
+    fields: Sequence[Field]
+    columns: Sequence[Column]
+    theme: Theme
+    now: datetime
+    is_source: bool = False  # clicking marks filters other tiles
+
+    @property
+    def encodings(self) -> Mapping[str, Any]:
+        """Return which field goes where."""
+        return self.widget.encodings
+
+    @property
+    def mark(self) -> Mapping[str, Any]:
+        """Return the file's settings of the mark."""
+        return lenient.mapping(self.widget.spec.get("mark"))
+
+    def column(self, encoding: Mapping[str, Any]) -> Column:
+        """Return the column an encoding names.
+
+        Raises:
+            ChartError: if it names none of the query's fields.
+        """
+        name = lenient.text(encoding.get("fieldName"))
+        for field, column in zip(self.fields, self.columns, strict=False):
+            if field.name == name:
+                return column
+        raise ChartError(
+            f"no selected field to visualize: the query has no field {name!r}" if name else "no selected fields to visualize"
+        )
+
+    def expression(self, column: Column) -> str:
+        """Return the expression behind a column."""
+        return next((f.expression for f, c in zip(self.fields, self.columns, strict=False) if c is column), "")
+
+    def encoding(self, *keys: str) -> dict[str, Any]:
+        """Return an encoding of the file, or an empty one."""
+        return lenient.mapping(lenient.path(self.encodings, *keys))
+
+
+def label_of(encoding: Mapping[str, Any]) -> str:
+    """Return the words for a field."""
+    return lenient.text(encoding.get("displayName")) or lenient.text(encoding.get("fieldName"))
+
+
+def measures_of(encoding: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the fields of an axis: one, or a series each."""
+    several = lenient.mappings(encoding.get("fields"))
+    return several or ([dict(encoding)] if encoding.get("fieldName") else [])
+
+
+def distinct(values: Sequence[Any]) -> list[Any]:
+    """Return the different values, in order of first appearance."""
+    return list(dict.fromkeys(values))
+
+
+def grain_of(column: Column, expression: str) -> Grain:
+    """Return how coarse a time column is: what its expression truncates to, else what all its values are multiples of."""
+    unit = truncation_unit(expression)
+    for grain in _GRAINS:
+        if unit == grain:
+            return grain
+    instants = [value for value in column.values if isinstance(value, int | float)]
+    return next((grain for grain in _GRAINS if instants and all(_starts(v, grain) for v in instants)), "second")
+
+
+def _starts(milliseconds: float, grain: Grain) -> bool:
+    if grain in {"day", "hour", "minute"}:
+        return milliseconds % {"day": DAY, "hour": _HOUR, "minute": _MINUTE}[grain] == 0
+    if grain == "second":
+        return True
+    if milliseconds % DAY:
+        return False
+    day = datetime.fromtimestamp(milliseconds / 1_000, UTC)
+    return day.day == 1 if grain == "month" else day.weekday() == 0
+
+
+def step_of(values: Sequence[Any]) -> float:
+    """Return the smallest distance between two numbers, or 1."""
+    numbers = sorted({value for value in values if isinstance(value, int | float)})
+    return min((b - a for a, b in itertools.pairwise(numbers)), default=1.0) or 1.0

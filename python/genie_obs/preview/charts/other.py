@@ -1,0 +1,223 @@
+"""Pies, heat maps, histograms, combined charts and box plots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from genie_obs.preview import lenient
+from genie_obs.preview.charts.channels import as_bands, as_cells, axis_title, colour, position, quantitative
+from genie_obs.preview.charts.frame import (
+    WEEK,
+    ChartError,
+    Frame,
+    grain_of,
+    label_of,
+    measures_of,
+    step_of,
+)
+from genie_obs.preview.charts.xy import TOOLTIP, Spec, dim_unselected, selection, series_colour
+from genie_obs.preview.expressions import bin_width
+from genie_obs.preview.formats import d3_format, parse_format
+
+_BOX_PARTS = ("whiskerStart", "boxStart", "boxMid", "boxEnd", "whiskerEnd")
+
+
+def pie(frame: Frame) -> Spec:
+    """Return a ring of shares, largest first, with the share written beside each part that has room for it."""
+    angle = frame.encoding("angle")
+    value = frame.column(angle)
+    if value.type != "number":
+        raise ChartError(f"{label_of(angle) or 'the angle'} holds no numbers")
+    tint = colour(frame, frame.encoding("color"))
+    base: Spec = {
+        "theta": {"field": value.name, "type": "quantitative", "stack": True, "title": label_of(angle)},
+        "order": {"field": value.name, "type": "quantitative", "sort": "descending"},
+    }
+    ring: Spec = {
+        "mark": {
+            "type": "arc",
+            "tooltip": TOOLTIP,
+            "innerRadius": {"expr": "max(10, (min(width, height) / 2 - 24) * 0.58)"},
+            "outerRadius": {"expr": "max(20, min(width, height) / 2 - 24)"},
+            "padAngle": 0.012,
+        },
+        "encoding": {**base, **({"color": tint} if tint else {})},
+    }
+    if tint is None:
+        ring["mark"]["color"] = frame.theme.palette[0]
+    elif tint["type"] == "nominal":
+        ring |= selection(frame, [tint["field"]])
+    dim_unselected(ring)
+    transforms = [
+        {"joinaggregate": [{"op": "sum", "field": value.name, "as": "whole"}]},
+        {"calculate": f"datum.whole > 0 ? datum.{value.name} / datum.whole : 0", "as": "share"},
+    ]
+    layers = [ring]
+    if frame.encoding("label").get("show") is not False:
+        words = {
+            "mark": {"type": "text", "radius": {"expr": "max(26, min(width, height) / 2 - 9)"}, "tooltip": None},
+            "encoding": {
+                **base,
+                "detail": {"field": tint["field"]} if tint else {},
+                "text": {"field": "share", "type": "quantitative", "format": ".0%"},
+                "opacity": {"condition": {"test": "datum.share >= 0.035", "value": 1}, "value": 0},
+            },
+        }
+        layers.append(words)
+    return {"transform": transforms, "layer": layers}
+
+
+def heatmap(frame: Frame) -> Spec:
+    """Return a grid of cells coloured by a measure."""
+    tint = colour(frame, frame.encoding("color"))
+    if tint is None:
+        raise ChartError("no selected fields to visualize: a heat map needs a colour")
+    measure = tint["field"] if tint["type"] == "quantitative" else ""
+    encoding: Spec = {}
+    for name in ("x", "y"):
+        raw = frame.encoding(name)
+        encoding[name] = as_cells(as_bands(frame, raw, position(frame, raw, channel=name, measure=measure)))
+        encoding[name]["axis"] = {**encoding[name]["axis"], "grid": False, "domain": False, "ticks": False}
+    cells: Spec = {
+        "mark": {"type": "rect", "tooltip": TOOLTIP, "cornerRadius": 2},
+        "encoding": {**encoding, "color": tint},
+        **selection(frame, [encoding["x"]["field"], encoding["y"]["field"]]),
+    }
+    dim_unselected(cells)
+    if frame.encoding("label").get("show") is not True or not measure:
+        return cells
+    pattern = d3_format(parse_format(frame.encoding("color").get("format"))) or ",.4~r"
+    words = {
+        "mark": {"type": "text", "tooltip": None, "stroke": "#ffffff", "strokeWidth": 2.5, "strokeOpacity": 0.7, "color": "#11171C"},
+        "encoding": {**encoding, "text": {"field": measure, "type": "quantitative", "format": pattern}},
+    }
+    words["mark"]["strokeJoin"] = "round"
+    above = {"mark": {"type": "text", "tooltip": None, "color": "#11171C"}, "encoding": words["encoding"]}
+    return {"layer": [cells, words, above]}
+
+
+def histogram(frame: Frame) -> Spec:
+    """Return bars as wide as the bins they count; each value is the left edge of its bin."""
+    x, y = frame.encoding("x"), frame.encoding("y")
+    edge = frame.column(x)
+    if edge.type != "number":
+        raise ChartError(f"{label_of(x) or 'the horizontal axis'} holds no numbers")
+    width = bin_width(frame.expression(edge)) or step_of(edge.values)
+    count = frame.column(y)
+    encoding: Spec = {
+        "x": {**quantitative(x, edge.name, label_of(x)), "bin": "binned"},
+        "x2": {"field": "edge_end"},
+        "y": quantitative(y, count.name, label_of(y)),
+    }
+    mark: Spec = {"type": "bar", "tooltip": TOOLTIP, "binSpacing": 1}
+    tint = colour(frame, frame.encoding("color"))
+    if tint is None:
+        mark["color"] = frame.theme.palette[0]
+    else:
+        encoding["color"] = tint
+    return {
+        "transform": [
+            {"filter": f"isValid(datum.{edge.name})"},
+            {"calculate": f"datum.{edge.name} + {width:g}", "as": "edge_end"},
+        ],
+        "mark": mark,
+        "encoding": encoding,
+    }
+
+
+def combo(frame: Frame) -> Spec:
+    """Return bars on the left axis and lines on the right one, with one legend."""
+    x = frame.encoding("x")
+    primary, secondary = (measures_of(frame.encoding("y", side)) for side in ("primary", "secondary"))
+    measures = primary + secondary
+    if not measures:
+        raise ChartError("no selected fields to visualize")
+    tint = series_colour(frame, [label_of(measure) for measure in measures])
+    across, transforms = _combo_axis(frame, x)
+    layers = []
+    for number, measure in enumerate(measures):
+        is_bar = number < len(primary)
+        side = measures_of(frame.encoding("y", "primary" if is_bar else "secondary"))
+        layers.append(_combo_layer(frame, measure, number, across, tint, is_bar=is_bar, titled=measure is side[0]))
+    if len(primary) > 1:
+        # Bars beside each other: each keeps its number as offset.
+        for number, layer in enumerate(layers[: len(primary)]):
+            layer["encoding"]["xOffset"] = {"datum": number, "scale": {"domain": list(range(len(primary)))}}
+            layer["encoding"].pop("x2", None)
+    bars, lines = layers[: len(primary)], layers[len(primary) :]
+    groups = [{"layer": group} for group in (bars, lines) if group]
+    spec: Spec = {"layer": groups, "resolve": {"scale": {"y": "independent"}}}
+    return {**spec, "transform": transforms} if transforms else spec
+
+
+def _combo_axis(frame: Frame, x: Mapping[str, Any]) -> tuple[dict[str, Spec], list[Spec]]:
+    channel = as_bands(frame, x, position(frame, x, channel="x"))
+    column = frame.column(x)
+    if channel["type"] == "temporal" and grain_of(column, frame.expression(column)) == "week":
+        end = f"{column.name}_end"
+        return {"x": channel, "x2": {"field": end}}, [
+            {"calculate": f"toNumber(datum.{column.name}) + {WEEK * 0.92}", "as": end}
+        ]
+    if channel["type"] == "quantitative":
+        channel = {**channel, "type": "ordinal", "scale": {}}
+    return {"x": channel}, []
+
+
+def _combo_layer(
+    frame: Frame, measure: dict[str, Any], number: int, across: dict[str, Spec], tint: Spec, *, is_bar: bool, titled: bool
+) -> Spec:
+    column = frame.column(measure)
+    if column.type != "number":
+        raise ChartError(f"{label_of(measure)} holds no numbers")
+    up = quantitative(measure, column.name, label_of(measure))
+    up["axis"] = {**up["axis"], "orient": "left" if is_bar else "right", **({} if titled else {"title": None})}
+    if not is_bar:
+        up["axis"]["grid"] = False
+    encoding: Spec = {**across, "y": up, "color": {**tint, "datum": number}}
+    encoding["color"].pop("field")
+    if is_bar:
+        return {"mark": {"type": "bar", "tooltip": TOOLTIP, "opacity": 0.85}, "encoding": encoding}
+    encoding.pop("x2", None)
+    return {"mark": {"type": "line", "point": {"size": 34}, "tooltip": TOOLTIP}, "encoding": encoding}
+
+
+def box(frame: Frame) -> Spec:
+    """Return boxes from five values that the query has worked out: ends of the whiskers, quartiles, median."""
+    x, y = frame.encoding("x"), frame.encoding("y")
+    parts = [frame.encoding("y", part) for part in _BOX_PARTS]
+    names = [frame.column(part).name for part in parts]
+    across = as_bands(frame, x, position(frame, x, channel="x"))
+    title = axis_title(y) or label_of(parts[2])
+    start, low, middle, high, end = names
+    paint = frame.theme.palette[0]
+
+    def layer(mark: Spec, first: str, second: str = "") -> Spec:
+        up = quantitative(y, first, title)
+        encoding = {"x": across, "y": up} | ({"y2": {"field": second}} if second else {})
+        return {"mark": {"tooltip": TOOLTIP, **mark}, "encoding": encoding}
+
+    return {
+        "layer": [
+            layer({"type": "rule"}, start, end),
+            layer({"type": "bar", "size": 18, "color": paint, "opacity": 0.75, "cornerRadius": 2}, low, high),
+            layer({"type": "tick", "size": 18, "color": "#ffffff", "thickness": 2}, middle),
+        ]
+    }
+
+
+def custom(frame: Frame) -> Spec:
+    """Return the file's own Vega-Lite chart, its columns under their own names.
+
+    Raises:
+        ChartError: if it is no Vega-Lite object.
+    """
+    raw = lenient.path(frame.widget.spec, "jsonSpec", "spec")
+    try:
+        spec = json.loads(raw) if isinstance(raw, str) else raw
+    except (ValueError, RecursionError) as error:
+        raise ChartError(f"the Vega-Lite of this chart is not JSON: {error}") from error
+    if not isinstance(spec, dict):
+        raise ChartError("the Vega-Lite of this chart is missing")
+    return spec

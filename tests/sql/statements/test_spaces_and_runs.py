@@ -1,0 +1,261 @@
+"""Spaces, users, workspaces, the record of a run, and what `status` shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.sql.statements.lake import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    TODAY,
+    Lake,
+    Row,
+    day,
+    details_row,
+    ledger_row,
+    run_row,
+    space_row,
+)
+
+from genie_obs.run_record import RunRecord
+from genie_obs.schema import table
+
+KNOWN_OF_A_SPACE = (
+    "title", "description", "warehouse_id", "parent_path", "serialized_space", "space_created_at", "space_updated_at", "etag",
+)  # fmt: skip
+VERDICT: Row = {"state": "forbidden", "state_reason": "grant it", "http_status": 404}
+LATER: Row = {"fetched_at": NOON + HOUR, "updated_at": NOON + HOUR}
+
+
+def test_space_is_stored_as_it_was_read(lake: Lake) -> None:
+    lake.merge_spaces(space_row())
+
+    assert lake.only("space_details") == space_row()
+
+
+def test_space_that_changed_takes_the_new_values(lake: Lake) -> None:
+    changed = space_row(
+        title="Renamed", description="d", warehouse_id="w2", parent_path="/x", serialized_space="{}", etag="e2",
+        space_created_at=NOON - 8 * DAY, space_updated_at=NOON, **LATER,
+    )  # fmt: skip
+    lake.fill("space_details", space_row(), space_row(workspace_id="2"))
+
+    lake.merge_spaces(changed)
+
+    assert lake.read("space_details") == [changed, space_row(workspace_id="2")]
+
+
+def test_space_that_can_no_longer_be_read_keeps_what_was_known(lake: Lake) -> None:
+    lake.fill("space_details", space_row())
+
+    lake.merge_spaces(space_row(**dict.fromkeys(KNOWN_OF_A_SPACE), **VERDICT, **LATER))
+
+    assert lake.only("space_details") == space_row(**VERDICT, **LATER)
+
+
+def test_space_that_can_be_read_again_loses_the_reason(lake: Lake) -> None:
+    lake.fill("space_details", space_row(**VERDICT))
+
+    lake.merge_spaces(space_row(**LATER))
+
+    assert lake.only("space_details") == space_row(**LATER)
+
+
+def test_older_reading_of_a_space_is_ignored(lake: Lake) -> None:
+    lake.fill("space_details", space_row(**LATER))
+
+    lake.merge_spaces(space_row(title="older"))
+
+    assert lake.only("space_details") == space_row(**LATER)
+
+
+def test_space_that_was_never_read_is_stored_with_its_reason(lake: Lake) -> None:
+    lake.merge_spaces(space_row(**dict.fromkeys(KNOWN_OF_A_SPACE), **VERDICT))
+
+    assert lake.only("space_details")["state_reason"] == "grant it"
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("", ["1", "12", "2"]), ("12,2", ["12", "2"]), ("3", [])])
+def test_known_spaces_are_listed_for_the_workspaces_in_scope(lake: Lake, wanted: str, found: list[str]) -> None:
+    lake.fill("space_details", *(space_row(workspace_id=workspace) for workspace in ("1", "2", "12")))
+
+    rows = lake.select("select_spaces", workspace_ids=wanted)
+
+    assert sorted(row["workspace_id"] for row in rows) == found
+
+
+def test_known_space_comes_with_what_decides_about_reading_it_again(lake: Lake) -> None:
+    lake.fill("space_details", space_row(**VERDICT))
+
+    [row] = lake.select("select_spaces", workspace_ids="")
+
+    columns = (
+        "workspace_id",
+        "space_id",
+        "title",
+        "state",
+        "state_reason",
+        "http_status",
+        "etag",
+        "space_updated_at",
+        "fetched_at",
+    )
+    assert row == {name: space_row(**VERDICT)[name] for name in columns}
+
+
+def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) -> None:
+    lake.fill(
+        "space_details",
+        space_row(space_id="few", **VERDICT),
+        space_row(space_id="many", **VERDICT, title=None),
+        space_row(space_id="readable"),
+        space_row(space_id="unused", **VERDICT),
+        space_row(space_id="few", workspace_id="2", **VERDICT),
+    )
+    lake.fill(
+        "message_ledger",
+        *(ledger_row(state="forbidden", message_id=f"many{n}", space_id="many") for n in range(3)),
+        *(ledger_row(state="forbidden", message_id=f"readable{n}", space_id="readable") for n in range(2)),
+        ledger_row(state="forbidden", message_id="f1", space_id="few"),
+        ledger_row(state="fetched", message_id="f2", space_id="few"),
+        ledger_row(state="forbidden", message_id="f1", space_id="few", workspace_id="2"),
+    )
+
+    def hidden(workspace_ids: str) -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in lake.select("select_forbidden_spaces", workspace_ids=workspace_ids)]
+
+    many, few = ("1", "many", None, "grant it", 3), ("1", "few", "Orders", "grant it", 1)
+    assert hidden("") == [many, few, ("2", *few[1:])]
+    assert hidden("1") == [many, few]
+    assert hidden("3") == []
+
+
+def users(lake: Lake, *rows: Row, workspace_ids: str = "1") -> list[tuple[Any, ...]]:
+    lake.fill("message_details", *rows)
+    found = lake.select("select_known_users", from_date=day(-30), workspace_ids=workspace_ids)
+    return sorted(tuple(row.values()) for row in found)
+
+
+def test_users_are_known_from_recent_messages(lake: Lake) -> None:
+    rows = [
+        details_row(user_id="7", user_email="ana@example.com"),
+        details_row(message_id="m2", user_id="7", user_email="ana@example.com", created_date=day(-30)),
+        details_row(message_id="m3", user_id="8", user_email=None),
+        details_row(message_id="m4", user_id=None, user_email="bo@example.com"),
+        details_row(message_id="m5", user_id="9", user_email="old@example.com", created_date=day(-31)),
+        details_row(workspace_id="2", user_id="7", user_email="another@example.com"),
+        details_row(workspace_id="3", user_id="7", user_email="third@example.com"),
+    ]
+
+    assert users(lake, *rows) == [("1", "7", "ana@example.com")]
+    assert users(lake, *rows, workspace_ids="1,2") == [("1", "7", "ana@example.com"), ("2", "7", "another@example.com")]
+
+
+def test_user_with_two_addresses_is_one_row(lake: Lake) -> None:
+    rows = [details_row(user_email="a@example.com"), details_row(message_id="m2", user_email="b@example.com")]
+
+    assert users(lake, *rows) == [("1", "77", "b@example.com")]
+
+
+def test_no_messages_know_no_users(lake: Lake) -> None:
+    assert users(lake) == []
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("", ["1", "12", "2"]), ("1", ["1"]), ("2,12", ["12", "2"]), ("3", [])])
+def test_workspaces_are_listed_in_scope(lake: Lake, wanted: str, found: list[str]) -> None:
+    rows = [
+        {"account_id": "a", "workspace_id": w, "workspace_name": f"n{w}", "workspace_url": None, "status": "RUNNING"}
+        for w in ("1", "2", "12")
+    ]
+    lake.fill("access/workspaces_latest", *rows)
+
+    listed = sorted(lake.select("select_workspaces", workspace_ids=wanted), key=lambda row: str(row["workspace_id"]))
+
+    assert [row["workspace_id"] for row in listed] == found
+    assert all(set(row) == {"workspace_id", "workspace_name", "workspace_url", "status"} for row in listed)
+
+
+def test_ledger_is_counted_by_workspace_and_state(lake: Lake) -> None:
+    lake.fill(
+        "message_ledger",
+        ledger_row(message_id="m1", first_event_time=NOON - DAY),
+        ledger_row(message_id="m2", witnesses=["api:list"]),
+        ledger_row(message_id="m3", state="abandoned", created_date=None),
+        ledger_row(message_id="m4", state="abandoned", witnesses=["api:list", "getConversationMessage"]),
+        ledger_row(message_id="m1", workspace_id="2", state="pending", created_date=None, witnesses=[]),
+    )
+
+    def counted(workspace_ids: str) -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in lake.select("select_ledger_states", workspace_ids=workspace_ids)]
+
+    one = [("1", "abandoned", 2, 1, 1, NOON), ("1", "fetched", 2, 2, 1, NOON - DAY)]
+    two = [("2", "pending", 1, 0, 0, NOON)]
+    assert counted("") == one + two
+    assert counted("2") == two
+    assert counted("3") == []
+
+
+def test_recent_runs_are_the_ten_newest(lake: Lake) -> None:
+    lake.fill(
+        "ingestion_runs", *(run_row(f"run{n:02}", at=NOON + n * HOUR) for n in (3, 0, 11, 7, 1, 2, 10, 4, 5, 6, 8, 9))
+    )
+
+    rows = lake.select("select_recent_runs")
+
+    assert [row["run_id"] for row in rows] == [f"run{n:02}" for n in range(11, 1, -1)]
+    assert (rows[0]["started_at"], rows[0]["status"]) == (NOON + 11 * HOUR, "succeeded")
+
+
+def test_no_runs_are_listed_before_the_first(lake: Lake) -> None:
+    assert lake.select("select_recent_runs") == []
+
+
+def test_run_is_one_row_however_often_it_is_saved(lake: Lake) -> None:
+    record = RunRecord(run_id="run1", started_at=NOON, engine="local")
+    record.save(lake.tables)
+    first = lake.only("ingestion_runs")
+    assert (first["status"], first["finished_at"], first["workspace_errors"], first["due_count"]) == (
+        "running",
+        None,
+        [],
+        0,
+    )
+
+    for number, column in enumerate(table("ingestion_runs").columns):
+        if column.name not in {"run_id", "started_date", "started_at"}:
+            values = {
+                "STRING": f"text {number}", "BIGINT": number, "DOUBLE": number / 2, "ARRAY<STRING>": [f"item {number}"],
+                "TIMESTAMP": NOON + number * MINUTE, "DATE": day(number),
+            }  # fmt: skip
+            setattr(record, column.name, values[column.sql_type])
+    record.save(lake.tables)
+
+    assert lake.only("ingestion_runs") == {
+        name: getattr(record, name) for name in table("ingestion_runs").arrow_schema().names
+    }
+
+
+def test_new_run_is_inserted_with_every_column(lake: Lake) -> None:
+    record = RunRecord(
+        run_id="run1", started_at=NOON, engine="local", error="why", workspace_errors=["1: no"], due_count=3
+    )
+
+    record.save(lake.tables)
+
+    assert lake.only("ingestion_runs") == {
+        name: getattr(record, name) for name in table("ingestion_runs").arrow_schema().names
+    }
+
+
+def test_runs_do_not_touch_each_other(lake: Lake) -> None:
+    for run_id in ("a", "b"):
+        RunRecord(run_id=run_id, started_at=NOON, engine="local").save(lake.tables)
+    RunRecord(run_id="a", started_at=NOON, engine="local", status="failed").save(lake.tables)
+
+    assert [(row["run_id"], row["status"], row["started_date"]) for row in lake.read("ingestion_runs")] == [
+        ("a", "failed", TODAY),
+        ("b", "running", TODAY),
+    ]
