@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -18,7 +18,14 @@ from genie_obs.config import FetchSettings
 from genie_obs.errors import WorkspaceError
 from genie_obs.fetch_planner import ConversationSizes
 from genie_obs.genie_api import ApiSettings, ApiStats, GenieApi, open_session
-from genie_obs.genie_message_ingestion import ReadReport, WorkspaceReader, WorkspaceWork, read_workspaces
+from genie_obs.genie_message_ingestion import (
+    AbsentWorkspaceReader,
+    Reader,
+    ReadReport,
+    WorkspaceReader,
+    WorkspaceWork,
+    read_workspaces,
+)
 from genie_obs.genie_oauth import TokenSource, normalise_host
 from genie_obs.limiter import AdaptiveLimiter
 from genie_obs.outcomes import RECHECK_AFTER, Context, Row
@@ -97,29 +104,34 @@ class FetchStep:
 
     def _open_readers(
         self, session: aiohttp.ClientSession, api_settings: ApiSettings, merger: BatchMerger
-    ) -> tuple[list[WorkspaceReader], list[ReadReport]]:
-        """Return a reader per workspace with something to do, and a report for each that cannot even be addressed."""
-        readers: list[WorkspaceReader] = []
+    ) -> tuple[list[Reader], list[ReadReport]]:
+        """Return a reader per workspace with something to do, and a report for each that must not be asked."""
+        readers: list[Reader] = []
         reports: list[ReadReport] = []
         users = self._known_users()
         for workspace_id in self._busy_workspaces():
             due = self.work.due.filter(pc.equal(self.work.due["workspace_id"], workspace_id))
+            context = self._context(workspace_id)
+            if self._workspace(workspace_id) is None:
+                readers.append(
+                    AbsentWorkspaceReader(context, due, merger, clock=self.clock, reason=_absence(workspace_id))
+                )
+                continue
             try:
                 api = self._open_api(workspace_id, session, api_settings)
             except WorkspaceError as error:
                 logger.warning("skipping %s", error)
                 reports.append(ReadReport(workspace_id=workspace_id, error=str(error), unread_count=due.num_rows))
                 continue
-            work = self._workspace_work(workspace_id, api, due, users.get(workspace_id, {}))
-            readers.append(
-                WorkspaceReader(
-                    work,
-                    merger,
-                    sizes=self.work.sizes,
-                    clock=self.clock,
-                    worker_count=self.settings.max_concurrency,
-                )
+            work = WorkspaceWork(
+                context=context,
+                api=api,
+                due=due,
+                spaces=self._space_directory(workspace_id, api),
+                users=UserDirectory(api, users.get(workspace_id, {})),
             )
+            count = self.settings.max_concurrency
+            readers.append(WorkspaceReader(work, merger, sizes=self.work.sizes, clock=self.clock, worker_count=count))
         return readers, reports
 
     def _busy_workspaces(self) -> list[str]:
@@ -153,22 +165,22 @@ class FetchStep:
     def _workspace(self, workspace_id: str) -> Row | None:
         return next((row for row in self.work.workspaces if row["workspace_id"] == workspace_id), None)
 
-    def _workspace_work(self, workspace_id: str, api: GenieApi, due: pa.Table, users: dict[str, str]) -> WorkspaceWork:
-        workspace = self._workspace(workspace_id) or {}
-        context = Context(
+    def _context(self, workspace_id: str) -> Context:
+        return Context(
             workspace_id=workspace_id,
-            workspace_name=workspace.get("workspace_name"),
+            workspace_name=(self._workspace(workspace_id) or {}).get("workspace_name"),
             run_id=self.record.run_id,
             settings=self.settings,
         )
-        spaces = SpaceDirectory(
+
+    def _space_directory(self, workspace_id: str, api: GenieApi) -> SpaceDirectory:
+        return SpaceDirectory(
             api,
             [row for row in self.work.spaces if row["workspace_id"] == workspace_id],
             workspace_id=workspace_id,
             client_id=self.credentials.client_id,
             clock=self.clock,
         )
-        return WorkspaceWork(context=context, api=api, due=due, spaces=spaces, users=UserDirectory(api, users))
 
     def _known_users(self) -> dict[str, dict[str, str]]:
         """Return e-mails by workspace and user id from recent messages; only where audit does not name some asker."""
@@ -185,7 +197,7 @@ class FetchStep:
             known.setdefault(row["workspace_id"], {})[row["user_id"]] = row["user_email"]
         return known
 
-    def _merge_spaces(self, readers: list[WorkspaceReader]) -> None:
+    def _merge_spaces(self, readers: Sequence[Reader]) -> None:
         rows = [row for reader in readers for row in reader.changed_spaces()]
         self.record.spaces_read_count = len(rows)
         if rows:
@@ -221,6 +233,13 @@ class FetchStep:
             )
 
 
+def _absence(workspace_id: str) -> str:
+    return (
+        f"workspace {workspace_id} is not in system.access.workspaces_latest: it was deleted, or belongs to another account. "
+        "Its messages are tried for some days and then abandoned."
+    )
+
+
 def _host(workspace: Row | None, workspace_id: str, *, allow_loopback_http: bool) -> str:
     """Return the address of a workspace.
 
@@ -228,7 +247,7 @@ def _host(workspace: Row | None, workspace_id: str, *, allow_loopback_http: bool
         WorkspaceError: if it has none, is not running, or must not be given credentials.
     """
     if workspace is None or not workspace["workspace_url"]:
-        reason = "is not in system.access.workspaces_latest: deleted, or of another account. Its messages wait."
+        reason = "has no address in system.access.workspaces_latest. Its messages wait."
         raise WorkspaceError(reason, workspace_id=workspace_id, host="no address")
     if workspace["status"] not in {None, "RUNNING"}:
         reason = f"is {workspace['status']}, not RUNNING."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,6 +207,32 @@ class WorkspaceReader:
         await self._merger.put(outcome)
 
 
+class AbsentWorkspaceReader:
+    """Stands in for a workspace that the account no longer has: its messages fail until they are given up."""
+
+    def __init__(self, context: Context, due: pa.Table, merger: BatchMerger, *, clock: Clock, reason: str) -> None:
+        self._context = context
+        self._due = due
+        self._merger = merger
+        self._clock = clock
+        self._reason = reason
+
+    async def run(self) -> ReadReport:
+        """Record every due message as failed."""
+        at = self._clock.now()
+        for plan in plan_conversations(self._due, {}):
+            for due in plan.due.values():
+                await self._merger.put(failed(self._context, due, reason=self._reason, http_status=None, at=at))
+        return ReadReport(workspace_id=self._context.workspace_id, error=self._reason)
+
+    def changed_spaces(self) -> list[Row]:
+        """Return nothing: no space was asked for."""
+        return []
+
+
+Reader = WorkspaceReader | AbsentWorkspaceReader
+
+
 def _place_of(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -214,7 +240,7 @@ def _place_of(error: BaseException) -> str:
     return f"at {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace is not None else ""
 
 
-async def read_workspaces(readers: list[WorkspaceReader], merger: BatchMerger) -> list[ReadReport]:
+async def read_workspaces(readers: Sequence[Reader], merger: BatchMerger) -> list[ReadReport]:
     """Read all workspaces side by side while outcomes are merged; returns when everything is merged."""
 
     async def read_all() -> list[ReadReport]:

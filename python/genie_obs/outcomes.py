@@ -78,7 +78,7 @@ def forbidden(
 
 def failed(context: Context, due: DueMessage, *, reason: str, http_status: int | None, at: datetime) -> Outcome:
     """Return the outcome of a request that failed for now: later and later, until the attempts are used up."""
-    attempts = due.attempts + 1
+    attempts = _count_attempts(due)
     if attempts >= context.settings.max_attempts:
         reason = f"given up after {attempts} attempts: {reason}"
         return Outcome(ledger=_ledger(context, due, at, state="abandoned", reason=reason, http_status=http_status))
@@ -139,12 +139,17 @@ def _ledger(
         "state": state,
         "state_reason": reason,
         "http_status": http_status,
-        "attempts": due.attempts + 1,
+        "attempts": _count_attempts(due),
         "next_attempt_at": next_attempt_at,
         "last_attempt_at": at,
         "created_date": created_date,
         "updated_at": at,
     }
+
+
+def _count_attempts(due: DueMessage) -> int:
+    """Count this request; one that follows an answer starts anew, so that polling uses nothing up."""
+    return (due.attempts if due.state in {"pending", "retry"} else 0) + 1
 
 
 def _details(context: Context, message: Row, due: DueMessage, *, space_name: str | None, fetched_at: datetime) -> Row:

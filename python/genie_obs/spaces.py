@@ -82,11 +82,12 @@ class SpaceDirectory:
 
     async def _list(self) -> dict[str, Row]:
         try:
-            return {space["space_id"]: space async for space in self._api.list_spaces() if space.get("space_id")}
+            spaces = [space async for space in self._api.list_spaces()]
         except ApiError as error:
             # Not needed to go on: each known space is then asked for alone.
             logger.warning("listing the spaces of workspace %s failed: %s", self._workspace_id, error)
             return {}
+        return {space["space_id"]: space for space in spaces if isinstance(space.get("space_id"), str)}
 
     def _is_unchanged(self, space: Row) -> bool:
         """Say whether the listing proves that nothing changed since the space was read; else it must be read."""

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from tests.integration.conftest import DAY, HOUR, MINUTE, UNTIL, MakeWorld, World
 
-from genie_obs.simulator import SimulatedMessage
+from genie_obs.simulator import FaultRule, SimulatedMessage
 
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}
 Key = tuple[str, str]
@@ -323,6 +324,60 @@ def test_workspace_that_cannot_be_read_is_skipped_and_caught_up_later(clean_worl
     world.account.workspaces[broken].accepts_credentials = True
     assert world.run().status == "succeeded"
     assert_matches_truth(world)
+
+
+def test_messages_of_a_deleted_workspace_are_tried_for_days_and_then_abandoned(clean_world: World) -> None:
+    world = clean_world
+    gone, kept = sorted(world.account.workspaces)[:2]
+    world.run()
+    world.account.advance(HOUR)
+    asked = world.account.ask(workspace_id=gone)
+    world.account.advance(HOUR)
+    world.publish()
+    workspaces = DeltaTable(str(world.lakehouse / "system/access/workspaces_latest"))
+    workspaces.delete(f"workspace_id = '{gone}'")
+
+    first = world.run(publish=False, max_attempts="3")
+    row = world.by_key("message_ledger")[gone, asked.message_id]
+    assert first.status == "partial"
+    assert (row["state"], row["attempts"]) == ("retry", 1)
+    for _ in range(3):
+        world.account.advance(DAY)
+        last = world.run(publish=False, max_attempts="3")
+
+    row = world.by_key("message_ledger")[gone, asked.message_id]
+    assert row["state"] == "abandoned"
+    assert "workspaces_latest" in row["state_reason"]
+    assert last.due_count == 0
+    assert kept not in " ".join(last.workspace_errors)
+
+
+def test_failing_message_is_tried_later_and_later_and_polling_uses_no_attempts_up(clean_world: World) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    asked = world.account.ask(workspace_id=workspace_id)
+    world.account.advance(HOUR)
+    world.run()
+    world.account.rate(asked, "POSITIVE")
+    world.account.advance(HOUR)
+    world.server.set_faults([FaultRule(operation="get_message", status=500)])
+    world.run()
+    key = (workspace_id, asked.message_id)
+    first = world.by_key("message_ledger")[key]
+    assert (first["state"], first["attempts"], first["http_status"]) == ("retry", 1, 500)
+    assert world.by_key("message_details")[key]["content"] == asked.content
+
+    world.account.advance(HOUR)
+    world.run()
+    second = world.by_key("message_ledger")[key]
+    assert second["attempts"] == 2
+    assert second["next_attempt_at"] - second["last_attempt_at"] > first["next_attempt_at"] - first["last_attempt_at"]
+
+    world.server.set_faults([])
+    world.account.advance(HOUR)
+    world.run()
+    assert world.by_key("message_ledger")[key]["state"] == "fetched"
+    assert world.by_key("message_details")[key]["feedback_rating"] == "POSITIVE"
 
 
 def test_message_that_only_a_listing_shows_is_stored_and_enters_the_ledger(clean_world: World) -> None:

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS message_ledger (
   state STRING COMMENT 'pending, fetched, settling, retry, forbidden, deleted, not_found or abandoned; exactly one at any time',
   state_reason STRING COMMENT 'Why the message is in this state and what to do about it',
   http_status INT COMMENT 'HTTP status of the last answer about this message; NULL when there was none',
-  attempts INT COMMENT 'Times the message was asked for since it was witnessed or last reopened',
+  attempts INT COMMENT 'Requests for the message since it was last answered, the answered one included; 0 before the first',
   next_attempt_at TIMESTAMP COMMENT 'Not asked for again before this instant (UTC); NULL means at the next run, or never for final states',
   last_attempt_at TIMESTAMP COMMENT 'Start of the last request for this message (UTC)',
   created_date DATE COMMENT 'created_date of the row in message_details; NULL while nothing is stored',
