@@ -17,7 +17,7 @@ setup: .venv/.installed ## install into .venv, nothing else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv sync --quiet --locked --all-extras --python $(BIN)/python --inexact
+	$(BIN)/uv sync --quiet --locked --extra local --extra preview --python $(BIN)/python --inexact
 	@touch $@
 
 demo: setup ## simulated account, whole extraction job, Delta tables in ./demo

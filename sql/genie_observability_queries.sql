@@ -2806,7 +2806,7 @@ SELECT
   api_retry_count,
   throttled_count,
   try_divide(throttled_count, api_call_count) AS throttled_ratio,
-  try_divide(CAST(fetched_count + settling_count AS DOUBLE), fetch_seconds) AS messages_per_second,
+  (fetched_count + settling_count) / NULLIF(fetch_seconds, 0) AS messages_per_second,
   watermark_after,
   ROUND((unix_timestamp(started_at) - unix_timestamp(watermark_after)) / 60, 1) AS audit_lag_minutes,
   statements_joined_count,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
+Bands = list[tuple[int, list[tuple[int, Json]]]]  # (height, [(width, widget), …]) from top to bottom
 
 GRID_COLUMNS = 12
 
@@ -95,18 +96,20 @@ def table(name: str, dataset: str, columns: Sequence[Field], title: str, *, note
 def chart(
     kind: str, name: str, dataset: str, title: str, *, x: Field, y: Field | Sequence[Field], color: Field | None = None,
     colors: dict[str, str] | None = None, sort: Json | None = None, layout: str = "", note: str = "", where: str = "",
-    labels: bool = False,
+    labels: bool = False, y_title: str = "", is_x_time: bool = False,
 ) -> Json:  # fmt: skip
     """Return a bar, line, area or scatter chart; several `y` are drawn as one series each, a quantitative `x` lies down."""
     measures = [y] if isinstance(y, Field) else list(y)
     is_lying = isinstance(y, Field) and _is_number(x)
     encodings: Json = {"x": _axis(x, None if is_lying else sort)}
+    if is_x_time:
+        encodings["x"]["scale"] = {"type": "temporal"}
     encodings["y"] = (
         _axis(y, sort if is_lying else None)
         if isinstance(y, Field)
         else {"scale": {"type": "quantitative"}, "fields": [m.encoding() for m in measures]}
         | ({"format": measures[0].format} if measures[0].format else {})
-        | {"axis": {"title": measures[0].label if len(measures) == 1 else _shared_title(measures)}}
+        | {"axis": {"title": y_title}}
     )
     if color:
         encodings["color"] = color.encoding(
@@ -211,7 +214,7 @@ def field_filter(name: str, title: str, *, column: str, datasets: Sequence[str],
     }
 
 
-def place(bands: Sequence[tuple[int, Sequence[tuple[int, Json]]]]) -> list[Json]:
+def place(bands: Bands) -> list[Json]:
     """Return a page's layout from bands of (height, [(width, widget), …]), top to bottom and left to right.
 
     Raises:
@@ -260,10 +263,6 @@ def _axis(field: Field, sort: Json | None) -> Json:
 
 def _is_number(field: Field) -> bool:
     return field.format is not None
-
-
-def _shared_title(measures: Sequence[Field]) -> str:
-    return measures[0].label.rpartition(" (")[2].rstrip(")").capitalize() if " (" in measures[0].label else "Number"
 
 
 def _color_scale(colors: dict[str, str] | None) -> Json:

@@ -53,7 +53,7 @@ def install(wheel: Path, extras: str, folder: Path) -> Path:
     constraints = folder / "constraints.txt"
     with constraints.open("w") as file:
         subprocess.run(
-            [UV, "export", "--quiet", "--locked", "--all-extras", "--no-dev", "--no-hashes", "--no-emit-project"],
+            [UV, "export", "--quiet", "--locked", "--extra", "local", "--extra", "preview", "--no-dev", "--no-hashes", "--no-emit-project"],
             cwd=ROOT, check=True, env=environment(UV_PROJECT_ENVIRONMENT=str(ROOT / ".venv")), stdout=file,
         )  # fmt: skip
     subprocess.run(
