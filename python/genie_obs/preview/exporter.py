@@ -13,10 +13,9 @@ from typing import Any
 
 from genie_obs.preview.filters import Control, State
 from genie_obs.preview.pages import single_file
-from genie_obs.preview.parameters import BoundSql, Selection
+from genie_obs.preview.parameters import Selection
 from genie_obs.preview.results import QueryError
-from genie_obs.preview.site import Site, messages_of
-from genie_obs.preview.statements import Statement
+from genie_obs.preview.site import Site, messages_of, transcript_statement
 from genie_obs.preview.tiles import DATA_KINDS
 
 logger = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ MAX_VARIANTS = 64
 _MAX_TABLE_ROWS = 2_000
 _MAX_CONVERSATIONS = 2_000
 _THREADS = 4
-_ID_CHARACTERS = 64
+_MAX_MESSAGES = 100_000
 
 Choice = tuple[Any, ...]
 
@@ -43,7 +42,9 @@ def export_page(site: Site, *, every_filter_value: bool = False) -> str:
     with ThreadPoolExecutor(_THREADS) as pool:
         for number, choice in enumerate(choices):
             logger.info("dashboard: combination %d of %d", number + 1, len(choices))
-            state = State(selections={s.widget.key: Selection(values=(v,)) for s, v in zip(switches, choice, strict=True)})
+            state = State(
+                selections={s.widget.key: Selection(values=(v,)) for s, v in zip(switches, choice, strict=True)}
+            )
             keys = [w.key for p in site.dashboard.canvas_pages for w in p.widgets if w.kind in DATA_KINDS]
             tiles = pool.map(lambda key, state=state: site.tile(key, state), keys)
             name = _variant_name(choice)
@@ -58,7 +59,9 @@ def export_page(site: Site, *, every_filter_value: bool = False) -> str:
         "conversations": _conversations(site, packer.tiles),
     }
     boot = site.boot() | {"snapshot": {"label": f"Snapshot of {site.now():%Y-%m-%d %H:%M} UTC"}}
-    packed = gzip.compress(json.dumps(snapshot, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(), mtime=0)
+    packed = gzip.compress(
+        json.dumps(snapshot, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(), mtime=0
+    )
     return single_file(boot, base64.b64encode(packed).decode("ascii"))
 
 
@@ -90,7 +93,10 @@ def _variants(site: Site) -> tuple[list[Control], list[Choice]]:
         offered = [*control.default.values[:1], *site.options(widget.key, State())["options"]]
         different = list({str(value): value for value in offered}.values())
         if not different or count * len(different) > MAX_VARIANTS:
-            logger.warning("dashboard: the filter %r offers too much to put every value into the file; its value is fixed", control.title)
+            logger.warning(
+                "dashboard: the filter %r offers too much to put every value into the file; its value is fixed",
+                control.title,
+            )
             continue
         switches.append(control)
         values.append(different)
@@ -99,7 +105,9 @@ def _variants(site: Site) -> tuple[list[Control], list[Choice]]:
 
 
 def _variant_name(choice: Iterable[Any]) -> str:
-    return json.dumps([None if value is None else str(value) for value in choice], ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(
+        [None if value is None else str(value) for value in choice], ensure_ascii=False, separators=(",", ":")
+    )
 
 
 def _first_variant(switches: list[Control]) -> str:
@@ -126,7 +134,13 @@ def _trimmed(tile: dict[str, Any]) -> dict[str, Any]:
     def head(columns: Mapping[str, list[Any]] | None) -> dict[str, list[Any]] | None:
         return None if columns is None else {name: values[:_MAX_TABLE_ROWS] for name, values in columns.items()}
 
-    return {**tile, "rows": tile["rows"][:_MAX_TABLE_ROWS], "keys": head(tile["keys"]), "links": head(tile["links"]), "cut": True}
+    return {
+        **tile,
+        "rows": tile["rows"][:_MAX_TABLE_ROWS],
+        "keys": head(tile["keys"]),
+        "links": head(tile["links"]),
+        "cut": True,
+    }
 
 
 def _conversations(site: Site, tiles: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -146,10 +160,9 @@ def _conversations(site: Site, tiles: list[dict[str, Any]]) -> dict[str, list[di
 def _read_conversations(site: Site, wanted: list[tuple[str, str]]) -> dict[str, list[dict[str, Any]]]:
     if not wanted:
         return {}
-    from genie_obs.preview.site import conversations_statement
-
     try:
-        rows = site.runner.rows(conversations_statement([conversation for _, conversation in wanted]))
+        statement = transcript_statement([conversation for _, conversation in wanted])
+        rows = site.runner.rows(statement, max_rows=_MAX_MESSAGES)
     except QueryError as error:
         logger.warning("dashboard: no transcripts in the file: %s", error)
         return {}

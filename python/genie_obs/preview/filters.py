@@ -133,7 +133,9 @@ def _control(widget: Widget, dashboard: Dashboard, overrides: Mapping[str, str])
         default = _parameter_default(widget, dashboard)
     title = widget.title or next((lenient.text(f.get("displayName")) for f in _bound_fields(widget)), "") or widget.name
     # A parameter without a value is no "all": only its own default or another value makes sense.
-    can_be_empty = lenient.path(widget.spec, "disallowAll") is not True and not (keywords and kind in {"single", "range"})
+    can_be_empty = lenient.path(widget.spec, "disallowAll") is not True and not (
+        keywords and kind in {"single", "range"}
+    )
     return Control(
         widget=widget, kind=kind, title=title, can_be_empty=can_be_empty, default=default, parameter_keywords=keywords
     )
@@ -196,7 +198,7 @@ class Filtering:
             chosen = state.selections.get(control.widget.key, control.default)
             for query in control.widget.queries:
                 if query.dataset == dataset:
-                    parameters |= {keyword: chosen for keyword in query.keywords.values()}
+                    parameters |= dict.fromkeys(query.keywords.values(), chosen)
             if control.widget.key != except_key and not chosen.is_empty:
                 predicates += [
                     Predicate(expression=expression, selection=chosen, kind=control.kind)
@@ -230,7 +232,7 @@ class Filtering:
             return []
         expressions = {f.name: f.expression for f in query.fields}
         if unknown := set(cross.values) - set(expressions):
-            raise StateError(f"the chart that was clicked has no field {sorted(unknown)[0][:60]!r}")
+            raise StateError(f"the chart that was clicked has no field {min(unknown)[:60]!r}")
         return [
             Predicate(expression=expressions[name], selection=Selection(values=values), kind="multi")
             for name, values in cross.values.items()

@@ -13,7 +13,10 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def parse_format(raw: object) -> dict[str, Any] | None:
-    """Return a format as ``{kind, places, exact, compact, group, currency, suffix}`` or ``{kind: date, pattern}``; None if there is none."""
+    """Return a format in the page's shape, or None if there is none.
+
+    Numbers: ``{kind, places, exact, compact, group, currency, suffix}``; dates: ``{kind: date, pattern}``.
+    """
     item = lenient.mapping(raw)
     kind = lenient.text(item.get("type"))
     if kind.startswith("date"):

@@ -104,7 +104,9 @@ class Widget:
     def main_query(self) -> Query | None:
         """Return the query that feeds the tile: the one the spec names, `main_query`, else the first."""
         wanted = lenient.text(lenient.path(self.spec, "data", "queryName"), "main_query")
-        return next((query for query in self.queries if query.name == wanted), self.queries[0] if self.queries else None)
+        return next(
+            (query for query in self.queries if query.name == wanted), self.queries[0] if self.queries else None
+        )
 
     @property
     def title(self) -> str:
@@ -164,7 +166,9 @@ def load_dashboard(file: Path) -> Dashboard:
             raise ConfigError(f"--dashboard {file}: larger than {_MAX_FILE_BYTES:,} bytes; that is no dashboard.")
         content = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"--dashboard {file}: cannot be read ({error.strerror}). Name an .lvdash.json file.") from error
+        raise ConfigError(
+            f"--dashboard {file}: cannot be read ({error.strerror}). Name an .lvdash.json file."
+        ) from error
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ConfigError(f"--dashboard {file}: not JSON ({error}). Name an .lvdash.json file.") from error
     if not isinstance(content, dict):
@@ -205,7 +209,7 @@ def _dataset_sql(item: Mapping[str, Any]) -> str:
     if lines.strip() or not (asset := lenient.text(item.get("asset_name"))):
         return lines if lines.strip() else lenient.text(item.get("query"))
     # Plain names stay unquoted, so that bare names of our tables are found in our schema.
-    return "SELECT * FROM " + ".".join(part if part.isidentifier() else quoted(part) for part in asset.split("."))
+    return "SELECT * FROM " + ".".join(part if part.isidentifier() else quoted(part) for part in asset.split("."))  # noqa: S608  # quoted
 
 
 def _parse_parameter(item: Mapping[str, Any]) -> Parameter:
@@ -274,7 +278,9 @@ def _parse_widget(key: str, item: Mapping[str, Any], position: Position) -> Widg
 
 def _markdown(item: Mapping[str, Any]) -> str | None:
     if "multilineTextboxSpec" in item:
-        return "".join(t for t in lenient.items(lenient.path(item, "multilineTextboxSpec", "lines")) if isinstance(t, str))
+        return "".join(
+            t for t in lenient.items(lenient.path(item, "multilineTextboxSpec", "lines")) if isinstance(t, str)
+        )
     if "textbox_spec" in item:
         return lenient.text(item.get("textbox_spec"))
     return None
@@ -300,7 +306,8 @@ def _parse_query(item: Mapping[str, Any]) -> Query:
             if (t := lenient.text(o.get("expression")))
         ),
         keywords={
-            lenient.text(p.get("name"), lenient.text(p.get("keyword"))): lenient.text(p.get("keyword")) for p in parameters
+            lenient.text(p.get("name"), lenient.text(p.get("keyword"))): lenient.text(p.get("keyword"))
+            for p in parameters
         },
         fixed_values={
             lenient.text(v.get("keyword")): lenient.mapping(v.get("selection"))

@@ -8,6 +8,7 @@ import html
 import json
 from functools import lru_cache
 from importlib import resources
+from importlib.metadata import version
 from typing import Any
 
 SCRIPTS = ("dom", "format", "charts", "tables", "tiles", "filters", "source", "conversation", "app")
@@ -59,7 +60,12 @@ def chart_library() -> str:
     import vl_convert
 
     # Without a function around it the bundle declares hundreds of one-letter globals.
-    return f"(function(){{{vl_convert.javascript_bundle()}}})();"
+    return f"(function(){{{vl_convert.javascript_bundle(None)}}})();"
+
+
+def chart_library_version() -> str:
+    """Return the version of the package the chart library comes from."""
+    return version("vl-convert-python")
 
 
 def served_page(boot: dict[str, Any]) -> str:
@@ -72,7 +78,7 @@ def served_page(boot: dict[str, Any]) -> str:
         footer=_FOOTER,
         boot=json_in_html(boot),
         # The page's own script first: its requests are on their way while the chart library is read.
-        scripts='<script id="vega" src="assets/vega.js" async></script>\n'
+        scripts=f'<script id="vega" src="assets/vega.js?v={chart_library_version()}" async></script>\n'
         f'<script src="assets/app.js?v={script}"></script>',
     )
 
@@ -115,7 +121,13 @@ def served_policy() -> str:
 def json_in_html(value: Any) -> str:
     """Return JSON that can stand in a script element: nothing in it can end the element or open a comment."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
+    for character, escape in (
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
         text = text.replace(character, escape)
     return text
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from genie_obs.preview import lenient
 from genie_obs.preview.model import Dataset, Parameter
-from genie_obs.preview.tokens import join, Token, tokens
+from genie_obs.preview.tokens import Token, join, tokens
 
 Scalar = str | int | float | bool | date | datetime | None
 
@@ -76,7 +76,9 @@ def bind_parameters(dataset: Dataset, chosen: Mapping[str, Selection], now: date
     def bound(token: Token) -> Token:
         keyword, _, end = token.text[1:].partition(".")
         if keyword not in declared:
-            raise ParameterError(f"the SQL of {dataset.title or dataset.name} uses :{keyword}, which it does not declare")
+            raise ParameterError(
+                f"the SQL of {dataset.title or dataset.name} uses :{keyword}, which it does not declare"
+            )
         parameter = declared[keyword]
         selection = chosen.get(keyword) or parse_selection(parameter.default)
         part, used = _bound_marker(parameter, selection, end, now)
@@ -87,9 +89,7 @@ def bind_parameters(dataset: Dataset, chosen: Mapping[str, Selection], now: date
     return BoundSql(join(pieces), values)
 
 
-def _bound_marker(
-    parameter: Parameter, selection: Selection, end: str, now: datetime
-) -> tuple[str, dict[str, Scalar]]:
+def _bound_marker(parameter: Parameter, selection: Selection, end: str, now: datetime) -> tuple[str, dict[str, Scalar]]:
     sql_type = _SQL_TYPES.get(parameter.data_type, "STRING")
     if parameter.kind == "range":
         raw = selection.low if end == "min" else selection.high

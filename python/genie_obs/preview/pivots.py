@@ -29,21 +29,29 @@ def pivot_tile(widget: Widget, fields: Sequence[Field], columns: Sequence[Column
     missing = [e.get("fieldName") for e in [*rows, *across, *cells] if e.get("fieldName") not in named]
     if missing or not cells:
         raise ChartError(
-            f"no selected field to visualize: the query has no field {missing[0]!r}" if missing else "no selected fields to visualize"
+            f"no selected field to visualize: the query has no field {missing[0]!r}"
+            if missing
+            else "no selected fields to visualize"
         )
-    row_columns, across_columns, cell_columns = ([named[e["fieldName"]] for e in group] for group in (rows, across, cells))
+    row_columns, across_columns, cell_columns = (
+        [named[e["fieldName"]] for e in group] for group in (rows, across, cells)
+    )
     row_keys, across_keys = _keys(row_columns, rows), _keys(across_columns, across)
     is_cut = len(across_keys) > _MAX_COLUMNS
     across_keys = across_keys[:_MAX_COLUMNS]
     count = len(columns[0].values)
     grid: dict[tuple[Key, Key], list[Any]] = {
-        (tuple(c.values[i] for c in row_columns), tuple(c.values[i] for c in across_columns)): [c.values[i] for c in cell_columns]
+        (tuple(c.values[i] for c in row_columns), tuple(c.values[i] for c in across_columns)): [
+            c.values[i] for c in cell_columns
+        ]
         for i in range(count)
     }
     expressions = {f.name: f.expression for f in fields}
     totals = [_TOTALS.get(expressions[e["fieldName"]].split("(")[0].strip().upper()) for e in cells]
     # A distinct count cannot be added up: someone may be in several cells.
-    totals = [None if "DISTINCT" in expressions[e["fieldName"]].upper() else t for e, t in zip(cells, totals, strict=True)]
+    totals = [
+        None if "DISTINCT" in expressions[e["fieldName"]].upper() else t for e, t in zip(cells, totals, strict=True)
+    ]
     empty = [None] * len(cells)
     body = [[grid.get((row, col), empty) for col in across_keys] for row in row_keys]
     return {
@@ -96,5 +104,7 @@ def _line_totals(lines: list[list[list[Any]]], totals: list[Callable[[list[Any]]
     found = []
     for line in lines:
         present = [[cell[i] for cell in line if isinstance(cell[i], int | float)] for i in range(len(totals))]
-        found.append([total(values) if total and values else None for total, values in zip(totals, present, strict=True)])
+        found.append(
+            [total(values) if total and values else None for total, values in zip(totals, present, strict=True)]
+        )
     return found

@@ -64,13 +64,14 @@ class Runner:
         self._namespaces: dict[tuple[str, str], str | None] = {}
         self._generation = 0
 
-    def rows(self, bound: BoundSql) -> Rows:
-        """Run a statement and return its rows.
+    def rows(self, bound: BoundSql, *, max_rows: int | None = None) -> Rows:
+        """Run a statement and return its rows, by default as many as a tile can show.
 
         Raises:
             QueryError: if the engine refuses or fails.
         """
-        return self._once(("rows", bound.sql, _frozen(bound.values)), lambda: self._run(bound))
+        limit = max_rows or self._max_rows
+        return self._once(("rows", limit, bound.sql, _frozen(bound.values)), lambda: self._run(bound, limit))
 
     def column_type(self, bound: BoundSql) -> str:
         """Return the SQL type of a statement's first column, in lower case; reads no rows.
@@ -116,23 +117,23 @@ class Runner:
     def _fill(self, key: Hashable, future: Future[T], work: Callable[[], T]) -> None:
         try:
             future.set_result(work())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # handed on to everyone who waits for this result
             # A failure is not kept: the next look may find the table that was missing.
             with self._lock:
                 if self._results.get(key, (0.0, None))[1] is future:
                     del self._results[key]
             future.set_exception(error)
 
-    def _run(self, bound: BoundSql) -> Rows:
+    def _run(self, bound: BoundSql, limit: int) -> Rows:
         started = self._monotonic()
         try:
-            table = self._frame(bound).limit(self._max_rows + 1).toArrow()
+            table = self._frame(bound).limit(limit + 1).toArrow()
         except Exception as error:
             raise QueryError(_readable(error)) from error
         duration_ms = (self._monotonic() - started) * 1_000
         logger.debug("tile statement: %d rows in %.0f ms", table.num_rows, duration_ms)
-        is_cut = table.num_rows > self._max_rows
-        return Rows(table=table.slice(0, self._max_rows), is_cut=is_cut, duration_ms=duration_ms)
+        is_cut = table.num_rows > limit
+        return Rows(table=table.slice(0, limit), is_cut=is_cut, duration_ms=duration_ms)
 
     def _analyse(self, bound: BoundSql) -> dict[str, str]:
         try:
@@ -143,7 +144,7 @@ class Runner:
 
     def _frame(self, bound: BoundSql) -> Any:
         # Inside a subquery only a query can stand: a file that holds a command (DROP, CREATE) is a syntax error.
-        sql = f"SELECT * FROM (\n{qualify(bound.sql, self._engine.names)}\n) AS tile"
+        sql = f"SELECT * FROM (\n{qualify(bound.sql, self._engine.names)}\n) AS tile"  # noqa: S608  # the file's own SQL; values are bound
         return self._engine.spark.sql(sql, args=dict(bound.values) or None)
 
 

@@ -1,33 +1,36 @@
 -- query:   transcript
--- title:   One conversation, question by question
+-- title:   Conversations, question by question
 -- grain:   one row per message
 -- reads:   message_details
--- params:  :conversation_id (STRING), :workspace_id (STRING; '' when it is not known)
+-- params:  :conversation_ids (STRING; ids separated by commas), :workspace_id (STRING; '' when it is not known)
+WITH wanted AS (
+  SELECT DISTINCT explode(split(:conversation_ids, ',')) AS conversation_id
+)
 SELECT
-  workspace_id,
-  workspace_name,
-  space_name,
-  conversation_id,
-  message_id,
-  user_email,
-  created_at,
-  status,
-  content,
-  answer_text,
-  clarification_text,
-  query_title,
-  query_description,
-  query_sql,
-  query_row_count,
-  query_execution_status,
-  query_duration_ms,
-  query_error_message,
-  feedback_rating,
-  feedback_comment,
-  error_type,
-  error_message,
-  is_deleted
-FROM message_details
-WHERE conversation_id = :conversation_id
-  AND (:workspace_id = '' OR workspace_id = :workspace_id)
-ORDER BY created_at, message_id
+  m.workspace_id,
+  m.workspace_name,
+  m.space_name,
+  m.conversation_id,
+  m.message_id,
+  m.user_email,
+  m.created_at,
+  m.status,
+  m.content,
+  m.answer_text,
+  m.clarification_text,
+  m.query_title,
+  m.query_description,
+  m.query_sql,
+  m.query_row_count,
+  m.query_execution_status,
+  m.query_duration_ms,
+  m.query_error_message,
+  m.feedback_rating,
+  m.feedback_comment,
+  m.error_type,
+  m.error_message,
+  m.is_deleted
+FROM message_details AS m
+INNER JOIN wanted AS w ON w.conversation_id = m.conversation_id
+WHERE :workspace_id = '' OR m.workspace_id = :workspace_id
+ORDER BY m.created_at, m.message_id

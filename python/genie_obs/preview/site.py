@@ -68,13 +68,21 @@ class Site:
     def _parameters_shown(self) -> dict[str, str]:
         """Return parameters that no filter of the file offers, with the value used: the page says them."""
         bound = {keyword for control in self.filtering.controls.values() for keyword in control.parameter_keywords}
-        return {keyword: value for keyword, value in self.overrides.items() if keyword not in bound and self._declares(keyword)}
+        return {
+            keyword: value
+            for keyword, value in self.overrides.items()
+            if keyword not in bound and self._declares(keyword)
+        }
 
     def _declares(self, keyword: str) -> bool:
         return any(p.keyword == keyword for dataset in self.dashboard.datasets.values() for p in dataset.parameters)
 
     def _page(self, page: Page) -> dict[str, Any]:
-        return {"key": page.key, "title": page.title, "widgets": [self._widget(page, widget) for widget in page.widgets]}
+        return {
+            "key": page.key,
+            "title": page.title,
+            "widgets": [self._widget(page, widget) for widget in page.widgets],
+        }
 
     def _widget(self, page: Page, widget: Widget) -> dict[str, Any]:
         place = widget.position
@@ -160,13 +168,15 @@ class Site:
                 dataset, query, scope, now=self.now(), type_of=self.runner.column_type, extra=extra
             )
             rows = self.runner.rows(statement.bound)
-            tile = build_tile(self._tile_data(page, widget, query, statement, rows, extra))
+            tile = build_tile(self._tile_data(page, widget, query, statement=statement, rows=rows, extra=extra))
         except (ParameterError, ExpressionError) as error:
             return problem(str(error)) | _sql_shown(statement)
         except QueryError as error:
             return problem(f"The query failed: {error}") | _sql_shown(statement)
         if tile["kind"] == "empty":
-            tile["message"] = self._why_empty(page, dataset, state, has_conditions=bool(query.filters or scope.predicates))
+            tile["message"] = self._why_empty(
+                page, dataset, state, has_conditions=bool(query.filters or scope.predicates)
+            )
         return tile | {"ms": round(rows.duration_ms, 1), "cut": rows.is_cut} | _sql_shown(statement)
 
     def _extra_columns(self, widget: Widget, dataset: Dataset, query: Query, state: State) -> tuple[str, ...]:
@@ -182,7 +192,7 @@ class Site:
         return tuple(name for name in _MESSAGE_KEYS if name in names and name not in asked)
 
     def _tile_data(
-        self, page: Page, widget: Widget, query: Query, statement: Statement, rows: Rows, extra: Sequence[str]
+        self, page: Page, widget: Widget, query: Query, *, statement: Statement, rows: Rows, extra: Sequence[str]
     ) -> TileData:
         count = len(query.fields) + len(extra)
         try:
@@ -204,7 +214,13 @@ class Site:
         used = {p.keyword for p in dataset.parameters}
         chosen = [f"{k} = {_words(s)}" for k, s in scope.parameters.items() if k in used and not s.is_empty]
         reason = f" for {', '.join(chosen)}" if chosen else ""
-        more = " and the filters chosen" if has_conditions and reason else " for the filters chosen" if has_conditions else ""
+        more = (
+            " and the filters chosen"
+            if has_conditions and reason
+            else " for the filters chosen"
+            if has_conditions
+            else ""
+        )
         return f"No rows: the query ran and found nothing{reason}{more}."
 
     def options(self, key: str, state: State) -> dict[str, Any]:
@@ -242,16 +258,17 @@ class Site:
 
     def transcript(self, conversation_id: str, workspace_id: str) -> dict[str, Any]:
         """Return a conversation's messages, oldest first; a failed query becomes an error in words."""
-        bound = BoundSql(transcript_sql(), {"conversation_id": conversation_id, "workspace_id": workspace_id})
         try:
-            return {"messages": messages_of(self.runner.rows(bound))}
+            rows = self.runner.rows(transcript_statement([conversation_id], workspace_id))
+            return {"messages": messages_of(rows)}
         except QueryError as error:
             return {"messages": [], "error": f"The conversation cannot be read: {error}"}
 
 
-def transcript_sql() -> str:
-    """Return the statement that reads one conversation."""
-    return resources.files("genie_obs.preview").joinpath("select_transcript.sql").read_text(encoding="utf-8").strip()
+def transcript_statement(conversation_ids: Sequence[str], workspace_id: str = "") -> BoundSql:
+    """Return the statement that reads whole conversations, of one workspace if it is named."""
+    sql = resources.files("genie_obs.preview").joinpath("select_transcript.sql").read_text(encoding="utf-8").strip()
+    return BoundSql(sql, {"conversation_ids": ",".join(conversation_ids), "workspace_id": workspace_id})
 
 
 def messages_of(rows: Rows) -> list[dict[str, Any]]:

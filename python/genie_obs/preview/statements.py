@@ -10,8 +10,15 @@ from typing import Any
 from genie_obs.preview.expressions import is_aggregate, plain_column, same, translate
 from genie_obs.preview.filters import Predicate, Scope
 from genie_obs.preview.model import Dataset, Field, Query
-from genie_obs.preview.parameters import BoundSql, ParameterError, Scalar, Selection, bind_parameters, parse_instant
-from genie_obs.preview.parameters import parse_selection
+from genie_obs.preview.parameters import (
+    BoundSql,
+    ParameterError,
+    Scalar,
+    Selection,
+    bind_parameters,
+    parse_instant,
+    parse_selection,
+)
 from genie_obs.preview.tokens import quoted, without_end
 
 TypeOf = Callable[[BoundSql], str]
@@ -58,7 +65,7 @@ def build_statement(
         # The dataset as it is: keeps its ORDER BY, and tiles that read the same dataset share one result.
         return Statement(source, tuple(name for name in plain if name is not None))
     expressions = [translate(f.expression, dataset.columns) for f in fields]
-    conditions, values = _conditions(dataset, query, scope, source, now, type_of)
+    conditions, values = _conditions(dataset, query, scope, source, now=now, type_of=type_of)
     lines = [f"SELECT {', '.join(f'{sql} AS f{index}' for index, sql in enumerate(expressions))}"]
     lines.append(f"FROM (\n{source.sql}\n) AS dataset")
     lines += [f"WHERE {' AND '.join(conditions)}"] if conditions else []
@@ -90,7 +97,7 @@ def _ordering(dataset: Dataset, query: Query, expressions: list[str]) -> list[st
 
 
 def _conditions(
-    dataset: Dataset, query: Query, scope: Scope, source: BoundSql, now: datetime, type_of: TypeOf
+    dataset: Dataset, query: Query, scope: Scope, source: BoundSql, *, now: datetime, type_of: TypeOf
 ) -> tuple[list[str], dict[str, Scalar]]:
     binder = _Binder()
     conditions = [f"({translate(expression, dataset.columns)})" for expression in query.filters]

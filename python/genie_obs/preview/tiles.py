@@ -87,9 +87,7 @@ def _chart(data: TileData) -> Tile:
         "kind": "chart",
         "custom": is_custom,
         "spec": build_chart(frame),
-        "columns": [
-            _described(f, c, data.widget.encodings) for f, c in zip(data.fields, data.columns, strict=False)
-        ],
+        "columns": [_described(f, c, data.widget.encodings) for f, c in zip(data.fields, data.columns, strict=False)],
         "rows": _rows(data.columns[: len(data.fields)]),
     }
 
@@ -145,7 +143,9 @@ def _table(data: TileData) -> Tile:
 def _table_column(item: Mapping[str, Any], column: Column, data: TileData) -> Tile:
     field = next((f for f, c in zip(data.fields, data.columns, strict=False) if c is column), None)
     rules = [_rule(rule, data.theme) for rule in lenient.mappings(lenient.path(item, "style", "rules"))]
-    title = lenient.text(item.get("displayName")) or lenient.text(item.get("title")) or lenient.text(item.get("fieldName"))
+    title = (
+        lenient.text(item.get("displayName")) or lenient.text(item.get("title")) or lenient.text(item.get("fieldName"))
+    )
     return {
         "name": column.name,
         "field": lenient.text(item.get("fieldName")),
@@ -251,8 +251,10 @@ def _target(data: TileData, order: list[int], index: int) -> Tile | None:
     return {
         "value": column.values[order[place]],
         "type": column.type,
-        "label": lenient.text(raw.get("displayName")) or ("previous period" if offset else lenient.text(raw.get("fieldName"))),
-        "format": parse_format(raw.get("format")) or parse_format(lenient.path(data.widget.encodings, "value", "format")),
+        "label": lenient.text(raw.get("displayName"))
+        or ("previous period" if offset else lenient.text(raw.get("fieldName"))),
+        "format": parse_format(raw.get("format"))
+        or parse_format(lenient.path(data.widget.encodings, "value", "format")),
     }
 
 

@@ -75,8 +75,16 @@ def _vertical_line(item: Mapping[str, Any], now: datetime) -> list[dict[str, Any
     colour = raw if is_colour(raw) else "#D55E00"
     x = {"datum": _instant(item, now), "type": "temporal", "scale": {"type": "utc"}}
     label = lenient.text(lenient.path(item, "encodings", "label", "value"))
-    one_row = {"data": {"values": [{}]}}
+    one_row: dict[str, Any] = {"data": {"values": [{}]}}
     rule = {"mark": {"type": "rule", "color": colour, "strokeDash": [4, 3], "strokeWidth": 1.5}, "encoding": {"x": x}}
-    text_mark = {"type": "text", "color": colour, "align": "left", "baseline": "top", "dx": 4, "y": 0, "fontWeight": 600}
+    text_mark = {
+        "type": "text",
+        "color": colour,
+        "align": "left",
+        "baseline": "top",
+        "dx": 4,
+        "y": 0,
+        "fontWeight": 600,
+    }
     words = {"mark": text_mark, "encoding": {"x": x, "text": {"value": label}}}
     return [{**one_row, **rule}, {**one_row, **words}] if label else [{**one_row, **rule}]

@@ -18,9 +18,41 @@ _TIME_UNITS = {"month": "utcyearmonth", "day": "utcyearmonthdate", "hour": "utcy
 _TIME_UNITS |= {"minute": "utcyearmonthdatehoursminutes", "second": "utcyearmonthdatehoursminutesseconds"}
 _DAY_LABEL, _INSTANT_LABEL = "%b %d, %Y", "%b %d, %H:%M"
 _SCHEMES = frozenset(
-    """blues greens greys oranges purples reds bluegreen bluepurple greenblue orangered purplebluegreen purpleblue purplered redpurple
-    yellowgreenblue yellowgreen yelloworangebrown yelloworangered viridis magma inferno plasma cividis turbo spectral redyellowgreen
-    redyellowblue redblue redgrey purpleorange purplegreen pinkyellowgreen brownbluegreen""".split()
+    [
+        "blues",
+        "greens",
+        "greys",
+        "oranges",
+        "purples",
+        "reds",
+        "bluegreen",
+        "bluepurple",
+        "greenblue",
+        "orangered",
+        "purplebluegreen",
+        "purpleblue",
+        "purplered",
+        "redpurple",
+        "yellowgreenblue",
+        "yellowgreen",
+        "yelloworangebrown",
+        "yelloworangered",
+        "viridis",
+        "magma",
+        "inferno",
+        "plasma",
+        "cividis",
+        "turbo",
+        "spectral",
+        "redyellowgreen",
+        "redyellowblue",
+        "redblue",
+        "redgrey",
+        "purpleorange",
+        "purplegreen",
+        "pinkyellowgreen",
+        "brownbluegreen",
+    ]
 )
 _MANY_CHARACTERS = 70  # labels of a horizontal axis that together are longer than this are turned
 _LEGEND_SIDES = {"top": "top", "right": "right", "left": "left", "bottom": "bottom"}
@@ -50,7 +82,11 @@ def position(frame: Frame, encoding: Mapping[str, Any], *, channel: str, measure
         minimum = {"day": DAY, "week": WEEK, "month": 28 * DAY}.get(grain)
         axis |= {"labelOverlap": True} | ({"tickMinStep": minimum} if minimum else {})
         return {"field": column.name, "type": "temporal", "title": title, "scale": {"type": "utc"}, "axis": axis}
-    axis |= {"labelOverlap": "greedy", "labelLimit": 190 if channel == "y" else 120, "labelExpr": label_expression(column)}
+    axis |= {
+        "labelOverlap": "greedy",
+        "labelLimit": 190 if channel == "y" else 120,
+        "labelExpr": label_expression(column),
+    }
     if channel == "x" and "labelAngle" not in axis:
         axis["labelAngle"] = _angle(column)
     return {
@@ -166,7 +202,7 @@ def colour(frame: Frame, encoding: Mapping[str, Any]) -> dict[str, Any] | None:
         }
     values = distinct(column.values)
     pinned, rest = _mappings(frame, encoding), []
-    if column.type == "text" or column.type == "boolean":
+    if column.type in {"text", "boolean"}:
         rest = sorted((v for v in values if v not in pinned), key=lambda v: (v is None, str(v)))
     else:
         rest = [v for v in values if v not in pinned]
@@ -221,5 +257,7 @@ def legend(encoding: Mapping[str, Any], *, gradient: bool = False, label: str = 
     side = _LEGEND_SIDES.get(lenient.text(raw.get("position")), "right" if gradient else "bottom")
     shown: dict[str, Any] = {"orient": side, "symbolLimit": 14}
     shown |= {"direction": "vertical" if side in {"left", "right"} else "horizontal"}
-    shown["title"] = None if raw.get("hideTitle") is True else lenient.text(raw.get("title")) or label_of(encoding) or None
+    shown["title"] = (
+        None if raw.get("hideTitle") is True else lenient.text(raw.get("title")) or label_of(encoding) or None
+    )
     return shown | ({"labelExpr": label} if label else {})

@@ -62,7 +62,9 @@ class Frame:
             if field.name == name:
                 return column
         raise ChartError(
-            f"no selected field to visualize: the query has no field {name!r}" if name else "no selected fields to visualize"
+            f"no selected field to visualize: the query has no field {name!r}"
+            if name
+            else "no selected fields to visualize"
         )
 
     def expression(self, column: Column) -> str:

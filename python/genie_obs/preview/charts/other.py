@@ -90,7 +90,14 @@ def heatmap(frame: Frame) -> Spec:
         return cells
     pattern = d3_format(parse_format(frame.encoding("color").get("format"))) or ",.4~r"
     words = {
-        "mark": {"type": "text", "tooltip": None, "stroke": "#ffffff", "strokeWidth": 2.5, "strokeOpacity": 0.7, "color": "#11171C"},
+        "mark": {
+            "type": "text",
+            "tooltip": None,
+            "stroke": "#ffffff",
+            "strokeWidth": 2.5,
+            "strokeOpacity": 0.7,
+            "color": "#11171C",
+        },
         "encoding": {**encoding, "text": {"field": measure, "type": "quantitative", "format": pattern}},
     }
     words["mark"]["strokeJoin"] = "round"
@@ -166,7 +173,14 @@ def _combo_axis(frame: Frame, x: Mapping[str, Any]) -> tuple[dict[str, Spec], li
 
 
 def _combo_layer(
-    frame: Frame, measure: dict[str, Any], number: int, across: dict[str, Spec], tint: Spec, *, is_bar: bool, titled: bool
+    frame: Frame,
+    measure: dict[str, Any],
+    number: int,
+    across: dict[str, Spec],
+    tint: Spec,
+    *,
+    is_bar: bool,
+    titled: bool,
 ) -> Spec:
     column = frame.column(measure)
     if column.type != "number":

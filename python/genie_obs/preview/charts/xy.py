@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ def bar(frame: Frame) -> Spec:
     bars: Spec = {"mark": mark, "encoding": encoding, **selection(frame, parts.dimension_fields)}
     if parts.colour is None:
         mark["color"] = _single_colour(frame)
-    return _finished(frame, parts.transforms + transforms, _labelled(frame, parts, bars, layout))
+    return _finished(parts.transforms + transforms, _labelled(frame, parts, bars, layout))
 
 
 def line(frame: Frame) -> Spec:
@@ -58,11 +59,18 @@ def line(frame: Frame) -> Spec:
     layers = [
         {"mark": {"type": "line", "tooltip": None, "interpolate": "monotone", **paint}, "encoding": encoding},
         {
-            "mark": {"type": "point", "filled": True, "size": 36 if few else 60, "opacity": 1 if few else 0, "tooltip": TOOLTIP, **paint},
+            "mark": {
+                "type": "point",
+                "filled": True,
+                "size": 36 if few else 60,
+                "opacity": 1 if few else 0,
+                "tooltip": TOOLTIP,
+                **paint,
+            },
             "encoding": encoding,
         },
     ]
-    return _finished(frame, parts.transforms, layers)
+    return _finished(parts.transforms, layers)
 
 
 def area(frame: Frame) -> Spec:
@@ -76,10 +84,16 @@ def area(frame: Frame) -> Spec:
         _stack(encoding[parts.measure_channel], layout)
         paint = {}
     layers = [
-        {"mark": {"type": "area", "tooltip": None, "opacity": 0.5 if layout == "layer" else 0.8, **paint}, "encoding": encoding},
-        {"mark": {"type": "point", "size": 60, "opacity": 0, "filled": True, "tooltip": TOOLTIP, **paint}, "encoding": encoding},
+        {
+            "mark": {"type": "area", "tooltip": None, "opacity": 0.5 if layout == "layer" else 0.8, **paint},
+            "encoding": encoding,
+        },
+        {
+            "mark": {"type": "point", "size": 60, "opacity": 0, "filled": True, "tooltip": TOOLTIP, **paint},
+            "encoding": encoding,
+        },
     ]
-    return _finished(frame, parts.transforms, layers)
+    return _finished(parts.transforms, layers)
 
 
 def scatter(frame: Frame) -> Spec:
@@ -95,12 +109,11 @@ def scatter(frame: Frame) -> Spec:
         mark["color"] = _single_colour(frame)
     else:
         encoding["color"] = tint
-    if size := frame.encoding("size"):
-        if frame.column(size).type == "number":
-            encoding["size"] = {"field": frame.column(size).name, "type": "quantitative", "title": label_of(size)}
-            mark.pop("size")
+    if (size := frame.encoding("size")) and frame.column(size).type == "number":
+        encoding["size"] = {"field": frame.column(size).name, "type": "quantitative", "title": label_of(size)}
+        mark.pop("size")
     fields = [tint["field"]] if tint and tint["type"] == "nominal" else []
-    return _finished(frame, [], [{"mark": mark, "encoding": encoding, **selection(frame, fields)}])
+    return _finished([], [{"mark": mark, "encoding": encoding, **selection(frame, fields)}])
 
 
 def selection(frame: Frame, fields: list[str]) -> Spec:
@@ -194,7 +207,7 @@ def series_colour(frame: Frame, labels: list[str]) -> Spec:
     shown = legend({**frame.encoding("color"), "displayName": ""})
     if shown is not None:
         # Labels come from the file: as JSON text they can be nothing but text in the expression.
-        shown["labelExpr"] = f"{_json_list(labels)}[datum.value]"
+        shown["labelExpr"] = f"{json.dumps(labels)}[datum.value]"
     return {
         "field": _SERIES,
         "type": "nominal",
@@ -202,12 +215,6 @@ def series_colour(frame: Frame, labels: list[str]) -> Spec:
         "scale": {"domain": numbers, "range": [usable[i % len(usable)] for i in numbers]},
         "legend": shown,
     }
-
-
-def _json_list(labels: list[str]) -> str:
-    import json
-
-    return json.dumps(labels)
 
 
 def _distinct_labels(measures: list[dict[str, Any]]) -> list[str]:
@@ -273,7 +280,7 @@ def _single_colour(frame: Frame) -> str:
     return next((code for code in wanted if code), frame.theme.palette[0])
 
 
-def _finished(frame: Frame, transforms: list[Spec], layers: list[Spec]) -> Spec:
+def _finished(transforms: list[Spec], layers: list[Spec]) -> Spec:
     for layer in layers:
         dim_unselected(layer)
     spec: Spec = {"transform": transforms} if transforms else {}

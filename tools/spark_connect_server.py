@@ -1,0 +1,248 @@
+"""Apache Spark with Delta Lake as a Spark Connect server on the JVM: the engine our SQL is checked on besides Sail.
+
+python tools/spark_connect_server.py --prepare       fetch what the server is made of into build/spark, nothing else
+python tools/spark_connect_server.py --port 15002    serve until interrupted; use it with --engine sc://localhost:15002
+
+Needs Java 17 or newer and, to prepare, Maven. Spark comes from PyPI (its jars are in the package `pyspark`, which must not
+share an environment with `pyspark-client`), Delta Lake from Maven Central.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "build" / "spark"
+
+SPARK_VERSION = "4.2.0"  # that of pyspark-client: client and server speak the same protocol
+DELTA_ARTIFACT = "delta-spark_4.2_2.13"  # named after the Spark and Scala versions it is built for
+DELTA_VERSION = "4.4.0"
+_OLDEST_JAVA = 17
+_START_SECONDS = 120.0
+_STOP_SECONDS = 20.0
+_READY = "Spark Connect server started at"
+
+_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>genie-obs</groupId><artifactId>spark-test-bed</artifactId><version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>io.delta</groupId><artifactId>{DELTA_ARTIFACT}</artifactId><version>{DELTA_VERSION}</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+CONFIGURATION = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.ansi.enabled": "true",  # as on Databricks serverless
+    "spark.sql.session.timeZone": "UTC",
+    # Small data on few cores: more tasks would only wait for each other.
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.ui.enabled": "false",
+    # The log would otherwise grow by megabytes a minute.
+    "spark.log.level": "WARN",
+    # Cleaning up finished operations keeps pace with short statements.
+    "spark.sql.ui.retainedExecutions": "1",
+}
+
+
+class SparkServerError(Exception):
+    """The server's parts are missing, cannot be fetched, or the server does not start; says what to do."""
+
+
+def missing_parts(folder: Path = FOLDER) -> str | None:
+    """Return what keeps the server from starting on this machine and how to get it, None when all is there."""
+    if (java := _java_version()) is None:
+        return "Java is not installed; install a headless JRE of version 17 or newer"
+    if java < _OLDEST_JAVA:
+        return f"Java {java} is too old; install a headless JRE of version 17 or newer"
+    if not (_spark_home(folder) / "bin" / "spark-submit").exists() or not list(_jars(folder).glob("delta-spark*.jar")):
+        return "Spark and Delta Lake are not in build/spark; run: make test-spark"
+    return None
+
+
+def prepare(folder: Path = FOLDER) -> None:
+    """Fetch Spark and Delta Lake into the folder; does nothing when they are there in the right versions.
+
+    Raises:
+        SparkServerError: if Maven is missing, a download fails, or the client in this environment is another version.
+    """
+    if (client := version("pyspark-client")) != SPARK_VERSION:
+        raise SparkServerError(
+            f"pyspark-client is {client}, the server {SPARK_VERSION}: set SPARK_VERSION and DELTA_ARTIFACT in {Path(__file__).name}"
+        )
+    marker = folder / "versions.txt"
+    wanted = f"pyspark {SPARK_VERSION}, {DELTA_ARTIFACT} {DELTA_VERSION}\n"
+    if marker.exists() and marker.read_text(encoding="utf-8") == wanted:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    # Without dependencies: of the package only the jars and the start script are used.
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    _call([*pip, "--target", str(folder / "python"), f"pyspark=={SPARK_VERSION}"])
+    if shutil.which("mvn") is None:
+        raise SparkServerError("Maven is not installed; install it to fetch Delta Lake (Debian: apt-get install maven)")
+    pom = folder / "pom.xml"
+    pom.write_text(_POM, encoding="utf-8")
+    # Only what Spark does not bring itself; a second copy of its own libraries would be a second truth.
+    copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", "-DincludeGroupIds=io.delta,io.unitycatalog"]
+    _call(["mvn", "-q", "-B", "-f", str(pom), *copy, f"-DoutputDirectory={_jars(folder)}"])
+    marker.write_text(wanted, encoding="utf-8")
+
+
+@contextmanager
+def spark_connect_server(folder: Path = FOLDER, *, port: int = 0, log: Path | None = None) -> Iterator[str]:
+    """Serve on loopback and yield the address, `sc://localhost:port`; port 0 takes a free one.
+
+    The catalog is in memory: tables are gone with the server, folders named by LOCATION stay.
+
+    Raises:
+        SparkServerError: if parts are missing or the server does not answer within two minutes.
+    """
+    if problem := missing_parts(folder):
+        raise SparkServerError(problem)
+    port = port or _free_port()
+    with tempfile.TemporaryDirectory(prefix="genie-obs-spark-") as scratch:
+        path = log or Path(scratch) / "server.log"
+        with path.open("w+", encoding="utf-8") as output:
+            process = _start(folder, port, Path(scratch), output)
+            try:
+                _wait_until_ready(process, path, port)
+                yield f"sc://localhost:{port}"
+            finally:
+                _stop(process)
+
+
+def _start(folder: Path, port: int, scratch: Path, output: IO[str]) -> subprocess.Popen[str]:
+    home = _spark_home(folder)
+    settings = {
+        **CONFIGURATION,
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(port),
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.local.dir": str(scratch),
+    }
+    command = [
+        str(home / "bin" / "spark-submit"),
+        *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
+        *("--name", "genie-obs"),
+        *("--master", "local[2]"),
+        *("--driver-memory", "2g"),
+        *("--jars", ",".join(map(str, sorted(_jars(folder).glob("*.jar"))))),
+        *(part for name, value in settings.items() for part in ("--conf", f"{name}={value}")),
+        "spark-internal",
+    ]
+    environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "TZ": "UTC"}
+    # A group of its own: the start script is a shell with the JVM as its child.
+    return subprocess.Popen(
+        command, cwd=scratch, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def _wait_until_ready(process: subprocess.Popen[str], log: Path, port: int) -> None:
+    waiting = threading.Event()
+    for _ in range(int(_START_SECONDS / 0.25)):
+        if process.poll() is not None:
+            raise SparkServerError(f"the server ended with {process.returncode}:\n{_tail(log)}")
+        if _answers(port):
+            return
+        waiting.wait(0.25)
+    raise SparkServerError(f"the server does not answer on port {port} after {_START_SECONDS:.0f} s:\n{_tail(log)}")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, number)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+
+
+def _java_version() -> int | None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None or not Path(java).exists():
+        return None
+    shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', shown)
+    return int(found[1]) if found else None
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        last = "\n".join(done.stdout.splitlines()[-15:])
+        raise SparkServerError(f"{Path(command[0]).name} failed with {done.returncode}:\n{last}")
+
+
+def _spark_home(folder: Path) -> Path:
+    return folder / "python" / "pyspark"
+
+
+def _jars(folder: Path) -> Path:
+    return folder / "jars"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepare or serve. Return the exit code: 0 done, 1 not possible here."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prepare", action="store_true", help="fetch the server's parts and stop")
+    parser.add_argument("--port", type=int, default=15002, help="port on loopback (default 15002)")
+    options = parser.parse_args(arguments)
+    try:
+        prepare()
+        if options.prepare:
+            return 0
+        with spark_connect_server(port=options.port) as address:
+            print(f"serving on {address}; stop with Ctrl-C", flush=True)
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    except KeyboardInterrupt:
+        return 0
+    except SparkServerError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
