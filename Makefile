@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test lint format dashboard bench clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -34,6 +34,10 @@ lint: setup ## format check, linter, strict types
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+dashboard: setup ## rebuild dashboard and notebook from sql/genie_observability_queries.sql
+	$(BIN)/python tools/build_dashboard.py
+	$(BIN)/python tools/build_data_model.py
 
 bench: setup ## messages per second: ours, SDK loop, SDK in 32 threads
 	$(BIN)/python benchmarks/messages_per_second.py

@@ -662,7 +662,7 @@ WITH touches AS (
     AND COALESCE(user_agent, '') NOT LIKE 'genie-obs/%'
     AND COALESCE(response.status_code, 200) < 400
     AND COALESCE(request_params['space_id'], '') NOT IN ('', 'new')
-  UNION
+  UNION ALL
   SELECT
     workspace_id,
     space_id,
@@ -718,7 +718,9 @@ ORDER BY visitor_count DESC, workspace, space;
 -- COMMAND ----------
 
 WITH events AS (
-  SELECT
+  -- DISTINCT: the audit log may hold an event twice.
+  SELECT DISTINCT
+    event_id,
     CASE
       WHEN user_agent LIKE 'genie-obs/%' THEN 'genie-obs (our own reads)'
       WHEN user_identity.email = 'System-User' THEN 'Databricks background'
@@ -797,9 +799,9 @@ ORDER BY created_date;
 -- MAGIC %md
 -- MAGIC ### What happens inside conversations?
 -- MAGIC
--- MAGIC Is the first answer right, do people rephrase within two minutes, and do they give up after a failure, by space?
+-- MAGIC Is the first answer right, how many turns does it take, and do people give up after a failure, by space?
 -- MAGIC
--- MAGIC `conversation_flow`: one row per space with a conversation that began in the window, and one row with space 'all spaces'; a conversation is counted by its first question
+-- MAGIC `conversation_flow`: one row per space with a conversation that began in the window, and one row with space 'all spaces'
 
 -- COMMAND ----------
 
@@ -812,8 +814,7 @@ WITH messages AS (
     space_name,
     created_at,
     created_date,
-    COALESCE(LOWER(user_email), CONCAT('user ', user_id, ' in ', workspace_id)) AS asker,
-    LOWER(content) AS content,
+    feedback_rating,
     CASE
       WHEN status = 'FAILED' THEN 'failed'
       WHEN status = 'CANCELLED' THEN 'cancelled'
@@ -821,84 +822,54 @@ WITH messages AS (
       WHEN COALESCE(query_sql, answer_text) IS NOT NULL THEN 'answered'
       WHEN clarification_text IS NOT NULL THEN 'asked back'
       ELSE 'no answer'
-    END AS outcome,
-    ROW_NUMBER() OVER (PARTITION BY workspace_id, conversation_id ORDER BY created_at, message_id) AS turn_number,
-    LEAD(COALESCE(LOWER(user_email), CONCAT('user ', user_id, ' in ', workspace_id)))
-      OVER (PARTITION BY workspace_id, conversation_id ORDER BY created_at, message_id) AS next_asker,
-    LEAD(LOWER(content)) OVER (PARTITION BY workspace_id, conversation_id ORDER BY created_at, message_id) AS next_content,
-    LEAD(created_at) OVER (PARTITION BY workspace_id, conversation_id ORDER BY created_at, message_id) AS next_created_at
+    END AS outcome
   FROM message_details
   -- A week more than shown, to know whether the first message seen is the first of its conversation.
   WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT) + 7)
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
 ),
-turns AS (
-  SELECT
-    workspace_id,
-    conversation_id,
-    space_id,
-    workspace_name,
-    space_name,
-    created_at,
-    created_date,
-    outcome,
-    turn_number,
-    next_created_at IS NULL AS is_last,
-    -- The same person asked again within two minutes, with at least half of the words in common.
-    CASE
-      WHEN next_asker = asker AND next_created_at <= created_at + INTERVAL 2 MINUTES
-        THEN 2 * size(array_intersect(split(content, '[^\\p{L}\\p{N}]+'), split(next_content, '[^\\p{L}\\p{N}]+')))
-          >= size(array_union(split(content, '[^\\p{L}\\p{N}]+'), split(next_content, '[^\\p{L}\\p{N}]+')))
-      ELSE FALSE
-    END AS is_rephrased
-  FROM messages
-),
 conversations AS (
   SELECT
     workspace_id,
-    conversation_id,
-    MIN(CASE WHEN turn_number = 1 THEN space_id END) AS space_id,
+    MIN_BY(space_id, created_at) AS space_id,
     MAX(workspace_name) AS workspace_name,
     MAX(space_name) AS space_name,
-    MIN(created_date) AS started_date,
-    COUNT(*) AS turn_count,
-    COUNT_IF(is_rephrased) AS rephrased_count,
-    COUNT_IF(turn_number = 1 AND outcome = 'answered' AND NOT is_rephrased) AS is_first_answered,
-    COUNT_IF(turn_number = 1 AND outcome <> 'unfinished') AS is_first_finished,
+    COUNT(*) AS message_count,
+    MIN_BY(outcome, created_at) AS first_outcome,
+    MIN_BY(COALESCE(feedback_rating, 'NONE'), created_at) AS first_rating,
+    MAX_BY(outcome, created_at) AS last_outcome,
+    MAX(created_at) AS last_asked_at,
     COUNT_IF(outcome IN ('failed', 'no answer', 'cancelled')) AS trouble_count,
-    -- Half an hour without another question is giving up; less may be thinking.
-    COUNT_IF(
-      is_last AND outcome IN ('failed', 'no answer', 'cancelled') AND created_at < current_timestamp() - INTERVAL 30 MINUTES
-    ) AS is_abandoned,
-    MIN(CASE WHEN outcome = 'answered' THEN turn_number END) AS turns_to_answer
-  FROM turns
+    array_position(
+      array_sort(collect_list(created_at)), MIN(CASE WHEN outcome = 'answered' THEN created_at END)
+    ) AS turns_to_answer
+  FROM messages
   GROUP BY workspace_id, conversation_id
+  HAVING MIN(created_date) >= date_sub(current_date(), CAST(:days_lookback AS INT))
 ),
 scoped AS (
   SELECT
     CONCAT(COALESCE(s.title, c.space_name, c.space_id, 'unknown space'), ' · ', COALESCE(c.workspace_name, c.workspace_id)) AS space,
-    c.turn_count,
-    c.rephrased_count,
-    c.is_first_answered,
-    c.is_first_finished,
-    c.trouble_count,
-    c.is_abandoned,
-    c.turns_to_answer
+    c.message_count,
+    c.first_outcome <> 'unfinished' AS is_first_finished,
+    c.first_outcome = 'answered' AND c.first_rating <> 'NEGATIVE' AS is_first_answered,
+    c.trouble_count > 0 AS is_troubled,
+    -- Half an hour without another question is giving up; less may be thinking.
+    c.last_outcome IN ('failed', 'no answer', 'cancelled') AND c.last_asked_at < current_timestamp() - INTERVAL 30 MINUTES AS is_abandoned,
+    CASE WHEN c.turns_to_answer > 0 THEN c.turns_to_answer END AS turns_to_answer
   FROM conversations AS c
   LEFT JOIN space_details AS s
     ON s.workspace_id = c.workspace_id
     AND s.space_id = c.space_id
-  WHERE c.started_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
 )
 SELECT
   CASE WHEN GROUPING(space) = 1 THEN 'all spaces' ELSE space END AS space,
   COUNT(*) AS conversation_count,
-  SUM(turn_count) AS message_count,
-  SUM(is_first_finished) AS first_finished_count,
-  try_divide(SUM(is_first_answered), SUM(is_first_finished)) AS first_answer_ratio,
-  try_divide(SUM(rephrased_count), SUM(turn_count)) AS rephrased_ratio,
-  COUNT_IF(trouble_count > 0) AS troubled_conversation_count,
-  try_divide(SUM(is_abandoned), COUNT_IF(trouble_count > 0)) AS abandoned_ratio,
+  SUM(message_count) AS message_count,
+  COUNT_IF(is_first_finished) AS first_finished_count,
+  try_divide(COUNT_IF(is_first_answered), COUNT_IF(is_first_finished)) AS first_answer_ratio,
+  COUNT_IF(is_troubled) AS troubled_conversation_count,
+  try_divide(COUNT_IF(is_abandoned), COUNT_IF(is_troubled)) AS abandoned_ratio,
   COUNT(turns_to_answer) AS answered_conversation_count,
   percentile(turns_to_answer, 0.5) AS p50_turns_to_answer,
   percentile(turns_to_answer, 0.9) AS p90_turns_to_answer
@@ -906,6 +877,79 @@ FROM scoped
 GROUP BY GROUPING SETS ((space), ())
 HAVING COUNT(*) > 0
 ORDER BY conversation_count DESC, space;
+
+-- COMMAND ----------
+
+-- MAGIC %md
+-- MAGIC ### Where do people have to say it again?
+-- MAGIC
+-- MAGIC How many questions were asked again by the same person within two minutes, with at least half of the words in common?
+-- MAGIC
+-- MAGIC `rephrased_by_space`: one row per workspace and space asked
+
+-- COMMAND ----------
+
+WITH asked AS (
+  SELECT
+    workspace_id,
+    space_id,
+    MAX(workspace_name) AS workspace_name,
+    MAX(space_name) AS space_name,
+    COUNT(*) AS message_count
+  FROM message_details
+  WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+  GROUP BY workspace_id, space_id
+),
+quick_pairs AS (
+  SELECT
+    m.workspace_id,
+    m.space_id,
+    m.message_id,
+    m.created_at,
+    m.content AS question,
+    n.content AS next_question,
+    split(LOWER(m.content), '[^\\p{L}\\p{N}]+') AS words,
+    split(LOWER(n.content), '[^\\p{L}\\p{N}]+') AS next_words
+  FROM message_details AS m
+  INNER JOIN message_details AS n
+    ON n.conversation_id = m.conversation_id
+    AND n.workspace_id = m.workspace_id
+    AND n.created_at > m.created_at
+    AND n.created_at <= m.created_at + INTERVAL 2 MINUTES
+    AND COALESCE(LOWER(n.user_email), n.user_id) = COALESCE(LOWER(m.user_email), m.user_id)
+  WHERE m.created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
+    AND n.created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), m.workspace_id))
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), n.workspace_id))
+),
+rephrased AS (
+  SELECT
+    workspace_id,
+    space_id,
+    COUNT(DISTINCT message_id) AS rephrased_count,
+    MAX_BY(question, created_at) AS latest_question,
+    MAX_BY(next_question, created_at) AS latest_rephrasing
+  FROM quick_pairs
+  WHERE 2 * size(array_intersect(words, next_words)) >= size(array_union(words, next_words))
+  GROUP BY workspace_id, space_id
+)
+SELECT
+  COALESCE(a.workspace_name, a.workspace_id) AS workspace,
+  COALESCE(s.title, a.space_name, a.space_id) AS space,
+  a.message_count,
+  COALESCE(r.rephrased_count, 0) AS rephrased_count,
+  try_divide(COALESCE(r.rephrased_count, 0), a.message_count) AS rephrased_ratio,
+  r.latest_question,
+  r.latest_rephrasing
+FROM asked AS a
+LEFT JOIN rephrased AS r
+  ON r.workspace_id = a.workspace_id
+  AND r.space_id = a.space_id
+LEFT JOIN space_details AS s
+  ON s.workspace_id = a.workspace_id
+  AND s.space_id = a.space_id
+ORDER BY rephrased_count DESC, message_count DESC, space;
 
 -- COMMAND ----------
 
@@ -1438,7 +1482,6 @@ WITH messages AS (
     COALESCE(LOWER(user_email), CONCAT('user ', user_id, ' in ', workspace_id)) AS asker,
     content,
     feedback_rating,
-    query_sql,
     CASE
       WHEN status = 'FAILED' THEN 'failed'
       WHEN status = 'CANCELLED' THEN 'cancelled'
@@ -1446,9 +1489,7 @@ WITH messages AS (
       WHEN COALESCE(query_sql, answer_text) IS NOT NULL THEN 'answered'
       WHEN clarification_text IS NOT NULL THEN 'asked back'
       ELSE 'no answer'
-    END AS outcome,
-    ROW_NUMBER() OVER (PARTITION BY workspace_id, conversation_id ORDER BY created_at, message_id) AS turn_number,
-    ROW_NUMBER() OVER (PARTITION BY workspace_id, conversation_id ORDER BY created_at DESC, message_id DESC) AS turn_from_end
+    END AS outcome
   FROM message_details
   WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
@@ -1457,12 +1498,12 @@ conversations AS (
   SELECT
     workspace_id,
     conversation_id,
-    MIN(CASE WHEN turn_number = 1 THEN message_id END) AS message_id,
-    MIN(CASE WHEN turn_number = 1 THEN space_id END) AS space_id,
+    MIN_BY(message_id, created_at) AS message_id,
+    MIN_BY(space_id, created_at) AS space_id,
     MAX(workspace_name) AS workspace_name,
     MAX(space_name) AS space_name,
-    MIN(CASE WHEN turn_number = 1 THEN asker END) AS asker,
-    MIN(CASE WHEN turn_number = 1 THEN content END) AS first_question,
+    MIN_BY(asker, created_at) AS asker,
+    MIN_BY(content, created_at) AS first_question,
     MIN(created_at) AS started_at,
     MAX(created_at) AS last_asked_at,
     COUNT(*) AS message_count,
@@ -1471,9 +1512,32 @@ conversations AS (
     COUNT_IF(outcome = 'asked back') AS asked_back_count,
     COUNT_IF(outcome IN ('no answer', 'cancelled')) AS unanswered_count,
     COUNT_IF(feedback_rating = 'NEGATIVE') AS negative_count,
-    MIN(CASE WHEN turn_from_end = 1 THEN outcome END) AS last_outcome
+    MAX_BY(outcome, created_at) AS last_outcome
   FROM messages
   GROUP BY workspace_id, conversation_id
+),
+newest AS (
+  SELECT
+    workspace_id,
+    conversation_id,
+    message_id,
+    space_id,
+    workspace_name,
+    space_name,
+    asker,
+    first_question,
+    started_at,
+    last_asked_at,
+    message_count,
+    answered_count,
+    failed_count,
+    asked_back_count,
+    unanswered_count,
+    negative_count,
+    last_outcome
+  FROM conversations
+  ORDER BY last_asked_at DESC, conversation_id
+  LIMIT 10000
 ),
 hosts AS (
   SELECT
@@ -1519,14 +1583,13 @@ SELECT
     ELSE 'not struggling'
   END AS struggle,
   CONCAT(h.base_url, '/genie/rooms/', m.space_id, '/chats/', m.conversation_id, '?o=', m.workspace_id) AS conversation_url
-FROM conversations AS m
+FROM newest AS m
 LEFT JOIN space_details AS s
   ON s.workspace_id = m.workspace_id
   AND s.space_id = m.space_id
 LEFT JOIN hosts AS h
   ON h.workspace_id = m.workspace_id
-ORDER BY last_asked_at DESC, conversation_id
-LIMIT 10000;
+ORDER BY last_asked_at DESC, conversation_id;
 
 -- COMMAND ----------
 
@@ -1586,23 +1649,14 @@ LIMIT 1000;
 -- MAGIC
 -- MAGIC All messages of the conversations in scope, in order; filter by workspace_id and conversation_id to read one
 -- MAGIC
--- MAGIC `conversation_transcript`: one row per message of every conversation with a message in the window, its earlier messages included; in order inside each conversation
+-- MAGIC `conversation_transcript`: one row per message of the window and the 30 days before it, so that a conversation is whole; in order inside each conversation
 
 -- COMMAND ----------
 
-WITH in_scope AS (
-  SELECT DISTINCT
-    workspace_id,
-    conversation_id
-  FROM message_details
-  WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-)
 SELECT
   m.workspace_id,
   m.conversation_id,
   m.message_id,
-  ROW_NUMBER() OVER (PARTITION BY m.workspace_id, m.conversation_id ORDER BY m.created_at, m.message_id) AS turn_number,
   m.created_at,
   COALESCE(m.workspace_name, m.workspace_id) AS workspace,
   CONCAT(COALESCE(s.title, m.space_name, m.space_id, 'unknown space'), ' · ', COALESCE(m.workspace_name, m.workspace_id)) AS space,
@@ -1628,13 +1682,12 @@ SELECT
   m.query_error_message,
   CASE WHEN m.is_deleted THEN 'yes' ELSE 'no' END AS is_deleted_in_genie
 FROM message_details AS m
-LEFT SEMI JOIN in_scope AS i
-  ON i.workspace_id = m.workspace_id
-  AND i.conversation_id = m.conversation_id
 LEFT JOIN space_details AS s
   ON s.workspace_id = m.workspace_id
   AND s.space_id = m.space_id
-ORDER BY workspace_id, conversation_id, turn_number;
+WHERE m.created_date >= date_sub(current_date(), CAST(:days_lookback AS INT) + 30)
+  AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), m.workspace_id))
+ORDER BY workspace_id, conversation_id, created_at, message_id;
 
 -- COMMAND ----------
 
@@ -1696,11 +1749,12 @@ WITH statements AS (
   SELECT
     workspace_id,
     statement_id,
-    MAX_BY(waiting_for_compute_duration_ms, update_time) AS waiting_for_compute_ms,
-    MAX_BY(waiting_at_capacity_duration_ms, update_time) AS waiting_at_capacity_ms,
-    MAX_BY(compilation_duration_ms, update_time) AS compilation_ms,
-    MAX_BY(execution_duration_ms, update_time) AS execution_ms,
-    MAX_BY(result_fetch_duration_ms, update_time) AS result_fetch_ms
+    -- A statement may be published again, with figures that only grow.
+    MAX(waiting_for_compute_duration_ms) AS waiting_for_compute_ms,
+    MAX(waiting_at_capacity_duration_ms) AS waiting_at_capacity_ms,
+    MAX(compilation_duration_ms) AS compilation_ms,
+    MAX(execution_duration_ms) AS execution_ms,
+    MAX(result_fetch_duration_ms) AS result_fetch_ms
   FROM system.query.history
   -- A day of slack each side of the question.
   WHERE start_time >= CAST(date_sub(current_date(), CAST(:days_lookback AS INT) + 1) AS TIMESTAMP)
@@ -1728,96 +1782,71 @@ timed AS (
 summary AS (
   SELECT
     COUNT(thinking_seconds) AS thinking_count,
-    percentile(thinking_seconds, 0.5) AS thinking_p50,
-    percentile(thinking_seconds, 0.9) AS thinking_p90,
-    percentile(thinking_seconds, 0.95) AS thinking_p95,
+    percentile(thinking_seconds, array(0.5, 0.9, 0.95)) AS thinking,
     COUNT(waiting_for_compute_seconds) AS waiting_for_compute_count,
-    percentile(waiting_for_compute_seconds, 0.5) AS waiting_for_compute_p50,
-    percentile(waiting_for_compute_seconds, 0.9) AS waiting_for_compute_p90,
-    percentile(waiting_for_compute_seconds, 0.95) AS waiting_for_compute_p95,
+    percentile(waiting_for_compute_seconds, array(0.5, 0.9, 0.95)) AS waiting_for_compute,
     COUNT(waiting_at_capacity_seconds) AS waiting_at_capacity_count,
-    percentile(waiting_at_capacity_seconds, 0.5) AS waiting_at_capacity_p50,
-    percentile(waiting_at_capacity_seconds, 0.9) AS waiting_at_capacity_p90,
-    percentile(waiting_at_capacity_seconds, 0.95) AS waiting_at_capacity_p95,
+    percentile(waiting_at_capacity_seconds, array(0.5, 0.9, 0.95)) AS waiting_at_capacity,
     COUNT(compilation_seconds) AS compilation_count,
-    percentile(compilation_seconds, 0.5) AS compilation_p50,
-    percentile(compilation_seconds, 0.9) AS compilation_p90,
-    percentile(compilation_seconds, 0.95) AS compilation_p95,
+    percentile(compilation_seconds, array(0.5, 0.9, 0.95)) AS compilation,
     COUNT(execution_seconds) AS execution_count,
-    percentile(execution_seconds, 0.5) AS execution_p50,
-    percentile(execution_seconds, 0.9) AS execution_p90,
-    percentile(execution_seconds, 0.95) AS execution_p95,
+    percentile(execution_seconds, array(0.5, 0.9, 0.95)) AS execution,
     COUNT(result_fetch_seconds) AS result_fetch_count,
-    percentile(result_fetch_seconds, 0.5) AS result_fetch_p50,
-    percentile(result_fetch_seconds, 0.9) AS result_fetch_p90,
-    percentile(result_fetch_seconds, 0.95) AS result_fetch_p95
+    percentile(result_fetch_seconds, array(0.5, 0.9, 0.95)) AS result_fetch
   FROM timed
 )
 SELECT
-  1 AS part_number,
-  'Genie thinks' AS part,
-  'from the question to the start of its last statement, earlier statements included' AS meaning,
-  thinking_count AS timed_count,
-  thinking_p50 AS p50_seconds,
-  thinking_p90 AS p90_seconds,
-  thinking_p95 AS p95_seconds
-FROM summary
-WHERE thinking_count > 0
-UNION ALL
-SELECT
-  2 AS part_number,
-  'Waiting for compute' AS part,
-  'the warehouse starts' AS meaning,
-  waiting_for_compute_count AS timed_count,
-  waiting_for_compute_p50 AS p50_seconds,
-  waiting_for_compute_p90 AS p90_seconds,
-  waiting_for_compute_p95 AS p95_seconds
-FROM summary
-WHERE waiting_for_compute_count > 0
-UNION ALL
-SELECT
-  3 AS part_number,
-  'Waiting at capacity' AS part,
-  'the warehouse is busy' AS meaning,
-  waiting_at_capacity_count AS timed_count,
-  waiting_at_capacity_p50 AS p50_seconds,
-  waiting_at_capacity_p90 AS p90_seconds,
-  waiting_at_capacity_p95 AS p95_seconds
-FROM summary
-WHERE waiting_at_capacity_count > 0
-UNION ALL
-SELECT
-  4 AS part_number,
-  'Compiling' AS part,
-  'planning the SQL' AS meaning,
-  compilation_count AS timed_count,
-  compilation_p50 AS p50_seconds,
-  compilation_p90 AS p90_seconds,
-  compilation_p95 AS p95_seconds
-FROM summary
-WHERE compilation_count > 0
-UNION ALL
-SELECT
-  5 AS part_number,
-  'Executing' AS part,
-  'running the SQL' AS meaning,
-  execution_count AS timed_count,
-  execution_p50 AS p50_seconds,
-  execution_p90 AS p90_seconds,
-  execution_p95 AS p95_seconds
-FROM summary
-WHERE execution_count > 0
-UNION ALL
-SELECT
-  6 AS part_number,
-  'Fetching the result' AS part,
-  'handing over rows' AS meaning,
-  result_fetch_count AS timed_count,
-  result_fetch_p50 AS p50_seconds,
-  result_fetch_p90 AS p90_seconds,
-  result_fetch_p95 AS p95_seconds
-FROM summary
-WHERE result_fetch_count > 0
+  p.part_number,
+  p.part,
+  p.meaning,
+  CASE p.part_number
+    WHEN 1 THEN s.thinking_count
+    WHEN 2 THEN s.waiting_for_compute_count
+    WHEN 3 THEN s.waiting_at_capacity_count
+    WHEN 4 THEN s.compilation_count
+    WHEN 5 THEN s.execution_count
+    WHEN 6 THEN s.result_fetch_count
+  END AS timed_count,
+  CASE p.part_number
+    WHEN 1 THEN s.thinking[0]
+    WHEN 2 THEN s.waiting_for_compute[0]
+    WHEN 3 THEN s.waiting_at_capacity[0]
+    WHEN 4 THEN s.compilation[0]
+    WHEN 5 THEN s.execution[0]
+    WHEN 6 THEN s.result_fetch[0]
+  END AS p50_seconds,
+  CASE p.part_number
+    WHEN 1 THEN s.thinking[1]
+    WHEN 2 THEN s.waiting_for_compute[1]
+    WHEN 3 THEN s.waiting_at_capacity[1]
+    WHEN 4 THEN s.compilation[1]
+    WHEN 5 THEN s.execution[1]
+    WHEN 6 THEN s.result_fetch[1]
+  END AS p90_seconds,
+  CASE p.part_number
+    WHEN 1 THEN s.thinking[2]
+    WHEN 2 THEN s.waiting_for_compute[2]
+    WHEN 3 THEN s.waiting_at_capacity[2]
+    WHEN 4 THEN s.compilation[2]
+    WHEN 5 THEN s.execution[2]
+    WHEN 6 THEN s.result_fetch[2]
+  END AS p95_seconds
+FROM summary AS s
+CROSS JOIN (
+  SELECT
+    part_number,
+    part,
+    meaning
+  FROM VALUES
+    (1, 'Genie thinks', 'from the question to the start of its last statement, earlier statements included'),
+    (2, 'Waiting for compute', 'the warehouse starts'),
+    (3, 'Waiting at capacity', 'the warehouse is busy'),
+    (4, 'Compiling', 'planning the SQL'),
+    (5, 'Executing', 'running the SQL'),
+    (6, 'Fetching the result', 'handing over rows')
+    AS parts(part_number, part, meaning)
+) AS p
+WHERE s.thinking_count + s.execution_count > 0
 ORDER BY part_number;
 
 -- COMMAND ----------
@@ -1954,20 +1983,21 @@ WITH history AS (
   SELECT
     workspace_id,
     statement_id,
-    CAST(start_time AS DATE) AS started_date,
-    execution_status,
-    total_duration_ms,
-    waiting_for_compute_duration_ms,
-    waiting_at_capacity_duration_ms,
-    read_bytes,
-    read_rows,
-    spilled_local_bytes,
-    from_result_cache,
-    ROW_NUMBER() OVER (PARTITION BY workspace_id, statement_id ORDER BY update_time DESC) AS version
+    -- A statement may be published again, with figures that only grow.
+    CAST(MIN(start_time) AS DATE) AS started_date,
+    MAX(execution_status) AS execution_status,
+    MAX(total_duration_ms) AS total_duration_ms,
+    MAX(waiting_for_compute_duration_ms) AS waiting_for_compute_duration_ms,
+    MAX(waiting_at_capacity_duration_ms) AS waiting_at_capacity_duration_ms,
+    MAX(read_bytes) AS read_bytes,
+    MAX(read_rows) AS read_rows,
+    MAX(spilled_local_bytes) AS spilled_local_bytes,
+    MAX(from_result_cache) AS is_from_cache
   FROM system.query.history
   WHERE start_time >= CAST(date_sub(current_date(), CAST(:days_lookback AS INT)) AS TIMESTAMP)
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
     AND (query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie'))
+  GROUP BY workspace_id, statement_id
 ),
 answering AS (
   SELECT DISTINCT
@@ -1986,8 +2016,8 @@ SELECT
   SUM(h.read_bytes) / 1073741824 AS read_gib,
   SUM(h.read_rows) AS read_rows,
   SUM(h.spilled_local_bytes) / 1073741824 AS spilled_gib,
-  COUNT_IF(h.from_result_cache) AS cached_count,
-  try_divide(COUNT_IF(h.from_result_cache), COUNT(*)) AS cached_ratio,
+  COUNT_IF(h.is_from_cache) AS cached_count,
+  try_divide(COUNT_IF(h.is_from_cache), COUNT(*)) AS cached_ratio,
   percentile(CASE WHEN h.total_duration_ms >= 0 THEN h.total_duration_ms / 1000 END, 0.95) AS p95_total_seconds,
   COUNT_IF(h.waiting_for_compute_duration_ms > 0) AS waited_for_start_count,
   COUNT_IF(h.waiting_at_capacity_duration_ms > 0) AS waited_in_queue_count
@@ -1995,7 +2025,6 @@ FROM history AS h
 LEFT JOIN answering AS a
   ON a.workspace_id = h.workspace_id
   AND a.statement_id = h.statement_id
-WHERE h.version = 1
 GROUP BY 1, 2
 ORDER BY started_date, purpose;
 
@@ -2004,7 +2033,7 @@ ORDER BY started_date, purpose;
 -- MAGIC %md
 -- MAGIC ### Which warehouses serve Genie, and do they cope?
 -- MAGIC
--- MAGIC Genie's share of each warehouse, waiting, failures, and the most statements of Genie at once
+-- MAGIC Genie's share of each warehouse, waiting, failures, and the busiest minute of Genie
 -- MAGIC
 -- MAGIC `warehouses`: one row per warehouse that ran a statement of Genie
 
@@ -2013,56 +2042,37 @@ ORDER BY started_date, purpose;
 WITH history AS (
   SELECT
     workspace_id,
-    compute.warehouse_id AS warehouse_id,
     statement_id,
-    (query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie')) AS is_genie,
-    execution_status,
-    start_time,
-    end_time,
-    CASE WHEN waiting_for_compute_duration_ms + waiting_at_capacity_duration_ms >= 0
-      THEN (waiting_for_compute_duration_ms + waiting_at_capacity_duration_ms) / 1000 END AS waiting_seconds,
-    waiting_for_compute_duration_ms,
-    waiting_at_capacity_duration_ms,
-    read_bytes,
-    ROW_NUMBER() OVER (PARTITION BY workspace_id, statement_id ORDER BY update_time DESC) AS version
+    -- A statement may be published again, with figures that only grow.
+    MAX(compute.warehouse_id) AS warehouse_id,
+    MAX(CASE WHEN (query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie')) THEN 1 ELSE 0 END) = 1 AS is_genie,
+    MAX(execution_status) AS execution_status,
+    date_trunc('MINUTE', MIN(start_time)) AS start_minute,
+    MAX(waiting_for_compute_duration_ms) AS waiting_for_compute_ms,
+    MAX(waiting_at_capacity_duration_ms) AS waiting_at_capacity_ms,
+    MAX(read_bytes) AS read_bytes
   FROM system.query.history
   WHERE start_time >= CAST(date_sub(current_date(), CAST(:days_lookback AS INT)) AS TIMESTAMP)
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
     AND compute.warehouse_id IS NOT NULL
+  GROUP BY workspace_id, statement_id
 ),
-edges AS (
+minutes AS (
   SELECT
     workspace_id,
     warehouse_id,
-    start_time AS edge_time,
-    1 AS change
+    start_minute,
+    COUNT(*) AS statement_count
   FROM history
-  WHERE version = 1 AND is_genie AND end_time >= start_time
-  UNION ALL
-  SELECT
-    workspace_id,
-    warehouse_id,
-    end_time AS edge_time,
-    -1 AS change
-  FROM history
-  WHERE version = 1 AND is_genie AND end_time >= start_time
-),
-running AS (
-  SELECT
-    workspace_id,
-    warehouse_id,
-    -- Ends before starts at the same instant: touching is not overlapping.
-    SUM(change) OVER (
-      PARTITION BY workspace_id, warehouse_id ORDER BY edge_time, change ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS running_count
-  FROM edges
+  WHERE is_genie
+  GROUP BY workspace_id, warehouse_id, start_minute
 ),
 peaks AS (
   SELECT
     workspace_id,
     warehouse_id,
-    MAX(running_count) AS peak_genie_statement_count
-  FROM running
+    MAX(statement_count) AS busiest_minute_statement_count
+  FROM minutes
   GROUP BY workspace_id, warehouse_id
 ),
 summary AS (
@@ -2072,12 +2082,14 @@ summary AS (
     COUNT(*) AS statement_count,
     COUNT_IF(is_genie) AS genie_statement_count,
     COUNT_IF(is_genie AND execution_status = 'FAILED') AS genie_failed_count,
-    COUNT_IF(is_genie AND waiting_for_compute_duration_ms > 0) AS waited_for_start_count,
-    COUNT_IF(is_genie AND waiting_at_capacity_duration_ms > 0) AS waited_in_queue_count,
-    percentile(CASE WHEN is_genie THEN waiting_seconds END, 0.95) AS p95_waiting_seconds,
+    COUNT_IF(is_genie AND waiting_for_compute_ms > 0) AS waited_for_start_count,
+    COUNT_IF(is_genie AND waiting_at_capacity_ms > 0) AS waited_in_queue_count,
+    percentile(
+      CASE WHEN is_genie AND waiting_for_compute_ms + waiting_at_capacity_ms >= 0
+        THEN (waiting_for_compute_ms + waiting_at_capacity_ms) / 1000 END, 0.95
+    ) AS p95_waiting_seconds,
     SUM(CASE WHEN is_genie THEN read_bytes ELSE 0 END) / 1073741824 AS genie_read_gib
   FROM history
-  WHERE version = 1
   GROUP BY workspace_id, warehouse_id
   HAVING COUNT_IF(is_genie) > 0
 )
@@ -2088,7 +2100,7 @@ SELECT
   s.statement_count,
   try_divide(s.genie_statement_count, s.statement_count) AS genie_ratio,
   s.genie_failed_count,
-  COALESCE(p.peak_genie_statement_count, 0) AS peak_genie_statement_count,
+  p.busiest_minute_statement_count,
   s.waited_for_start_count,
   s.waited_in_queue_count,
   s.p95_waiting_seconds,
@@ -2110,23 +2122,7 @@ ORDER BY genie_statement_count DESC, warehouse_id;
 
 -- COMMAND ----------
 
-WITH statements AS (
-  SELECT
-    workspace_id,
-    statement_id,
-    MAX_BY(waiting_for_compute_duration_ms, update_time) AS waiting_for_compute_ms,
-    MAX_BY(waiting_at_capacity_duration_ms, update_time) AS waiting_at_capacity_ms,
-    MAX_BY(compilation_duration_ms, update_time) AS compilation_ms,
-    MAX_BY(execution_duration_ms, update_time) AS execution_ms,
-    MAX_BY(spilled_local_bytes, update_time) AS spilled_bytes
-  FROM system.query.history
-  -- A day of slack each side of the question.
-  WHERE start_time >= CAST(date_sub(current_date(), CAST(:days_lookback AS INT) + 1) AS TIMESTAMP)
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-    AND (query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie'))
-  GROUP BY workspace_id, statement_id
-),
-hosts AS (
+WITH hosts AS (
   SELECT
     workspace_id,
     MAX(CONCAT('https://', REGEXP_REPLACE(workspace_url, '^https?://|/+$', ''))) AS base_url
@@ -2135,35 +2131,44 @@ hosts AS (
 ),
 slowest AS (
   SELECT
-    m.workspace_id,
-    m.conversation_id,
-    m.message_id,
-    m.space_id,
-    m.workspace_name,
-    m.space_name,
-    m.created_at,
-    m.content,
-    m.query_sql,
-    m.statement_id,
-    m.query_warehouse_id,
-    m.query_duration_ms,
-    m.query_read_bytes,
-    m.query_read_rows,
-    m.query_produced_rows,
-    h.waiting_for_compute_ms,
-    h.waiting_at_capacity_ms,
-    h.compilation_ms,
-    h.execution_ms,
-    h.spilled_bytes
-  FROM message_details AS m
-  LEFT JOIN statements AS h
-    ON h.workspace_id = m.workspace_id
-    AND h.statement_id = m.statement_id
-  WHERE m.created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), m.workspace_id))
-    AND m.query_duration_ms >= 0
-  ORDER BY m.query_duration_ms DESC, m.message_id
+    workspace_id,
+    conversation_id,
+    message_id,
+    space_id,
+    workspace_name,
+    space_name,
+    created_at,
+    content,
+    query_sql,
+    statement_id,
+    query_warehouse_id,
+    query_duration_ms,
+    query_read_bytes,
+    query_read_rows,
+    query_produced_rows
+  FROM message_details
+  WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+    AND query_duration_ms >= 0
+  ORDER BY query_duration_ms DESC, message_id
   LIMIT 100
+),
+measured AS (
+  SELECT
+    q.workspace_id,
+    q.statement_id,
+    -- A statement may be published again, with figures that only grow.
+    MAX(q.waiting_for_compute_duration_ms) AS waiting_for_compute_ms,
+    MAX(q.waiting_at_capacity_duration_ms) AS waiting_at_capacity_ms,
+    MAX(q.compilation_duration_ms) AS compilation_ms,
+    MAX(q.execution_duration_ms) AS execution_ms,
+    MAX(q.spilled_local_bytes) AS spilled_bytes
+  FROM system.query.history AS q
+  INNER JOIN slowest AS s
+    ON s.workspace_id = q.workspace_id
+    AND s.statement_id = q.statement_id
+  WHERE q.start_time >= CAST(date_sub(current_date(), CAST(:days_lookback AS INT) + 1) AS TIMESTAMP)
+  GROUP BY q.workspace_id, q.statement_id
 )
 SELECT
   m.workspace_id,
@@ -2175,26 +2180,26 @@ SELECT
   CONCAT(COALESCE(s.title, m.space_name, m.space_id, 'unknown space'), ' · ', COALESCE(m.workspace_name, m.workspace_id)) AS space,
   m.content AS question,
   CASE
-    WHEN m.execution_ms IS NULL THEN 'not in query history'
-    WHEN m.waiting_for_compute_ms >= GREATEST(m.waiting_at_capacity_ms, m.compilation_ms, m.execution_ms) THEN 'warehouse start'
-    WHEN m.waiting_at_capacity_ms >= GREATEST(m.compilation_ms, m.execution_ms) THEN 'queue'
-    WHEN m.compilation_ms >= m.execution_ms THEN 'compiling'
-    WHEN m.spilled_bytes > 0 THEN 'executing, with spill'
+    WHEN q.execution_ms IS NULL THEN 'not in query history'
+    WHEN q.waiting_for_compute_ms >= GREATEST(q.waiting_at_capacity_ms, q.compilation_ms, q.execution_ms) THEN 'warehouse start'
+    WHEN q.waiting_at_capacity_ms >= GREATEST(q.compilation_ms, q.execution_ms) THEN 'queue'
+    WHEN q.compilation_ms >= q.execution_ms THEN 'compiling'
+    WHEN q.spilled_bytes > 0 THEN 'executing, with spill'
     ELSE 'executing'
   END AS bottleneck,
   CASE
-    WHEN m.execution_ms IS NULL THEN 'wait for system.query.history, or grant it for this region'
-    WHEN m.waiting_for_compute_ms >= GREATEST(m.waiting_at_capacity_ms, m.compilation_ms, m.execution_ms)
+    WHEN q.execution_ms IS NULL THEN 'wait for system.query.history, or grant it for this region'
+    WHEN q.waiting_for_compute_ms >= GREATEST(q.waiting_at_capacity_ms, q.compilation_ms, q.execution_ms)
       THEN 'serverless warehouse, or a longer auto-stop'
-    WHEN m.waiting_at_capacity_ms >= GREATEST(m.compilation_ms, m.execution_ms) THEN 'more clusters for this warehouse'
-    WHEN m.compilation_ms >= m.execution_ms THEN 'simpler views, fewer tables and partitions'
-    WHEN m.spilled_bytes > 0 THEN 'larger warehouse, or less data by clustering and filters'
+    WHEN q.waiting_at_capacity_ms >= GREATEST(q.compilation_ms, q.execution_ms) THEN 'more clusters for this warehouse'
+    WHEN q.compilation_ms >= q.execution_ms THEN 'simpler views, fewer tables and partitions'
+    WHEN q.spilled_bytes > 0 THEN 'larger warehouse, or less data by clustering and filters'
     ELSE 'cluster the tables by the filtered columns; offer an aggregate'
   END AS advice,
-  m.waiting_for_compute_ms / 1000 AS waiting_for_compute_seconds,
-  m.waiting_at_capacity_ms / 1000 AS waiting_at_capacity_seconds,
-  m.compilation_ms / 1000 AS compilation_seconds,
-  m.execution_ms / 1000 AS execution_seconds,
+  q.waiting_for_compute_ms / 1000 AS waiting_for_compute_seconds,
+  q.waiting_at_capacity_ms / 1000 AS waiting_at_capacity_seconds,
+  q.compilation_ms / 1000 AS compilation_seconds,
+  q.execution_ms / 1000 AS execution_seconds,
   m.query_read_bytes / 1073741824 AS read_gib,
   m.query_read_rows AS read_rows,
   m.query_produced_rows AS produced_rows,
@@ -2203,6 +2208,9 @@ SELECT
   m.query_sql,
   CONCAT(h.base_url, '/genie/rooms/', m.space_id, '/chats/', m.conversation_id, '?o=', m.workspace_id) AS conversation_url
 FROM slowest AS m
+LEFT JOIN measured AS q
+  ON q.workspace_id = m.workspace_id
+  AND q.statement_id = m.statement_id
 LEFT JOIN space_details AS s
   ON s.workspace_id = m.workspace_id
   AND s.space_id = m.space_id
@@ -2225,16 +2233,17 @@ WITH history AS (
   SELECT
     workspace_id,
     statement_id,
-    execution_status,
-    query_source.genie_space_id AS space_id,
-    start_time,
-    error_message,
-    COALESCE(NULLIF(REGEXP_EXTRACT(error_message, '^[^A-Za-z]*([A-Z][A-Z0-9_]+)', 1), ''), 'no class given') AS error_class,
-    ROW_NUMBER() OVER (PARTITION BY workspace_id, statement_id ORDER BY update_time DESC) AS version
+    -- A statement may be published again, with figures that only grow.
+    MAX(query_source.genie_space_id) AS space_id,
+    MAX(start_time) AS start_time,
+    MAX(error_message) AS error_message,
+    COALESCE(NULLIF(REGEXP_EXTRACT(MAX(error_message), '^[^A-Za-z]*([A-Z][A-Z0-9_]+)', 1), ''), 'no class given') AS error_class
   FROM system.query.history
   WHERE start_time >= CAST(date_sub(current_date(), CAST(:days_lookback AS INT)) AS TIMESTAMP)
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
     AND (query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie'))
+    AND execution_status = 'FAILED'
+  GROUP BY workspace_id, statement_id
 ),
 answering AS (
   SELECT
@@ -2276,8 +2285,6 @@ FROM history AS h
 LEFT JOIN answering AS a
   ON a.workspace_id = h.workspace_id
   AND a.statement_id = h.statement_id
-WHERE h.version = 1
-  AND h.execution_status = 'FAILED'
 GROUP BY h.error_class
 ORDER BY statement_count DESC, error_class;
 

@@ -61,10 +61,14 @@ def quality() -> Bands:
     flow = [
         col("space", "Space"), col("conversation_count", "Conversations", COUNT),
         col("first_answer_ratio", "First answer right", PERCENT), col("first_finished_count", "of first questions (n)", COUNT),
-        col("rephrased_ratio", "Rephrased within 2 min", PERCENT), col("message_count", "of questions (n)", COUNT),
         col("abandoned_ratio", "Gave up after trouble", PERCENT), col("troubled_conversation_count", "of troubled (n)", COUNT),
         col("p50_turns_to_answer", "Turns to an answer (p50)", DECIMAL), col("p90_turns_to_answer", "(p90)", DECIMAL),
         col("answered_conversation_count", "of answered (n)", COUNT),
+    ]  # fmt: skip
+    again = [
+        col("workspace", "Workspace"), col("space", "Space"), col("rephrased_ratio", "Said again within 2 min", PERCENT),
+        col("rephrased_count", "Said again", COUNT), col("message_count", "of questions (n)", COUNT),
+        col("latest_question", "Latest question"), col("latest_rephrasing", "Said again as"),
     ]  # fmt: skip
     work = [
         col("created_at", "Asked (UTC)"), col("age_days", "Age (days)", COUNT, mark_from("7")), col("reason", "Why it is here"),
@@ -101,7 +105,8 @@ def quality() -> Bands:
         (7, [(12, table("quality-causes", "failure_causes", causes, "What makes questions fail, and who does what next?"))]),
         (8, [(12, table("quality-failed", "failures", failed, "Which questions failed?"))]),
         (7, [(12, table("quality-spaces", "quality_by_space", by_space, "Where does Genie answer well, where badly?"))]),
-        (7, [(12, table("quality-flow", "conversation_flow", flow, "Is the first answer right, do people rephrase, do they give up?"))]),
+        (7, [(12, table("quality-flow", "conversation_flow", flow, "Is the first answer right, and do people give up?"))]),
+        (6, [(12, table("quality-rephrased", "rephrased_by_space", again, "Where do people have to say it again?"))]),
         (8, [(12, table("quality-work", "feedback_work_list", work, "Which answers need a look?",
                         note="rated down, commented, or sent for review; newest first"))]),
         (7, [(6, table("quality-clarifications", "clarifications", asked_back, "Where does Genie ask back?",
@@ -128,7 +133,7 @@ def performance() -> Bands:
     warehouses = [
         col("warehouse_id", "Warehouse"), col("genie_statement_count", "Statements of Genie", COUNT),
         col("genie_ratio", "of all on it", PERCENT), col("statement_count", "all (n)", COUNT),
-        col("genie_failed_count", "Failed", COUNT), col("peak_genie_statement_count", "At once, most", COUNT),
+        col("genie_failed_count", "Failed", COUNT), col("busiest_minute_statement_count", "Busiest minute", COUNT),
         col("waited_for_start_count", "Waited for start", COUNT), col("waited_in_queue_count", "Waited in queue", COUNT),
         col("p95_waiting_seconds", "Waiting p95 (s)", DECIMAL), col("genie_read_gib", "Read (GiB)", DECIMAL),
         col("workspace_id", "Workspace id"),

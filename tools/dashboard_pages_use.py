@@ -153,7 +153,7 @@ def conversations() -> Bands:
         col("conversation_url", "Link to Databricks"), *_KEYS,
     ]  # fmt: skip
     transcript = [
-        col("turn_number", "Turn", COUNT), col("created_at", "Asked (UTC)"), col("space", "Space"), col("asker", "Who"),
+        col("created_at", "Asked (UTC)"), col("space", "Space"), col("asker", "Who"),
         col("question", "Question"), col("answer_text", "Answer"), col("clarification_text", "Asked back"), col("query_sql", "SQL"),
         col("status", "Status"), col("query_row_count", "Rows", COUNT), col("thinking_seconds", "Thinking (s)", DECIMAL),
         col("query_seconds", "SQL (s)", DECIMAL), col("feedback_rating", "Rating"), col("feedback_comment", "Comment"),

@@ -38,6 +38,7 @@ EXIT_PARTIAL = 3
 _ENGINE_SETTINGS = ("engine", "lakehouse", "catalog", "schema", "system_catalog")
 _RUN_SETTINGS = tuple(setting.name for setting in SETTINGS)
 _LAZY_COMMANDS = {
+    "dashboard": "genie_obs.preview.command:dashboard_command",
     "simulate": "genie_obs.simulator.command:simulate_command",
     "demo": "genie_obs.demo:demo_command",
 }
@@ -58,7 +59,7 @@ class _Commands(click.Group):
         except ImportError as error:
             raise ConfigError(
                 f"'genie-obs {cmd_name}' needs packages that are not installed ({error.name}). "
-                "Install them with: pip install 'genie-obs[local]'"
+                "Install them with: pip install 'genie-obs[local,preview]'"
             ) from error
         return command
 

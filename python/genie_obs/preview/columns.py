@@ -36,7 +36,7 @@ def position_of(table: pa.Table, name: str) -> int:
     Raises:
         KeyError: if there is none.
     """
-    names = table.column_names
+    names: list[str] = table.column_names
     if name in names:
         return names.index(name)
     lowered = [other.lower() for other in names]
@@ -46,23 +46,9 @@ def position_of(table: pa.Table, name: str) -> int:
 
 
 def _column(name: str, data: pa.ChunkedArray) -> Column:
-    kind = data.type
-    if pa.types.is_timestamp(kind):
-        return Column(name=name, type="instant", values=_milliseconds(data))
-    if pa.types.is_date(kind):
-        return Column(name=name, type="date", values=_milliseconds(data))
-    if pa.types.is_boolean(kind):
-        return Column(name=name, type="boolean", values=data.to_pylist())
-    if pa.types.is_integer(kind):
-        return Column(name=name, type="number", values=_each(data, _exact_integer))
-    if pa.types.is_floating(kind):
-        return Column(name=name, type="number", values=_each(data, _finite))
-    if pa.types.is_decimal(kind):
-        return Column(name=name, type="number", values=_each(data, float))
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return Column(name=name, type="text", values=data.to_pylist())
-    if pa.types.is_nested(kind):
-        return Column(name=name, type="json", values=_each(data, _json))
+    for fits, kind, convert in _CONVERSIONS:
+        if fits(data.type):
+            return Column(name=name, type=kind, values=convert(data))
     return Column(name=name, type="text", values=_each(data, str))
 
 
@@ -77,6 +63,11 @@ def _each(data: pa.ChunkedArray, convert: Callable[[Any], Any]) -> list[Any]:
     return [None if value is None else convert(value) for value in data.to_pylist()]
 
 
+def _as_they_are(data: pa.ChunkedArray) -> list[Any]:
+    values: list[Any] = data.to_pylist()
+    return values
+
+
 def _exact_integer(value: int) -> int | str:
     return value if abs(value) <= _MAX_EXACT_INTEGER else str(value)
 
@@ -87,3 +78,16 @@ def _finite(value: float) -> float | None:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+_CONVERSIONS: tuple[tuple[Callable[[Any], bool], ColumnType, Callable[[pa.ChunkedArray], list[Any]]], ...] = (
+    (pa.types.is_timestamp, "instant", _milliseconds),
+    (pa.types.is_date, "date", _milliseconds),
+    (pa.types.is_boolean, "boolean", _as_they_are),
+    (pa.types.is_integer, "number", lambda data: _each(data, _exact_integer)),
+    (pa.types.is_floating, "number", lambda data: _each(data, _finite)),
+    (pa.types.is_decimal, "number", lambda data: _each(data, float)),
+    (pa.types.is_string, "text", _as_they_are),
+    (pa.types.is_large_string, "text", _as_they_are),
+    (pa.types.is_nested, "json", lambda data: _each(data, _json)),
+)

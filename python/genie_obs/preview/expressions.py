@@ -9,50 +9,14 @@ from genie_obs.preview.tokens import Token, join, tokens, unquoted
 
 # A calculated column may use others; deeper nesting than this is a circle.
 _MAX_DEPTH = 8
-_AGGREGATES = frozenset(
-    [
-        "any_value",
-        "approx_count_distinct",
-        "approx_percentile",
-        "avg",
-        "bool_and",
-        "bool_or",
-        "collect_list",
-        "collect_set",
-        "corr",
-        "count",
-        "count_if",
-        "every",
-        "first",
-        "first_value",
-        "kurtosis",
-        "last",
-        "last_value",
-        "max",
-        "max_by",
-        "mean",
-        "median",
-        "min",
-        "min_by",
-        "mode",
-        "percentile",
-        "percentile_approx",
-        "percentile_cont",
-        "percentile_disc",
-        "skewness",
-        "some",
-        "std",
-        "stddev",
-        "stddev_pop",
-        "stddev_samp",
-        "sum",
-        "try_avg",
-        "try_sum",
-        "var_pop",
-        "var_samp",
-        "variance",
-    ]
-)
+# fmt: off
+_AGGREGATES = frozenset({
+    "any_value", "approx_count_distinct", "approx_percentile", "avg", "bool_and", "bool_or", "collect_list", "collect_set", "corr",
+    "count", "count_if", "every", "first", "first_value", "kurtosis", "last", "last_value", "max", "max_by", "mean", "median", "min",
+    "min_by", "mode", "percentile", "percentile_approx", "percentile_cont", "percentile_disc", "skewness", "some", "std", "stddev",
+    "stddev_pop", "stddev_samp", "sum", "try_avg", "try_sum", "var_pop", "var_samp", "variance",
+})
+# fmt: on
 _TRUNCATION = re.compile(r"""^\s*DATE_TRUNC\s*\(\s*["'](\w+)["']\s*,""", re.IGNORECASE)
 _BIN_WIDTH = re.compile(r"^\s*BIN_FLOOR\s*\(.*,\s*(\d+(?:\.\d+)?)\s*\)\s*$", re.IGNORECASE | re.DOTALL)
 

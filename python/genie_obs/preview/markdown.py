@@ -44,9 +44,7 @@ def _take_block(lines: list[str], index: int, nodes: list[Node]) -> int:
     if not line.strip():
         return index + 1
     if line.strip().startswith("```"):
-        end = next((i for i in range(index + 1, len(lines)) if lines[i].strip().startswith("```")), len(lines))
-        nodes.append(["pre", {}, [["code", {}, ["\n".join(lines[index + 1 : end])]]]])
-        return end + 1
+        return _take_code(lines, index, nodes)
     if match := _HEADING.match(line):
         # Tiles sit below the page's own h1.
         nodes.append([f"h{min(len(match.group(1)) + 1, 6)}", {}, _inline(match.group(2))])
@@ -54,6 +52,17 @@ def _take_block(lines: list[str], index: int, nodes: list[Node]) -> int:
     if _RULE.fullmatch(line):
         nodes.append(["hr", {}, []])
         return index + 1
+    return _take_lines(lines, index, nodes)
+
+
+def _take_code(lines: list[str], index: int, nodes: list[Node]) -> int:
+    end = next((i for i in range(index + 1, len(lines)) if lines[i].strip().startswith("```")), len(lines))
+    nodes.append(["pre", {}, [["code", {}, ["\n".join(lines[index + 1 : end])]]]])
+    return end + 1
+
+
+def _take_lines(lines: list[str], index: int, nodes: list[Node]) -> int:
+    line = lines[index]
     for pattern, tag in ((_BULLET, "ul"), (_NUMBERED, "ol")):
         if pattern.fullmatch(line):
             return _take_list(lines, index, nodes, pattern, tag)

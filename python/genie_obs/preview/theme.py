@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ _DEFAULTS = {
     "selectionColor": ("#1B6FB3", "#8ACAFF"),
 }
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+_SIX_DIGITS = 7  # with the sign before them
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 _MUTED = {"light": "#56626C", "dark": "#A3B0BA"}
 _GRID = {"light": "#E6EAEE", "dark": "#333E47"}
@@ -65,6 +66,18 @@ def _mode_colour(raw: object, mode: str, default: str) -> str:
     return str(value) if is_colour(value) else default
 
 
+def with_tints(codes: Sequence[str]) -> list[str]:
+    """Return colours followed by two lighter rounds of them, so that more series than colours stay apart."""
+    plain = [code for code in codes if len(code) == _SIX_DIGITS]
+    return [*codes, *(_mixed(code, 0.45) for code in plain), *(_mixed(code, 0.72) for code in plain)]
+
+
+def _mixed(code: str, share: float) -> str:
+    """Return a colour with a share of white in it."""
+    parts = [int(code[start : start + 2], 16) for start in (1, 3, 5)]
+    return "#" + "".join(f"{round(part + (255 - part) * share):02x}" for part in parts)
+
+
 def vega_config(theme: Theme, mode: str) -> dict[str, Any]:
     """Return Vega-Lite's config for one mode: no chart looks like a default."""
     ink, muted, grid = theme.colours[mode]["fontColor"], _MUTED[mode], _GRID[mode]
@@ -88,15 +101,15 @@ def vega_config(theme: Theme, mode: str) -> dict[str, Any]:
         "axisQuantitative": {"tickCount": 5, "domain": False, "ticks": False},
         "legend": {
             **label,
-            "labelLimit": 150,
+            "labelLimit": 135,
             "symbolSize": 70,
             "symbolType": "circle",
             "rowPadding": 3,
             "columnPadding": 12,
+            "layout": {"bottom": {"anchor": "start", "bounds": "full"}, "top": {"anchor": "start", "bounds": "full"}},
         },
         "text": {"color": ink, "fontSize": 11, "font": _FONT},
         "rule": {"color": muted},
-        "bar": {"cornerRadiusEnd": 2},
         "line": {"strokeWidth": 2.25},
         "header": label,
     }

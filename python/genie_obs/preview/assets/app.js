@@ -16,7 +16,7 @@ class App {
 
   async start() {
     this.applyTheme(this.storedMode());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (!this.storedMode()) this.applyTheme(null, true); });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (!this.storedMode()) { this.applyTheme(null, true); this.nameTheme(); } });
     this.buildHeader();
     try {
       await this.source.ready();
@@ -51,12 +51,19 @@ class App {
     this.chosenMode = this.mode() === "dark" ? "light" : "dark";
     try { localStorage.setItem("genie-obs-mode", this.chosenMode); } catch { /* a page opened from a file may keep nothing */ }
     this.applyTheme(this.chosenMode, true);
-    this.themeButton.setAttribute("aria-pressed", String(this.mode() === "dark"));
+    this.nameTheme();
+  }
+
+  nameTheme() {
+    const other = this.mode() === "dark" ? "light" : "dark";
+    this.themeButton.textContent = other === "dark" ? "Dark" : "Light";
+    this.themeButton.setAttribute("aria-label", `Switch to ${other} colours`);
   }
 
   // Header --------------------------------------------------------------------------------------
   buildHeader() {
-    this.themeButton = el("button", { type: "button", class: "small", "aria-pressed": String(this.mode() === "dark"), onclick: () => this.toggleTheme() }, "Dark");
+    this.themeButton = el("button", { type: "button", class: "small", onclick: () => this.toggleTheme() });
+    this.nameTheme();
     const reload = this.source.isLive ? el("button", { type: "button", class: "small", onclick: () => this.reload() }, "Reload") : null;
     this.asOf = el("span", { class: "as-of" }, this.boot.snapshot ? this.boot.snapshot.label : "");
     document.getElementById("header").replaceChildren(

@@ -1,6 +1,7 @@
 // Charts: Vega draws SVG from the tile's spec and rows. It loads nothing, follows no links and evaluates no code (ast: interpreter).
 const SELECTION = "databricks_mark_selection";
 const MANY_MARKS = 4000;  // beyond this SVG gets slow; canvas draws the same
+const NARROW_PIXELS = 420;
 const noLoader = {
   load: () => Promise.reject(new Error("charts load nothing")),
   sanitize: () => Promise.reject(new Error("charts link nowhere")),
@@ -16,7 +17,9 @@ async function drawChart(host, tile, widget, context) {
   if (tile.custom) spec.params = [...context.boot.signals[mode], ...(spec.params || [])];
   spec.datasets = { [tile.custom ? "databricks_query" : "rows"]: rows };
   const config = structuredClone(context.boot.vega[mode]);
-  config.legend.columns = Math.max(1, Math.floor(host.clientWidth / 150));
+  const isNarrow = host.clientWidth < NARROW_PIXELS;
+  config.legend.labelLimit = isNarrow ? 105 : config.legend.labelLimit;
+  config.legend.columns = Math.max(1, Math.floor((host.clientWidth - besidePlot(tile.spec)) / (isNarrow ? 125 : 150)));
   const tooltip = new Tooltip(tile);
   const embedded = await vegaEmbed(host, spec, {
     actions: false, ast: true, defaultStyle: false, renderer: rows.length > MANY_MARKS ? "canvas" : "svg",
@@ -26,6 +29,12 @@ async function drawChart(host, tile, widget, context) {
   if (picture) picture.setAttribute("aria-label", `${widget.title || widget.kind}, chart of ${rows.length} rows`);
   listenToClicks(embedded.view, tile, names, context);
   return () => { tooltip.hide(); embedded.finalize(); };
+}
+
+function besidePlot(spec) {
+  // Legends begin where the plot does: names on the left take room from them.
+  const units = [spec, ...(spec.layer || [])];
+  return units.some((unit) => unit.encoding && unit.encoding.y && unit.encoding.y.type === "nominal") ? 190 : 50;
 }
 
 function listenToClicks(view, tile, names, context) {

@@ -1,5 +1,6 @@
 // Tables: sort, search, pages of rows; rows of messages open their conversation.
 const ROWS_PER_PAGE = 50;
+const FEW_ROWS = 8;  // so few are seen at a glance: nothing to search
 
 class DataTable {
   constructor(tile, widget, context) {
@@ -7,6 +8,7 @@ class DataTable {
     this.order = tile.order ? { index: tile.order[0], descending: tile.order[1] } : null;
     this.shown = tile.rows.map((row) => row.map((value, i) => formatValue(value, tile.columns[i].type, tile.columns[i].format)));
     this.lowered = null;
+    this.widths = tile.columns.map((column, i) => widthClass(this.shown.slice(0, 300).map((row) => row[i].length)));
     this.body = el("tbody");
     this.status = el("span", { class: "table-status", role: "status" });
     this.pager = el("span", { class: "pager" });
@@ -21,10 +23,10 @@ class DataTable {
     const opens = this.tile.keys ? el("th", { scope: "col" }, el("span", { class: "sr-only" }, "Conversation")) : null;
     const table = el("table", { class: "data" },
       el("caption", { class: "sr-only" }, this.widget.title || "Table"),
-      el("thead", {}, el("tr", {}, this.heads, opens)), this.body);
+      el("thead", {}, el("tr", {}, opens, this.heads)), this.body);
     this.refresh();
-    return el("div", { class: "table-tile" },
-      el("div", { class: "table-tools" }, search, this.status, this.pager),
+    const tools = this.tile.rows.length > FEW_ROWS ? el("div", { class: "table-tools" }, search, this.status, this.pager) : null;
+    return el("div", { class: "table-tile" }, tools,
       el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": this.widget.title || "Table" }, table));
   }
 
@@ -74,14 +76,14 @@ class DataTable {
   row(index) {
     const cells = this.tile.columns.map((column, i) => this.cell(index, column, i));
     const keys = this.tile.keys;
-    if (!keys || !keys.conversation_id[index]) return el("tr", {}, cells, keys ? el("td") : null);
+    if (!keys || !keys.conversation_id[index]) return el("tr", {}, keys ? el("td") : null, cells);
     const open = () => this.context.openConversation({
       workspace: keys.workspace_id ? keys.workspace_id[index] : "", conversation: keys.conversation_id[index],
       message: keys.message_id ? keys.message_id[index] : "",
     });
     const button = el("button", { type: "button", class: "open", "aria-label": `Open the conversation of row ${index + 1}`, onclick: (e) => { e.stopPropagation(); open(); } }, "Open");
     const click = (event) => { if (!event.target.closest("a, button") && String(getSelection()) === "") open(); };
-    return el("tr", { class: "opens", onclick: click }, cells, el("td", { class: "open-cell" }, button));
+    return el("tr", { class: "opens", onclick: click }, el("td", { class: "open-cell" }, button), cells);
   }
 
   cell(index, column, i) {
@@ -91,9 +93,14 @@ class DataTable {
     const kind = column.type === "number" ? "number" : column.type === "date" || column.type === "instant" ? "time" : "words";
     const others = Object.fromEntries(Object.entries(this.tile.links || {}).map(([name, values]) => [name, values[index]]));
     const target = column.link && value !== null ? fillTemplate(column.link, value, text, others, true) : null;
-    const content = el("div", { class: "clamp", title: text.length > 60 ? text : null }, target ? link(target, text) : text);
+    const content = el("div", { class: `clamp ${kind === "words" ? this.widths[i] : ""}`, title: text.length > 60 ? text : null }, target ? link(target, text) : text);
     return el("td", { class: kind, style }, content);
   }
+}
+
+function widthClass(lengths) {
+  const longest = Math.max(0, ...lengths);
+  return longest <= 26 ? "short" : longest <= 60 ? "medium" : "long";
 }
 
 function compareValues(a, b, descending) {

@@ -33,7 +33,7 @@ function comparison(tile) {
   const { target } = tile;
   const other = formatValue(target.value, target.type, target.format);
   if (typeof tile.value !== "number" || typeof target.value !== "number" || target.value === 0) {
-    return el("div", { class: "counter-target" }, `${other} ${target.label}`);
+    return el("div", { class: "counter-target" }, `${target.label}: ${target.value === null ? "no figure" : other}`);
   }
   const change = (tile.value - target.value) / Math.abs(target.value);
   const arrow = change > 0 ? "▲" : change < 0 ? "▼" : "■";

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from genie_obs.preview import lenient
-from genie_obs.preview.charts.frame import DAY, WEEK, Frame, distinct, grain_of, label_of
+from genie_obs.preview.charts.frame import DAY, WEEK, Frame, distinct, grain_of, label_of, steps_between
 from genie_obs.preview.columns import Column
 from genie_obs.preview.formats import d3_format, parse_format
-from genie_obs.preview.theme import is_colour
+from genie_obs.preview.theme import is_colour, with_tints
 
 ScaleType = Literal["temporal", "quantitative", "nominal"]
 
@@ -17,44 +17,21 @@ _NONE_LABEL = "(none)"
 _TIME_UNITS = {"month": "utcyearmonth", "day": "utcyearmonthdate", "hour": "utcyearmonthdatehours"}
 _TIME_UNITS |= {"minute": "utcyearmonthdatehoursminutes", "second": "utcyearmonthdatehoursminutesseconds"}
 _DAY_LABEL, _INSTANT_LABEL = "%b %d, %Y", "%b %d, %H:%M"
-_SCHEMES = frozenset(
-    [
-        "blues",
-        "greens",
-        "greys",
-        "oranges",
-        "purples",
-        "reds",
-        "bluegreen",
-        "bluepurple",
-        "greenblue",
-        "orangered",
-        "purplebluegreen",
-        "purpleblue",
-        "purplered",
-        "redpurple",
-        "yellowgreenblue",
-        "yellowgreen",
-        "yelloworangebrown",
-        "yelloworangered",
-        "viridis",
-        "magma",
-        "inferno",
-        "plasma",
-        "cividis",
-        "turbo",
-        "spectral",
-        "redyellowgreen",
-        "redyellowblue",
-        "redblue",
-        "redgrey",
-        "purpleorange",
-        "purplegreen",
-        "pinkyellowgreen",
-        "brownbluegreen",
-    ]
-)
+_STEP_LABELS = dict.fromkeys(("hour", "minute", "second"), _INSTANT_LABEL) | {
+    "month": "%b %Y",
+    "week": "%b %d",
+    "day": "%b %d",
+}
+# fmt: off
+_SCHEMES = frozenset({
+    "blues", "greens", "greys", "oranges", "purples", "reds", "bluegreen", "bluepurple", "greenblue", "orangered", "purplebluegreen",
+    "purpleblue", "purplered", "redpurple", "yellowgreenblue", "yellowgreen", "yelloworangebrown", "yelloworangered", "viridis",
+    "magma", "inferno", "plasma", "cividis", "turbo", "spectral", "redyellowgreen", "redyellowblue", "redblue", "redgrey",
+    "purpleorange", "purplegreen", "pinkyellowgreen", "brownbluegreen",
+})
+# fmt: on
 _MANY_CHARACTERS = 70  # labels of a horizontal axis that together are longer than this are turned
+_SHORT_LABEL = 3  # such labels, like hours, fit side by side in any number
 _LEGEND_SIDES = {"top": "top", "right": "right", "left": "left", "bottom": "bottom"}
 
 
@@ -69,8 +46,10 @@ def scale_type(encoding: Mapping[str, Any], column: Column) -> ScaleType:
     return "nominal"
 
 
-def position(frame: Frame, encoding: Mapping[str, Any], *, channel: str, measure: str = "") -> dict[str, Any]:
-    """Return the x or y channel of a field; `measure` is the column that sorts by the other axis refer to."""
+def position(
+    frame: Frame, encoding: Mapping[str, Any], *, channel: str, measure: Sequence[Any] | None = None
+) -> dict[str, Any]:
+    """Return the x or y channel of a field; `measure` are the values, row by row, that sorts by the other axis go by."""
     column = frame.column(encoding)
     kind = scale_type(encoding, column)
     title = label_of(encoding)
@@ -93,7 +72,7 @@ def position(frame: Frame, encoding: Mapping[str, Any], *, channel: str, measure
         "field": column.name,
         "type": "nominal",
         "title": title,
-        "sort": _sort(encoding, channel, measure, is_ordered=_keeps_order(frame)),
+        "sort": _sort(encoding, channel, column, measure, is_ordered=_keeps_order(frame)),
         "axis": axis,
     }
 
@@ -120,6 +99,18 @@ def as_bands(frame: Frame, encoding: Mapping[str, Any], channel: dict[str, Any])
     column = frame.column(encoding)
     unit = _TIME_UNITS.get(grain_of(column, frame.expression(column)))
     return {**channel, "timeUnit": unit} if unit else channel
+
+
+def as_steps(frame: Frame, encoding: Mapping[str, Any], channel: dict[str, Any]) -> dict[str, Any]:
+    """Give time one step per grain, gaps included, so that bars can stand beside each other; other channels stay."""
+    if channel.get("type") != "temporal":
+        return channel
+    column = frame.column(encoding)
+    grain = grain_of(column, frame.expression(column))
+    axis = {name: value for name, value in channel["axis"].items() if name != "tickMinStep"}
+    axis |= {"labelOverlap": "greedy", "labelAngle": 0, "labelExpr": f"utcFormat(datum.value, '{_STEP_LABELS[grain]}')"}
+    steps = steps_between(column.values, grain)
+    return {**channel, "type": "ordinal", "scale": {"domain": steps}, "axis": axis}
 
 
 def as_cells(channel: dict[str, Any]) -> dict[str, Any]:
@@ -163,8 +154,9 @@ def label_expression(column: Column) -> str:
 
 
 def _angle(column: Column) -> int:
-    labels = [str(value) for value in distinct(column.values)]
-    return -40 if len(labels) > 1 and sum(map(len, labels)) + 2 * len(labels) > _MANY_CHARACTERS else 0
+    lengths = [len(str(value)) for value in distinct(column.values)]
+    is_crowded = sum(lengths) + 2 * len(lengths) > _MANY_CHARACTERS and max(lengths) > _SHORT_LABEL
+    return -40 if is_crowded else 0
 
 
 def _keeps_order(frame: Frame) -> bool:
@@ -172,18 +164,28 @@ def _keeps_order(frame: Frame) -> bool:
     return query is not None and (query.is_disaggregated or bool(query.orders))
 
 
-def _sort(encoding: Mapping[str, Any], channel: str, measure: str, *, is_ordered: bool) -> Any:
+def _sort(
+    encoding: Mapping[str, Any], channel: str, column: Column, measure: Sequence[Any] | None, *, is_ordered: bool
+) -> Any:
     """Return the order of categories; without one in the file, the query's order if it has one, else ascending."""
     raw = lenient.mapping(lenient.path(encoding, "scale", "sort"))
     by = lenient.text(raw.get("by"))
     if by == "custom-order":
         return [value for value in lenient.items(raw.get("orderedValues")) if not isinstance(value, dict | list)]
     other = "y" if channel == "x" else "x"
-    if measure and by in {other, f"{other}-reversed"}:
-        return {"field": measure, "op": "sum", "order": "descending" if by.endswith("reversed") else "ascending"}
+    if measure is not None and by in {other, f"{other}-reversed"}:
+        return _by_total(column, measure, is_descending=by.endswith("reversed"))
     if by in {channel, f"{channel}-reversed"}:
         return "descending" if by.endswith("reversed") else "ascending"
     return None if is_ordered and by != "natural-order" else "ascending"
+
+
+def _by_total(column: Column, measure: Sequence[Any], *, is_descending: bool) -> list[Any]:
+    """Return the categories by the sum of their measure; worked out here, as Vega-Lite cannot sort layers so."""
+    totals: dict[Any, float] = {}
+    for value, amount in zip(column.values, measure, strict=True):
+        totals[value] = totals.get(value, 0.0) + (amount if isinstance(amount, int | float) else 0.0)
+    return sorted(totals, key=lambda value: -totals[value] if is_descending else totals[value])
 
 
 def colour(frame: Frame, encoding: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -225,8 +227,8 @@ def _mappings(frame: Frame, encoding: Mapping[str, Any]) -> dict[Any, str]:
 def _range(frame: Frame, pinned: Mapping[Any, str], domain: list[Any]) -> list[str]:
     """Return a colour per value: the file's own, else the next of the theme that no pinned value uses."""
     palette = [frame.theme.colour(c) for c in lenient.items(frame.mark.get("colors"))]
-    usable = [code for code in palette if code] or list(frame.theme.palette)
-    free = [code for code in usable if code not in pinned.values()] or usable
+    usable = with_tints([code for code in palette if code] or list(frame.theme.palette))
+    free = [code for code in usable if code not in pinned.values()]
     codes, taken = [], 0
     for value in domain:
         if value in pinned:
@@ -255,9 +257,11 @@ def legend(encoding: Mapping[str, Any], *, gradient: bool = False, label: str = 
     if raw.get("hide") is True:
         return None
     side = _LEGEND_SIDES.get(lenient.text(raw.get("position")), "right" if gradient else "bottom")
-    shown: dict[str, Any] = {"orient": side, "symbolLimit": 14}
+    shown: dict[str, Any] = {"orient": side, "symbolLimit": 14, "offset": 8}
     shown |= {"direction": "vertical" if side in {"left", "right"} else "horizontal"}
     shown["title"] = (
         None if raw.get("hideTitle") is True else lenient.text(raw.get("title")) or label_of(encoding) or None
     )
+    if side in {"top", "bottom"}:
+        shown["titleOrient"] = "left"
     return shown | ({"labelExpr": label} if label else {})

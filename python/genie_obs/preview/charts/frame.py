@@ -23,6 +23,7 @@ _MINUTE = 60 * _SECOND
 _HOUR = 60 * _MINUTE
 DAY = 24 * _HOUR
 WEEK = 7 * DAY
+_MAX_STEPS = 400
 _GRAINS: tuple[Grain, ...] = ("month", "week", "day", "hour", "minute", "second")
 
 
@@ -111,6 +112,21 @@ def _starts(milliseconds: float, grain: Grain) -> bool:
         return False
     day = datetime.fromtimestamp(milliseconds / 1_000, UTC)
     return day.day == 1 if grain == "month" else day.weekday() == 0
+
+
+def steps_between(values: Sequence[Any], grain: Grain) -> list[float]:
+    """Return every instant of a grain from the first to the last value; only the values themselves if that were too many."""
+    known = sorted({value for value in values if isinstance(value, int | float)})
+    if not known or grain not in {"day", "week", "month"}:
+        return known
+    if grain == "month":
+        days = (datetime.fromtimestamp(value / 1_000, UTC) for value in (known[0], known[-1]))
+        first, last = (day.year * 12 + day.month - 1 for day in days)
+        steps = [datetime(n // 12, n % 12 + 1, 1, tzinfo=UTC).timestamp() * 1_000 for n in range(first, last + 1)]
+    else:
+        width = DAY if grain == "day" else WEEK
+        steps = [known[0] + width * n for n in range(int((known[-1] - known[0]) // width) + 1)]
+    return known if len(steps) > _MAX_STEPS or not set(known) <= set(steps) else steps
 
 
 def step_of(values: Sequence[Any]) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genie_obs.preview import lenient
-from genie_obs.preview.charts.channels import as_bands, as_cells, axis_title, colour, position, quantitative
+from genie_obs.preview.charts.channels import as_bands, as_cells, as_steps, axis_title, colour, position, quantitative
 from genie_obs.preview.charts.frame import (
     WEEK,
     ChartError,
@@ -17,10 +17,11 @@ from genie_obs.preview.charts.frame import (
     measures_of,
     step_of,
 )
-from genie_obs.preview.charts.xy import TOOLTIP, Spec, dim_unselected, selection, series_colour
+from genie_obs.preview.charts.xy import TOOLTIP, Spec, dim_unselected, numbered_series, selection, series_colour
 from genie_obs.preview.expressions import bin_width
 from genie_obs.preview.formats import d3_format, parse_format
 
+_LIGHT_AT_THE_END = frozenset({"viridis", "magma", "inferno", "plasma", "cividis", "turbo"})
 _BOX_PARTS = ("whiskerStart", "boxStart", "boxMid", "boxEnd", "whiskerEnd")
 
 
@@ -74,11 +75,14 @@ def heatmap(frame: Frame) -> Spec:
     tint = colour(frame, frame.encoding("color"))
     if tint is None:
         raise ChartError("no selected fields to visualize: a heat map needs a colour")
-    measure = tint["field"] if tint["type"] == "quantitative" else ""
+    measured = frame.column(frame.encoding("color")) if tint["type"] == "quantitative" else None
+    measure = measured.name if measured else ""
     encoding: Spec = {}
     for name in ("x", "y"):
         raw = frame.encoding(name)
-        encoding[name] = as_cells(as_bands(frame, raw, position(frame, raw, channel=name, measure=measure)))
+        encoding[name] = as_cells(
+            as_bands(frame, raw, position(frame, raw, channel=name, measure=measured.values if measured else None))
+        )
         encoding[name]["axis"] = {**encoding[name]["axis"], "grid": False, "domain": False, "ticks": False}
     cells: Spec = {
         "mark": {"type": "rect", "tooltip": TOOLTIP, "cornerRadius": 2},
@@ -90,19 +94,24 @@ def heatmap(frame: Frame) -> Spec:
         return cells
     pattern = d3_format(parse_format(frame.encoding("color").get("format"))) or ",.4~r"
     words = {
-        "mark": {
-            "type": "text",
-            "tooltip": None,
-            "stroke": "#ffffff",
-            "strokeWidth": 2.5,
-            "strokeOpacity": 0.7,
-            "color": "#11171C",
+        # Cells can get too narrow for figures; then the colour and the tooltip say it.
+        "mark": {"type": "text", "tooltip": None, "fontSize": 10.5, "opacity": {"expr": "bandwidth('x') < 36 ? 0 : 1"}},
+        "encoding": {
+            **encoding,
+            "text": {"field": measure, "type": "quantitative", "format": pattern},
+            "color": _ink_on_cells(measure, measured.values if measured else [], tint["scale"]),
         },
-        "encoding": {**encoding, "text": {"field": measure, "type": "quantitative", "format": pattern}},
     }
-    words["mark"]["strokeJoin"] = "round"
-    above = {"mark": {"type": "text", "tooltip": None, "color": "#11171C"}, "encoding": words["encoding"]}
-    return {"layer": [cells, words, above]}
+    return {"layer": [cells, words]}
+
+
+def _ink_on_cells(measure: str, values: Sequence[Any], scale: Mapping[str, Any]) -> Spec:
+    """Return ink that can be read on light and dark cells: which end of a scheme is dark depends on the scheme."""
+    numbers = [value for value in values if isinstance(value, int | float)]
+    middle = (min(numbers, default=0) + max(numbers, default=0)) / 2
+    is_dark_high = (scale.get("scheme") not in _LIGHT_AT_THE_END) != (scale.get("reverse") is True)
+    high, low = ("#ffffff", "#11171C") if is_dark_high else ("#11171C", "#ffffff")
+    return {"condition": {"test": f"datum.{measure} > {middle:g}", "value": high}, "value": low}
 
 
 def histogram(frame: Frame) -> Spec:
@@ -126,7 +135,7 @@ def histogram(frame: Frame) -> Spec:
         encoding["color"] = tint
     return {
         "transform": [
-            {"filter": f"isValid(datum.{edge.name})"},
+            {"filter": f"datum.{edge.name} != null"},
             {"calculate": f"datum.{edge.name} + {width:g}", "as": "edge_end"},
         ],
         "mark": mark,
@@ -141,26 +150,37 @@ def combo(frame: Frame) -> Spec:
     measures = primary + secondary
     if not measures:
         raise ChartError("no selected fields to visualize")
-    tint = series_colour(frame, [label_of(measure) for measure in measures])
-    across, transforms = _combo_axis(frame, x)
-    layers = []
-    for number, measure in enumerate(measures):
-        is_bar = number < len(primary)
-        side = measures_of(frame.encoding("y", "primary" if is_bar else "secondary"))
-        layers.append(_combo_layer(frame, measure, number, across, tint, is_bar=is_bar, titled=measure is side[0]))
-    if len(primary) > 1:
-        # Bars beside each other: each keeps its number as offset.
-        for number, layer in enumerate(layers[: len(primary)]):
-            layer["encoding"]["xOffset"] = {"datum": number, "scale": {"domain": list(range(len(primary)))}}
-            layer["encoding"].pop("x2", None)
-    bars, lines = layers[: len(primary)], layers[len(primary) :]
+    tint = {**series_colour(frame, [label_of(measure) for measure in measures]), "title": None}
+    across, transforms = _combo_axis(frame, x, has_groups=len(primary) > 1)
+    bars = _combo_bars(frame, primary, across, tint)
+    lines = [
+        _combo_layer(frame, measure, len(primary) + n, across, tint, is_bar=False, titled=n == 0)
+        for n, measure in enumerate(secondary)
+    ]
     groups = [{"layer": group} for group in (bars, lines) if group]
     spec: Spec = {"layer": groups, "resolve": {"scale": {"y": "independent"}}}
     return {**spec, "transform": transforms} if transforms else spec
 
 
-def _combo_axis(frame: Frame, x: Mapping[str, Any]) -> tuple[dict[str, Spec], list[Spec]]:
-    channel = as_bands(frame, x, position(frame, x, channel="x"))
+def _combo_bars(frame: Frame, primary: list[dict[str, Any]], across: dict[str, Spec], tint: Spec) -> list[Spec]:
+    if len(primary) < 2:  # noqa: PLR2004  # several stand beside each other
+        return [_combo_layer(frame, measure, 0, across, tint, is_bar=True, titled=True) for measure in primary]
+    names = [frame.column(measure).name for measure in primary]
+    up = quantitative(primary[0], "value", " · ".join(label_of(measure) for measure in primary[:3]))
+    up["axis"] = {**up["axis"], "title": up["title"], "orient": "left"}
+    encoding = {**across, "y": up, "color": tint, "xOffset": {"field": tint["field"]}}
+    return [
+        {
+            "transform": numbered_series(names),
+            "mark": {"type": "bar", "tooltip": TOOLTIP, "opacity": 0.85},
+            "encoding": encoding,
+        }
+    ]
+
+
+def _combo_axis(frame: Frame, x: Mapping[str, Any], *, has_groups: bool) -> tuple[dict[str, Spec], list[Spec]]:
+    channel = position(frame, x, channel="x")
+    channel = as_steps(frame, x, channel) if has_groups else as_bands(frame, x, channel)
     column = frame.column(x)
     if channel["type"] == "temporal" and grain_of(column, frame.expression(column)) == "week":
         end = f"{column.name}_end"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genie_obs.preview import lenient
-from genie_obs.preview.charts.channels import as_bands, colour, legend, position, quantitative, scale_type
+from genie_obs.preview.charts.channels import as_bands, as_steps, colour, legend, position, quantitative, scale_type
 from genie_obs.preview.charts.frame import (
     SELECTION,
     WEEK,
@@ -25,21 +25,25 @@ TOOLTIP = {"content": "data"}
 """The page writes tooltips itself, from the tile's columns; Vega only says which row is meant."""
 _SERIES, _VALUE = "series", "value"
 _FEW_POINTS = 45
-_SMALLEST_LABELLED_SHARE = 0.07  # of the highest stack; labels of thinner parts would overlap
+_SMALLEST_LABELLED_SHARE = 0.09  # of the highest stack; labels of thinner parts would overlap
 
 
 def bar(frame: Frame) -> Spec:
     """Return a bar chart: stacked, grouped or as shares; upright or lying."""
     parts = _Parts(frame)
     layout = lenient.text(frame.mark.get("layout"), "stack")
-    encoding, transforms = parts.bands()
+    is_grouped = layout == "group" and parts.colour is not None
+    encoding, transforms = parts.steps() if is_grouped else parts.bands()
     name = parts.measure_channel
     if parts.colour is not None:
         encoding["color"] = parts.colour
         _stack(encoding[name], layout)
-        if layout == "group":
+        if is_grouped:
             encoding["xOffset" if name == "y" else "yOffset"] = {"field": parts.colour["field"]}
     mark: Spec = {"type": "bar", "tooltip": TOOLTIP}
+    if f"{parts.dimension_channel}2" not in encoding:
+        # Not on bars between two values: Vega-Lite gives those no width then.
+        mark["cornerRadiusEnd"] = 2
     if layout == "layer":
         mark["opacity"] = 0.75
     bars: Spec = {"mark": mark, "encoding": encoding, **selection(frame, parts.dimension_fields)}
@@ -83,6 +87,10 @@ def area(frame: Frame) -> Spec:
         encoding["color"] = parts.colour
         _stack(encoding[parts.measure_channel], layout)
         paint = {}
+        if parts.colour["field"] != _SERIES:
+            # A series without a row at some instant would let those above it fall: there it counts as nothing.
+            gaps = {"impute": parts.measure["field"], "key": parts.dimension["field"], "value": 0}
+            parts.transforms.append({**gaps, "groupby": [parts.colour["field"]]})
     layers = [
         {
             "mark": {"type": "area", "tooltip": None, "opacity": 0.5 if layout == "layer" else 0.8, **paint},
@@ -146,11 +154,14 @@ class _Parts:
         self.colour = colour(frame, frame.encoding("color"))
         self.format = d3_format(parse_format(measures[0].get("format") or measure_encoding.get("format")))
         if len(measures) == 1:
-            name = frame.column(measures[0]).name
-            self.measure = self._number_axis(measures[0], name, label_of(measures[0]))
+            self.measure = self._number_axis(measures[0], frame.column(measures[0]).name, label_of(measures[0]))
         else:
-            name = self._fold(measure_encoding, measures)
-        self.dimension = position(frame, self._dimension_encoding, channel=self.dimension_channel, measure=name)
+            self._fold(measure_encoding, measures)
+        amounts = [
+            sum(value for value in row if isinstance(value, int | float))
+            for row in zip(*(frame.column(measure).values for measure in measures), strict=True)
+        ]
+        self.dimension = position(frame, self._dimension_encoding, channel=self.dimension_channel, measure=amounts)
         if self.dimension["type"] == "nominal" and self.dimension_channel == "x":
             self.dimension["axis"].setdefault("grid", False)
 
@@ -161,6 +172,13 @@ class _Parts:
         if self.colour is not None and self.colour["type"] == "nominal" and self.colour["field"] != _SERIES:
             fields.append(self.colour["field"])
         return list(dict.fromkeys(fields))
+
+    def steps(self) -> tuple[dict[str, Spec], list[Spec]]:
+        """Return the axes with room for several bars at each step."""
+        stepped = as_steps(self._frame, self._dimension_encoding, self.dimension)
+        if stepped["type"] == "quantitative":
+            stepped = {**stepped, "type": "ordinal", "scale": {}}
+        return {self.dimension_channel: stepped, self.measure_channel: dict(self.measure)}, []
 
     def bands(self) -> tuple[dict[str, Spec], list[Spec]]:
         """Return the axes with time in bands, and the transforms that needs."""
@@ -183,20 +201,23 @@ class _Parts:
         whole = self._frame.encoding(self.measure_channel)
         return quantitative({**whole, **measure}, name, title)
 
-    def _fold(self, encoding: Mapping[str, Any], measures: list[dict[str, Any]]) -> str:
+    def _fold(self, encoding: Mapping[str, Any], measures: list[dict[str, Any]]) -> None:
         columns = [self._frame.column(measure) for measure in measures]
         labels = _distinct_labels(measures)
-        names = [column.name for column in columns]
-        lookup = ", ".join(f"'{name}': {index}" for index, name in enumerate(names))
-        self.transforms = [
-            {"fold": names, "as": ["key", _VALUE]},
-            {"calculate": f"{{{lookup}}}[datum.key]", "as": _SERIES},
-        ]
+        self.transforms = numbered_series([column.name for column in columns])
         shared = {**encoding, "format": measures[0].get("format") or encoding.get("format")}
         title = lenient.text(lenient.path(encoding, "axis", "title")) or lenient.text(encoding.get("displayName"))
         self.measure = quantitative(shared, _VALUE, title or " · ".join(labels[:3]))
         self.colour = series_colour(self._frame, labels)
-        return _VALUE
+
+
+def numbered_series(names: list[str]) -> list[Spec]:
+    """Return the transforms that make one row per measure: `value`, and `series`, its number."""
+    lookup = ", ".join(f"'{name}': {index}" for index, name in enumerate(names))
+    return [
+        {"fold": names, "as": ["key", _VALUE]},
+        {"calculate": f"{{{lookup}}}[datum.key]", "as": _SERIES},
+    ]
 
 
 def series_colour(frame: Frame, labels: list[str]) -> Spec:
@@ -207,6 +228,7 @@ def series_colour(frame: Frame, labels: list[str]) -> Spec:
     shown = legend({**frame.encoding("color"), "displayName": ""})
     if shown is not None:
         # Labels come from the file: as JSON text they can be nothing but text in the expression.
+        shown["title"] = None
         shown["labelExpr"] = f"{json.dumps(labels)}[datum.value]"
     return {
         "field": _SERIES,

@@ -1,0 +1,43 @@
+"""Apache Spark with Delta Lake on the JVM, started once; only for runs that name this folder (`make test-spark`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from genie_obs.engine import ClusterEngine, EngineSettings
+from tools.spark_connect_server import missing_parts, spark_connect_server
+
+HERE = Path(__file__).parent
+
+# These modules are imported, not collected: without this their asserts would say nothing when they fail.
+pytest.register_assert_rewrite("tests.sql.statements", "tests.integration.conftest", "tests.spark.comparison")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave this folder out of `make test`, which has no JVM."""
+    named = (Path(config.invocation_params.dir, argument.split("::")[0]).resolve() for argument in config.args)
+    return None if any(path.is_relative_to(HERE) for path in named) else True
+
+
+@pytest.fixture(scope="session")
+def spark_server() -> Iterator[str]:
+    """Yield the address of the server."""
+    if problem := missing_parts():
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail(f"Apache Spark cannot run here: {problem}")
+        pytest.skip(problem)
+    with spark_connect_server() as address:
+        yield address
+
+
+@pytest.fixture
+def spark(spark_server: str) -> Iterator[SparkSession]:
+    """Yield a session of its own on the server; the catalog is shared by all."""
+    engine = ClusterEngine(EngineSettings(engine=spark_server, catalog="spark_catalog", system_catalog="spark_catalog"))
+    yield engine.spark
+    engine.close()

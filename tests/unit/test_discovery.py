@@ -1,0 +1,198 @@
+"""Discovery's own decisions: where to start reading, and in which slices."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+
+import pyarrow as pa
+import pytest
+
+from genie_obs.config import DiscoverySettings, Scope
+from genie_obs.discovery import MAX_SLICE_EVENTS, Window, discover, select_audit_days, select_known, select_window
+from genie_obs.sql import Value
+from genie_obs.tables import Tables
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+SETTINGS = DiscoverySettings(days_lookback=30, overlap_days=2)
+
+
+class FakeTables:
+    """Answers each statement with prepared rows and remembers what was asked."""
+
+    def __init__(self, answers: dict[str, list[dict[str, Any]]], *, has_tables: bool = True) -> None:
+        self._answers = answers
+        self._has_tables = has_tables
+        self.asked: list[tuple[str, dict[str, Value]]] = []
+        self.executed: list[str] = []
+
+    def has_table(self, name: str) -> bool:
+        return self._has_tables
+
+    def rows(self, statement: str, **values: Value) -> list[dict[str, Any]]:
+        self.asked.append((statement, values))
+        return [dict(row) for row in self._answers.get(statement, [])]
+
+    def select(self, statement: str, **values: Value) -> pa.Table:
+        rows = self.rows(statement, **values)
+        return pa.Table.from_pylist(rows) if rows else pa.table({})
+
+    def set_view(self, name: str, rows: pa.Table) -> None:
+        pass
+
+    def execute(self, statement: str, **values: Value) -> None:
+        self.executed.append(statement)
+
+    def as_tables(self) -> Tables:
+        return cast("Tables", self)
+
+
+def window(watermark: datetime | None, covered_since: datetime | None = None, *, has_tables: bool = True) -> Window:
+    fake = FakeTables(
+        {"select_watermark": [{"watermark": watermark, "covered_since": covered_since}]}, has_tables=has_tables
+    )
+    return select_window(fake.as_tables(), Scope(), SETTINGS, NOON)
+
+
+@pytest.mark.parametrize("has_tables", [True, False])
+def test_first_run_starts_at_the_look_back(has_tables: bool) -> None:
+    assert window(None, has_tables=has_tables) == Window(start=NOON - 30 * DAY, watermark=None)
+
+
+@pytest.mark.parametrize("outage", [HOUR, 3 * DAY, 200 * DAY])
+def test_later_run_starts_at_the_watermark_less_the_overlap_however_long_ago(outage: timedelta) -> None:
+    watermark = NOON - outage
+
+    assert window(watermark, NOON - 400 * DAY) == Window(start=watermark - 2 * DAY, watermark=watermark)
+
+
+def test_watermark_in_the_future_does_not_skip_anything() -> None:
+    assert window(NOON + 5 * DAY, NOON - 400 * DAY).start == NOON - 2 * DAY
+
+
+@pytest.mark.parametrize(("covered_days", "start_days"), [(5, 30), (28, 30), (29, 2), (31, 2)])
+def test_look_back_raised_later_is_read_once(covered_days: int, start_days: int) -> None:
+    assert window(NOON, NOON - covered_days * DAY).start == NOON - start_days * DAY
+
+
+def days(*counts: int) -> list[dict[str, Any]]:
+    return [
+        {"event_date": date(2026, 11, 1) + n * DAY, "event_count": count, "newest_event_time": NOON + n * HOUR}
+        for n, count in enumerate(counts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "slices"),
+    [
+        ([], []),
+        ([5], [5]),
+        ([1, 2, 3], [6]),
+        ([MAX_SLICE_EVENTS, 1], [MAX_SLICE_EVENTS, 1]),
+        ([MAX_SLICE_EVENTS - 1, 1, 1], [MAX_SLICE_EVENTS, 1]),
+        ([1, 3 * MAX_SLICE_EVENTS, 1], [1, 3 * MAX_SLICE_EVENTS, 1]),
+    ],
+)
+def test_log_is_cut_into_slices_that_fit_or_are_one_day(counts: list[int], slices: list[int]) -> None:
+    fake = FakeTables({"select_audit_days": days(*counts)})
+
+    found = select_audit_days(fake.as_tables(), Scope(), Window(start=NOON, watermark=None), NOON)
+
+    assert [piece.event_count for piece in found.slices] == slices
+    assert found.event_count == sum(counts)
+    assert all(a.until_date < b.from_date for a, b in zip(found.slices, found.slices[1:], strict=False))
+
+
+def test_log_is_read_to_a_day_into_the_future_since_clocks_differ() -> None:
+    fake = FakeTables({})
+
+    select_audit_days(
+        fake.as_tables(), Scope(workspace_ids=("1", "2")), Window(start=NOON - 9 * DAY, watermark=None), NOON
+    )
+
+    [(_, asked)] = fake.asked
+    assert asked == {"from_date": date(2026, 11, 11), "until_date": date(2026, 11, 21), "workspace_ids": "1,2"}
+
+
+def run(fake: FakeTables, watermark: datetime | None) -> tuple[datetime | None, int, int]:
+    place = Window(start=NOON - DAY, watermark=watermark)
+    audit_days = select_audit_days(fake.as_tables(), Scope(), place, NOON)
+    found = discover(fake.as_tables(), Scope(), place, audit_days, client_id="x", now=NOON, on_done=lambda _count: None)
+    return found.watermark, found.witnessed_count, found.new_message_count
+
+
+@pytest.mark.parametrize(
+    ("before", "newest", "after"),
+    [
+        (None, NOON - HOUR, NOON - HOUR),
+        (NOON - DAY, NOON - HOUR, NOON - HOUR),
+        (NOON - HOUR, NOON - DAY, NOON - HOUR),
+        (None, NOON + HOUR, NOON),
+        (NOON - HOUR, None, NOON - HOUR),
+        (None, None, None),
+    ],
+)
+def test_watermark_is_the_newest_event_and_never_goes_back_or_ahead(
+    before: datetime | None, newest: datetime | None, after: datetime | None
+) -> None:
+    answer = [{"event_date": NOON.date(), "event_count": 1, "newest_event_time": newest}] if newest else []
+
+    assert run(FakeTables({"select_audit_days": answer}), before)[0] == after
+
+
+def witnessed(message_id: str, *, is_creation_seen: bool = True) -> dict[str, Any]:
+    return {
+        "workspace_id": "1",
+        "message_id": message_id,
+        "space_id": "s",
+        "conversation_id": "c",
+        "first_event_time": NOON,
+        "last_write_event_time": NOON,
+        "witnesses": ["createConversationMessage"],
+        "user_email": None,
+        "is_creation_seen": is_creation_seen,
+    }
+
+
+def test_only_messages_the_ledger_does_not_know_are_new() -> None:
+    known = {"workspace_id": "1", "message_id": "m1", "witnessed_date": NOON.date(), "state": "fetched"}
+    fake = FakeTables(
+        {
+            "select_audit_days": days(2),
+            "select_witnesses": [witnessed("m1"), witnessed("m2")],
+            "select_ledger_dates": [known],
+        }
+    )
+
+    assert run(fake, None)[1:] == (2, 1)
+    assert fake.executed == ["merge_witnesses"]
+
+
+def test_nothing_witnessed_merges_nothing() -> None:
+    fake = FakeTables({"select_audit_days": days(2)})
+
+    assert run(fake, None)[1:] == (0, 0)
+    assert fake.executed == []
+
+
+@pytest.mark.parametrize(("is_creation_seen", "look_ups"), [(True, 1), (False, 2)])
+def test_old_part_of_the_ledger_is_read_only_for_messages_whose_creation_was_not_seen(
+    is_creation_seen: bool, look_ups: int
+) -> None:
+    fake = FakeTables({})
+
+    assert (
+        select_known(fake.as_tables(), [witnessed("m1", is_creation_seen=is_creation_seen)], recent_since=NOON.date())
+        == {}
+    )
+
+    assert [statement for statement, _ in fake.asked] == ["select_ledger_dates"] * look_ups
+
+
+def test_ledger_that_does_not_exist_yet_knows_nothing() -> None:
+    fake = FakeTables({}, has_tables=False)
+
+    assert select_known(fake.as_tables(), [witnessed("m1")], recent_since=NOON.date()) == {}
+    assert fake.asked == []

@@ -1,0 +1,81 @@
+"""Enrichment's own decisions: how far back to look, and in which slices."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from tests.unit.fakes import FakeClock
+from tests.unit.test_discovery import NOON, FakeTables
+
+from genie_obs.enrichment import MAX_SLICE_MESSAGES, Enriched, enrich
+from genie_obs.progress import LogProgress
+
+TODAY = NOON.date()
+
+
+def run(fake: FakeTables, oldest: date | None = TODAY) -> Enriched:
+    return enrich(fake.as_tables(), run_id="r", oldest_stored_date=oldest, now=NOON, progress=LogProgress(FakeClock()))
+
+
+def answers(floor: date | None, *days: tuple[date, int], found: int = 0) -> dict[str, list[dict[str, Any]]]:
+    statement = {
+        "workspace_id": "1", "message_id": "m", "created_date": TODAY, "statement_id": "s", "query_execution_status": "FINISHED",
+        "query_duration_ms": 1, "query_start_time": NOON, "query_end_time": NOON, "query_warehouse_id": "w", "query_read_rows": 1,
+        "query_read_bytes": 1, "query_produced_rows": 1, "query_from_result_cache": False, "query_error_message": None,
+    }  # fmt: skip
+    return {
+        "select_enrichment_floor": [{"oldest_stored_date": floor}],
+        "select_statement_days": [{"created_date": day, "message_count": count} for day, count in days],
+        "select_statements": [statement] * found,
+    }
+
+
+def test_nothing_stored_lately_looks_for_nothing() -> None:
+    fake = FakeTables(answers(None))
+
+    assert run(fake, oldest=None) == Enriched()
+    assert [statement for statement, _ in fake.asked] == ["select_enrichment_floor"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "floor"),
+    [
+        (date(2026, 11, 1), None, date(2026, 11, 1)),
+        (None, date(2026, 10, 1), date(2026, 10, 1)),
+        (TODAY, date(2026, 9, 1), date(2026, 9, 1)),
+    ],
+)
+def test_look_back_covers_this_run_and_the_earlier_ones(ours: date | None, theirs: date | None, floor: date) -> None:
+    fake = FakeTables(answers(theirs))
+
+    run(fake, oldest=ours)
+
+    assert fake.asked[0][1] == {"started_since": TODAY - timedelta(days=7), "run_id": "r"}
+    assert fake.asked[1][1] == {"from_date": floor, "stored_since": NOON - timedelta(days=7)}
+
+
+def test_statements_found_are_merged_and_the_others_counted_as_missing() -> None:
+    fake = FakeTables(answers(TODAY, (TODAY, 5), found=2))
+
+    assert run(fake) == Enriched(joined_count=2, missing_count=3)
+    assert fake.executed == ["merge_statements"]
+
+
+def test_nothing_found_merges_nothing() -> None:
+    fake = FakeTables(answers(TODAY, (TODAY, 5)))
+
+    assert run(fake) == Enriched(joined_count=0, missing_count=5)
+    assert fake.executed == []
+
+
+def test_days_are_joined_in_slices_that_fit_each_from_an_hour_before_its_first_day() -> None:
+    yesterday = TODAY - timedelta(days=1)
+    fake = FakeTables(answers(TODAY, (yesterday, MAX_SLICE_MESSAGES), (TODAY, 1)))
+
+    run(fake)
+
+    asked = [values for statement, values in fake.asked if statement == "select_statements"]
+    assert [values["created_dates"] for values in asked] == [[yesterday], [TODAY]]
+    assert asked[1]["started_since"] == NOON.replace(hour=0) - timedelta(hours=1)

@@ -1,0 +1,231 @@
+"""What comes of one request: the row to store and the new state of the ledger."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from tests.unit.test_fetch_planner import NOON
+
+from genie_obs.config import FetchSettings
+from genie_obs.fetch_planner import DueMessage
+from genie_obs.message_rows import parse_message
+from genie_obs.outcomes import OPEN_STATES, STATES, Context, count_states, failed, forbidden, gone, listed_only, stored
+from genie_obs.schema import table
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+MILLISECONDS = int(NOON.timestamp()) * 1_000 + 123
+
+
+def context(**settings: Any) -> Context:
+    return Context(workspace_id="1", workspace_name="sales", run_id="run1", settings=FetchSettings(**settings))
+
+
+def due(**values: Any) -> DueMessage:
+    row = {
+        "workspace_id": "1",
+        "message_id": "m1",
+        "space_id": "s1",
+        "conversation_id": "c1",
+        "witnessed_date": NOON.date(),
+        "first_event_time": NOON,
+        "user_email": "ana@example.com",
+        "state": "pending",
+        "attempts": 0,
+        "created_date": None,
+        "is_deletion_seen": False,
+    }
+    return DueMessage(**{**row, **values})
+
+
+def message(**raw: Any) -> dict[str, Any]:
+    ids = {"message_id": "m1", "space_id": "s1", "conversation_id": "c1"}
+    parsed = parse_message(
+        {**ids, "content": "How many?", "status": "COMPLETED", "created_timestamp": MILLISECONDS, **raw}
+    )
+    return {**parsed, "user_email": "ana@example.com"}
+
+
+def store(
+    due_message: DueMessage, raw: dict[str, Any], *, at: Any = NOON + HOUR, **settings: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    outcome = stored(context(**settings), due_message, raw, space_name="Orders", fetched_at=at)
+    assert outcome.details is not None
+    return outcome.ledger, outcome.details
+
+
+def test_states_are_the_eight_documented_ones() -> None:
+    assert set(OPEN_STATES) < set(STATES)
+    assert len(set(STATES)) == 8
+
+
+def test_final_answer_is_stored_and_the_message_is_fetched() -> None:
+    ledger, details = store(due(), message())
+
+    assert (ledger["state"], ledger["state_reason"], ledger["http_status"], ledger["next_attempt_at"]) == (
+        "fetched",
+        None,
+        200,
+        None,
+    )
+    assert (ledger["attempts"], ledger["last_attempt_at"], ledger["created_date"]) == (1, NOON + HOUR, NOON.date())
+    assert (details["workspace_name"], details["space_name"], details["ingestion_batch_id"]) == (
+        "sales",
+        "Orders",
+        "run1",
+    )
+    assert (details["is_terminal"], details["is_deleted"]) == (True, False)
+    assert details["created_at"] == NOON + timedelta(milliseconds=123)
+
+
+def test_details_have_only_columns_of_the_table() -> None:
+    _, details = store(due(), message())
+
+    assert set(details) - {"is_terminal"} <= set(table("message_details").arrow_schema().names)
+
+
+def test_ids_of_the_ledger_are_the_identity() -> None:
+    _, details = store(due(), message(message_id="M1", space_id="S1", conversation_id="C1"))
+
+    assert (details["message_id"], details["space_id"], details["conversation_id"]) == ("m1", "s1", "c1")
+
+
+def test_message_without_a_time_takes_that_of_its_first_event() -> None:
+    witnessed = NOON.date() - DAY
+
+    ledger, details = store(due(witnessed_date=witnessed), message(created_timestamp=None))
+
+    assert (details["created_at"], details["created_timestamp"]) == (NOON, int(NOON.timestamp()) * 1_000)
+    assert details["created_date"] == ledger["created_date"] == witnessed
+
+
+def test_day_a_message_is_stored_under_never_changes() -> None:
+    first = date(2026, 1, 1)
+
+    ledger, details = store(due(created_date=first), message())
+
+    assert details["created_date"] == ledger["created_date"] == first
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"),
+    [
+        (timedelta(0), 2 * MINUTE),
+        (-MINUTE, 2 * MINUTE),
+        (MINUTE, 2 * MINUTE),
+        (10 * MINUTE, 5 * MINUTE),
+        (4 * HOUR, 2 * HOUR),
+        (2 * DAY, DAY),
+        (6 * DAY, DAY),
+    ],
+)
+def test_message_that_is_not_final_is_asked_again_after_half_its_age(age: timedelta, wait: timedelta) -> None:
+    at = NOON + age
+
+    ledger, details = store(due(), message(status="ASKING_AI", created_timestamp=int(NOON.timestamp()) * 1_000), at=at)
+
+    assert (ledger["state"], ledger["state_reason"], ledger["next_attempt_at"]) == (
+        "settling",
+        "stored while ASKING_AI",
+        at + wait,
+    )
+    assert details["is_terminal"] is False
+
+
+def test_message_that_never_becomes_final_is_abandoned_but_stored() -> None:
+    ledger, details = store(due(), message(status="ASKING_AI"), at=NOON + 3 * DAY, settle_days=2)
+
+    assert (ledger["state"], ledger["next_attempt_at"]) == ("abandoned", None)
+    assert "2 days" in ledger["state_reason"]
+    assert details["content"] == "How many?"
+
+
+def test_deletion_of_a_stored_message_marks_it() -> None:
+    outcome = gone(context(), due(created_date=NOON.date()), at=NOON)
+
+    assert (outcome.ledger["state"], outcome.ledger["http_status"]) == ("deleted", 404)
+    assert outcome.details is not None
+    assert (outcome.details["is_deleted"], outcome.details["created_date"]) == (True, NOON.date())
+
+
+def test_deletion_that_was_witnessed_is_one_also_if_nothing_was_stored() -> None:
+    outcome = gone(context(), due(is_deletion_seen=True), at=NOON)
+
+    assert (outcome.ledger["state"], outcome.ledger["state_reason"], outcome.details) == (
+        "deleted",
+        "deleted in Genie",
+        None,
+    )
+
+
+def test_message_nobody_ever_saw_is_not_found() -> None:
+    outcome = gone(context(), due(), at=NOON)
+
+    assert (outcome.ledger["state"], outcome.details) == ("not_found", None)
+
+
+def test_forbidden_message_waits_with_the_reason() -> None:
+    outcome = forbidden(context(), due(), reason="grant it", http_status=403, at=NOON, retry_at=NOON + DAY)
+
+    kept = ("state", "state_reason", "http_status", "next_attempt_at")
+    assert [outcome.ledger[name] for name in kept] == ["forbidden", "grant it", 403, NOON + DAY]
+    assert outcome.details is None
+
+
+@pytest.mark.parametrize(
+    ("attempts", "wait"),
+    [(0, 5 * MINUTE), (1, 10 * MINUTE), (2, 20 * MINUTE), (8, 1_280 * MINUTE), (9, DAY), (500, DAY)],
+)
+def test_failure_is_tried_again_later_and_later(attempts: int, wait: timedelta) -> None:
+    outcome = failed(
+        context(max_attempts=1_000), due(state="retry", attempts=attempts), reason="503", http_status=503, at=NOON
+    )
+
+    assert (outcome.ledger["state"], outcome.ledger["attempts"]) == ("retry", attempts + 1)
+    assert outcome.ledger["next_attempt_at"] == NOON + wait
+
+
+def test_failure_is_given_up_when_the_attempts_are_used_up() -> None:
+    outcome = failed(context(max_attempts=3), due(state="retry", attempts=2), reason="503", http_status=503, at=NOON)
+
+    assert (outcome.ledger["state"], outcome.ledger["next_attempt_at"]) == ("abandoned", None)
+    assert outcome.ledger["state_reason"] == "given up after 3 attempts: 503"
+
+
+@pytest.mark.parametrize("state", ["settling", "forbidden"])
+def test_polling_uses_no_attempts_up(state: str) -> None:
+    outcome = failed(context(max_attempts=3), due(state=state, attempts=99), reason="503", http_status=503, at=NOON)
+
+    assert (outcome.ledger["state"], outcome.ledger["attempts"]) == ("retry", 1)
+
+
+def test_failure_without_an_answer_has_no_status() -> None:
+    assert failed(context(), due(), reason="timed out", http_status=None, at=NOON).ledger["http_status"] is None
+
+
+@pytest.mark.parametrize(("timestamp", "day"), [(MILLISECONDS, NOON.date()), (None, NOON.date() + DAY)])
+def test_listed_message_is_stored_under_its_own_day_or_that_of_the_listing(timestamp: int | None, day: date) -> None:
+    outcome = listed_only(context(), message(created_timestamp=timestamp), space_name=None, fetched_at=NOON + DAY)
+
+    assert outcome.is_listed_only
+    assert outcome.details is not None
+    assert (outcome.ledger["witnessed_date"], outcome.details["created_date"]) == (day, day)
+    assert (outcome.ledger["witnesses"], outcome.ledger["attempts"]) == (["api:list"], 1)
+
+
+def test_every_outcome_fills_the_ledger_in_full() -> None:
+    outcomes = [
+        stored(context(), due(), message(), space_name=None, fetched_at=NOON),
+        gone(context(), due(), at=NOON),
+        forbidden(context(), due(), reason="r", http_status=403, at=NOON, retry_at=NOON),
+        failed(context(), due(), reason="r", http_status=None, at=NOON),
+        listed_only(context(), message(), space_name=None, fetched_at=NOON),
+    ]
+
+    columns = set(table("message_ledger").arrow_schema().names) - {"last_write_event_time", "user_email"}
+    assert all(set(outcome.ledger) == columns for outcome in outcomes)
+    assert count_states(outcomes) == {"fetched": 2, "not_found": 1, "forbidden": 1, "retry": 1}
+    assert outcomes[0].payload_bytes == len("How many?")

@@ -1,0 +1,122 @@
+"""`plan`: the calls a run would make, from what the audit log and the ledger say."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.unit.test_discovery import NOON, FakeTables, days, witnessed
+
+from genie_obs.config import parse_settings
+from genie_obs.plan_report import PlanReport, make_plan
+
+HOUR = timedelta(hours=1)
+WORKSPACES = [{"workspace_id": "1", "workspace_name": "sales"}]
+
+
+def plan(
+    *seen: dict[str, Any], known: list[dict[str, Any]] | None = None, runs: list[dict[str, Any]] | None = None,
+    has_tables: bool = False, **flags: str,
+) -> PlanReport:  # fmt: skip
+    fake = FakeTables(
+        {
+            "select_audit_days": days(len(seen)) if seen else [],
+            "select_witnesses": list(seen),
+            "select_ledger_dates": known or [],
+            "select_recent_runs": runs or [],
+            "select_watermark": [{"watermark": None, "covered_since": None}],
+        },
+        has_tables=has_tables,
+    )
+    return make_plan(fake.as_tables(), parse_settings(flags, {}), WORKSPACES, client_id="x", now=NOON)
+
+
+def test_nothing_new_plans_no_calls() -> None:
+    report = plan()
+
+    assert (report.workspaces, report.message_calls, report.seconds, report.new_message_count) == ((), 0, 0, 0)
+
+
+def test_first_run_plans_one_listing_for_a_conversation_and_one_call_for_its_space() -> None:
+    report = plan(witnessed("m1"), witnessed("m2"))
+
+    [workspace] = report.workspaces
+    assert (workspace.workspace_name, workspace.due_count, workspace.conversation_count) == ("sales", 2, 1)
+    assert (workspace.message_calls, workspace.single_calls, workspace.space_calls) == (1, 2, 1)
+    assert (report.new_message_count, report.audit_event_count) == (2, 2)
+
+
+@pytest.mark.parametrize("missing", ["space_id", "conversation_id"])
+def test_message_whose_place_is_unknown_is_new_but_not_due(missing: str) -> None:
+    report = plan({**witnessed("m1"), missing: None})
+
+    assert (report.new_message_count, report.message_calls) == (1, 0)
+
+
+def test_messages_of_other_spaces_are_left_out() -> None:
+    report = plan(witnessed("m1"), {**witnessed("m2"), "space_id": "other"}, space_ids="s")
+
+    assert report.workspaces[0].due_count == 1
+
+
+def ledger(**values: Any) -> dict[str, Any]:
+    return {
+        "workspace_id": "1", "message_id": "m1", "witnessed_date": NOON.date(), "state": "fetched",
+        "last_attempt_at": NOON - HOUR, "last_write_event_time": NOON - 2 * HOUR, "created_date": NOON.date(), **values,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("known", "calls"),
+    [
+        ({}, 1),  # written at noon, read an hour before
+        ({"last_attempt_at": NOON + HOUR}, 0),
+        ({"last_attempt_at": NOON + timedelta(seconds=59)}, 1),  # clocks may differ by a minute
+        ({"last_write_event_time": NOON}, 0),
+        ({"last_write_event_time": None}, 1),
+        ({"state": "retry"}, 0),  # waits for its time
+        ({"state": "deleted"}, 1),
+    ],
+)
+def test_known_message_is_planned_when_it_changed_after_it_was_read(known: dict[str, Any], calls: int) -> None:
+    report = plan(witnessed("m1"), known=[ledger(**known)], has_tables=True)
+
+    assert (report.message_calls, report.new_message_count) == (calls, 0)
+
+
+def run_row(calls: int, seconds: float) -> dict[str, Any]:
+    return {"api_call_count": calls, "fetch_seconds": seconds}
+
+
+@pytest.mark.parametrize(
+    ("runs", "rate", "is_measured"),
+    [
+        ([run_row(100, 10), run_row(300, 10)], 20, True),
+        ([run_row(100, 10), run_row(19, 0.001), run_row(50, 0)], 10, True),
+    ],
+)
+def test_rate_is_that_of_earlier_runs_with_enough_calls(
+    runs: list[dict[str, Any]], rate: float, is_measured: bool
+) -> None:
+    report = plan(witnessed("m1"), runs=runs, has_tables=True)
+
+    assert (report.calls_per_second, report.is_rate_measured) == (rate, is_measured)
+    assert report.seconds == pytest.approx(2 / rate)
+
+
+def test_rate_is_never_above_the_ceiling() -> None:
+    report = plan(witnessed("m1"), runs=[run_row(1_000, 10)], has_tables=True, max_requests_per_second="7")
+
+    assert report.calls_per_second == 7
+
+
+def test_without_runs_the_rate_is_assumed() -> None:
+    assert not plan(witnessed("m1")).is_rate_measured
+
+
+def test_plan_can_be_printed_as_json() -> None:
+    read = json.loads(json.dumps(plan(witnessed("m1")).to_dict()))
+
+    assert (read["message_calls"], read["workspaces"][0]["due_count"]) == (1, 1)
