@@ -4,7 +4,8 @@
 -- MAGIC
 -- MAGIC The queries of the dashboard, one cell each, generated from `sql/genie_observability_queries.sql`: change them there.
 -- MAGIC
--- MAGIC Run the next two cells first: they say where the tables are and make the two widgets. Needs a SQL warehouse or Databricks Runtime 15.2 or newer.
+-- MAGIC Run the next two cells first: they say where the tables are and make the two widgets.
+-- MAGIC Needs a SQL warehouse or Databricks Runtime 15.2 or newer.
 -- MAGIC
 -- MAGIC * `workspace_id_filter`: `ALL`, or workspace ids separated by commas
 -- MAGIC * `days_lookback`: days back from today (UTC)
@@ -909,8 +910,8 @@ quick_pairs AS (
     m.created_at,
     m.content AS question,
     n.content AS next_question,
-    split(LOWER(m.content), '[^\\p{L}\\p{N}]+') AS words,
-    split(LOWER(n.content), '[^\\p{L}\\p{N}]+') AS next_words
+    split(translate(LOWER(m.content), '?!.,;:', ''), ' ') AS words,
+    split(translate(LOWER(n.content), '?!.,;:', ''), ' ') AS next_words
   FROM message_details AS m
   INNER JOIN message_details AS n
     ON n.conversation_id = m.conversation_id
@@ -2952,7 +2953,7 @@ LEFT JOIN spaces AS s
 LEFT JOIN messages AS m
   ON m.workspace_id = k.workspace_id
   AND m.space_id <=> k.space_id
-ORDER BY unreadable_message_count DESC, space_id;
+ORDER BY unreadable_message_count DESC, space_id, workspace_id;
 
 -- COMMAND ----------
 
@@ -2966,7 +2967,9 @@ ORDER BY unreadable_message_count DESC, space_id;
 -- COMMAND ----------
 
 WITH events AS (
-  SELECT
+  -- DISTINCT: the audit log may hold an event twice.
+  SELECT DISTINCT
+    event_id,
     workspace_id,
     NULLIF(NULLIF(request_params['space_id'], ''), 'new') AS space_id,
     action_name,
@@ -3009,7 +3012,7 @@ LEFT JOIN space_details AS s
   ON s.workspace_id = e.workspace_id
   AND s.space_id = e.space_id
 GROUP BY e.workspace_id, e.space_id, e.action_name, e.client, e.status_code
-ORDER BY event_count DESC, action_name, space_id;
+ORDER BY event_count DESC, action_name, space_id, status_code, client;
 
 -- COMMAND ----------
 
@@ -3088,7 +3091,7 @@ SELECT
   ROUND((unix_timestamp(started_at) - unix_timestamp(watermark_after)) / 60, 1) AS audit_lag_minutes,
   statements_joined_count,
   statements_missing_count,
-  CONCAT_WS('; ', workspace_errors) AS workspace_errors,
+  NULLIF(CONCAT_WS('; ', workspace_errors), '') AS workspace_errors,
   error,
   version
 FROM ingestion_runs

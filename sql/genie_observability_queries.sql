@@ -802,8 +802,8 @@ quick_pairs AS (
     m.created_at,
     m.content AS question,
     n.content AS next_question,
-    split(LOWER(m.content), '[^\\p{L}\\p{N}]+') AS words,
-    split(LOWER(n.content), '[^\\p{L}\\p{N}]+') AS next_words
+    split(translate(LOWER(m.content), '?!.,;:', ''), ' ') AS words,
+    split(translate(LOWER(n.content), '?!.,;:', ''), ' ') AS next_words
   FROM message_details AS m
   INNER JOIN message_details AS n
     ON n.conversation_id = m.conversation_id
@@ -2692,7 +2692,7 @@ LEFT JOIN spaces AS s
 LEFT JOIN messages AS m
   ON m.workspace_id = k.workspace_id
   AND m.space_id <=> k.space_id
-ORDER BY unreadable_message_count DESC, space_id;
+ORDER BY unreadable_message_count DESC, space_id, workspace_id;
 
 -- query:   refused_access
 -- title:   Who is refused, where, and why?
@@ -2701,7 +2701,9 @@ ORDER BY unreadable_message_count DESC, space_id;
 -- reads:   system.access.audit, space_details
 -- params:  :workspace_id_filter (STRING; 'ALL', or ids separated by commas), :days_lookback (INT, days)
 WITH events AS (
-  SELECT
+  -- DISTINCT: the audit log may hold an event twice.
+  SELECT DISTINCT
+    event_id,
     workspace_id,
     NULLIF(NULLIF(request_params['space_id'], ''), 'new') AS space_id,
     action_name,
@@ -2744,7 +2746,7 @@ LEFT JOIN space_details AS s
   ON s.workspace_id = e.workspace_id
   AND s.space_id = e.space_id
 GROUP BY e.workspace_id, e.space_id, e.action_name, e.client, e.status_code
-ORDER BY event_count DESC, action_name, space_id;
+ORDER BY event_count DESC, action_name, space_id, status_code, client;
 
 -- query:   unfinished_messages
 -- title:   Which messages are waited for, and since when?
@@ -2813,7 +2815,7 @@ SELECT
   ROUND((unix_timestamp(started_at) - unix_timestamp(watermark_after)) / 60, 1) AS audit_lag_minutes,
   statements_joined_count,
   statements_missing_count,
-  CONCAT_WS('; ', workspace_errors) AS workspace_errors,
+  NULLIF(CONCAT_WS('; ', workspace_errors), '') AS workspace_errors,
   error,
   version
 FROM ingestion_runs

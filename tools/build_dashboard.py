@@ -19,8 +19,9 @@ from tools.dashboard_queries import ROOT, Query, load_queries
 from tools.dashboard_widgets import Json
 from tools.lvdash_lint import lint
 
-DASHBOARD_FILE = ROOT / "sql" / "genie_observability.lvdash.json"
-NOTEBOOK_FILE = ROOT / "sql" / "genie_observability_notebook.sql"
+SQL_FOLDER = ROOT / "sql"
+DASHBOARD_FILE = "genie_observability.lvdash.json"
+NOTEBOOK_FILE = "genie_observability_notebook.sql"
 
 _PARAMETERS: dict[str, Json] = {
     "workspace_id_filter": {"dataType": "STRING", "values": [{"value": "ALL"}]},
@@ -37,29 +38,33 @@ def build_dashboard(queries: dict[str, Query]) -> Json:
     }
 
 
-def render(queries: dict[str, Query]) -> dict[Path, str]:
-    """Return the text of every file that is built, by path."""
+def render(queries: dict[str, Query]) -> dict[str, str]:
+    """Return the text of every file that is built, by name."""
     dashboard = json.dumps(build_dashboard(queries), indent=2, ensure_ascii=False) + "\n"
     return {DASHBOARD_FILE: dashboard, NOTEBOOK_FILE: build_notebook(queries.values())}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write or check the files. Return the exit code: 0 done, 1 out of date or not fit for Databricks."""
+def main(arguments: list[str] | None = None, folder: Path = SQL_FOLDER) -> int:
+    """Write or check the files in the folder. Return the exit code: 0 done, 1 out of date or not fit for Databricks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
     is_check = parser.parse_args(arguments).check
     files = render(load_queries())
     problems = lint(json.loads(files[DASHBOARD_FILE]))
     for problem in problems:
-        print(f"{DASHBOARD_FILE.name}: {problem}", file=sys.stderr)
-    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    for path in stale:
+        print(f"{DASHBOARD_FILE}: {problem}", file=sys.stderr)
+    stale = [name for name, text in files.items() if not _holds(folder / name, text)]
+    for name in stale:
         if is_check:
-            print(f"{path.relative_to(ROOT)} is out of date; run: make dashboard", file=sys.stderr)
+            print(f"{folder / name} is out of date; run: make dashboard", file=sys.stderr)
         else:
-            path.write_text(text := files[path], encoding="utf-8")
-            print(f"wrote {path.relative_to(ROOT)} ({len(text):,} characters)")
+            (folder / name).write_text(files[name], encoding="utf-8")
+            print(f"wrote {folder / name} ({len(files[name]):,} characters)")
     return 1 if problems or (is_check and stale) else 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == text
 
 
 def _dataset(query: Query) -> Json:

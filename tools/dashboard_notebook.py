@@ -11,7 +11,8 @@ _INTRODUCTION = """# Genie observability
 
 The queries of the dashboard, one cell each, generated from `sql/genie_observability_queries.sql`: change them there.
 
-Run the next two cells first: they say where the tables are and make the two widgets. Needs a SQL warehouse or Databricks Runtime 15.2 or newer.
+Run the next two cells first: they say where the tables are and make the two widgets.
+Needs a SQL warehouse or Databricks Runtime 15.2 or newer.
 
 * `workspace_id_filter`: `ALL`, or workspace ids separated by commas
 * `days_lookback`: days back from today (UTC)"""

@@ -126,7 +126,8 @@ def performance() -> Bands:
         "Genie thinks", "Waiting for compute", "Waiting at capacity", "Compiling", "Executing", "Fetching the result"
     )
     by_space = [
-        col("space", "Space"), col("p50_answer_seconds", "p50 (s)", DECIMAL), col("p90_answer_seconds", "p90 (s)", DECIMAL, mark_from("30")),
+        col("space", "Space"), col("p50_answer_seconds", "p50 (s)", DECIMAL),
+        col("p90_answer_seconds", "p90 (s)", DECIMAL, mark_from("30")),
         col("p95_answer_seconds", "p95 (s)", DECIMAL), col("p90_thinking_seconds", "Thinking p90 (s)", DECIMAL),
         col("p90_query_seconds", "SQL p90 (s)", DECIMAL), col("timed_count", "of timed (n)", COUNT), col("advice", "Advice"),
     ]  # fmt: skip
@@ -245,7 +246,8 @@ def coverage() -> Bands:
                        row=col("workspace_id", "Workspace id"), column=fate, cell=messages))]),
         (6, [(12, table("coverage-states", "coverage_by_state", states, "Is every message accounted for?"))]),
         (7, [(12, table("coverage-spaces", "coverage_by_space", by_space, "Where is something missing?"))]),
-        (5, [(12, table("coverage-unreadable", "unreadable_spaces", unreadable, "Which spaces cannot be read, and which grant fixes it?"))]),
+        (5, [(12, table("coverage-unreadable", "unreadable_spaces", unreadable,
+                        "Which spaces cannot be read, and which grant fixes it?"))]),
         (6, [(12, table("coverage-waiting", "unfinished_messages", waiting, "Which messages are waited for, and since when?",
                         note="of all time, oldest first"))]),
         (6, [(6, chart("bar", "coverage-run-steps", "runs", "How long do runs take?", x=col("started_at", "Began (UTC)"), y=steps,

@@ -176,7 +176,8 @@ def conversations() -> Bands:
                         note="newest 1,000; failed, deleted and text-only ones included"))]),
         (2, [(6, field_filter("conversations-pick-id", "Conversation id", column="conversation_id", datasets=["conversation_transcript"])),
              (6, field_filter("conversations-pick-asker", "Who asked", column="asker", datasets=["conversation_transcript"]))]),
-        (9, [(12, table("conversations-transcript", "conversation_transcript", transcript, "What was said in the conversation picked above?",
+        (9, [(12, table("conversations-transcript", "conversation_transcript", transcript,
+                        "What was said in the conversation picked above?",
                         note="all messages in order; pick a conversation first"))]),
     ]  # fmt: skip
 

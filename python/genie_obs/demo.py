@@ -1,4 +1,4 @@
-"""`genie-obs demo`: a simulated account, the whole job against it over HTTP, and Delta tables to look at, in one folder."""
+"""`genie-obs demo`: a simulated account, the whole job against it over HTTP, tables and dashboard, in one folder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from genie_obs.config import parse_settings
 from genie_obs.engine import open_engine
 from genie_obs.errors import ConfigError
 from genie_obs.job import RunContext, run_ingest
+from genie_obs.preview.command import open_site, write_export
 from genie_obs.progress import LogProgress, TerminalProgress
 from genie_obs.run_record import RunRecord
 from genie_obs.secret import Credentials, Secret
@@ -42,7 +43,7 @@ _MARKER = "demo.json"
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed makes another account.")
 @click.option("--json", "is_json", is_flag=True, help="Print the run record as JSON, on the last line of stdout.")
 def demo_command(*, folder: Path, messages: int, days: int, seed: int, is_json: bool) -> None:
-    """Make a simulated account, run the whole job against it over HTTP, and leave Delta tables in one folder."""
+    """Make a simulated account, run the whole job against it over HTTP, and leave tables and a dashboard in one folder."""
     from genie_obs.cli import _print, set_up_logging
     from genie_obs.cli_output import print_run
 
@@ -70,15 +71,19 @@ def run_demo(
             rows = write_system_tables(account, lakehouse)
             _write_variables(variables, account.client_id, account.client_secret)
             record = _ingest(lakehouse, account.client_id, account.client_secret, days=days, progress=progress)
+        progress.step("Drawing the dashboard")
+        dashboard = _export_dashboard(lakehouse, folder / "dashboard.html")
     _write_marker(folder, seed=seed, messages=messages, days=days, until=until)
     command = _own_command()
     made = ", ".join(f"{count:,} rows of system.{name}" for name, count in rows.items())
     return record, [
         "",
         f"Simulated  {len(account.workspaces)} workspaces, {days} days: {made}",
+        f"Dashboard  {dashboard}",
         f"Tables     {lakehouse / 'main' / 'genie_analytics'} (Delta; open them with any Delta reader)",
         "",
         "Next:",
+        f"  {command} dashboard serve --lakehouse {lakehouse} --open     # the same, filters run its SQL again",
         f"  {command} status --lakehouse {lakehouse}",
         f"  set -a; . {variables}; set +a     # credentials of the simulated service principal",
         f"  {command} ingest --lakehouse {lakehouse}     # nothing new: no message call, no row rewritten",
@@ -128,6 +133,16 @@ def _ingest(
         )
     finally:
         engine.close()
+
+
+def _export_dashboard(lakehouse: Path, out: Path) -> str:
+    """Write the dashboard as one HTML file and say where, or why not: the demo is complete without it."""
+    try:
+        with open_site(parse_settings({"engine": "local", "lakehouse": str(lakehouse)}, {})) as site:
+            size_bytes = write_export(site, out)
+    except ConfigError as error:
+        return f"not made: {error}"
+    return f"{out} ({size_bytes / 1e6:.1f} MB; opens in any browser, needs no network)"
 
 
 def _write_variables(path: Path, client_id: str, client_secret: str) -> None:

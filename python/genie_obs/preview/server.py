@@ -172,10 +172,10 @@ async def serve(site: Site, *, host: str, port: int, on_ready: Callable[[str], N
     listener = _listen(host, port)
     port = listener.getsockname()[1]
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="preview")
-    runner = web.AppRunner(create_app(site, pool, host_check(host, port)), access_log=None)
+    runner = web.AppRunner(create_app(site, pool, host_check(host, port)), access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, shutdown_timeout=1).start()
+        await web.SockSite(runner, listener).start()
         pool.submit(chart_library)
         on_ready(address(host, port))
         _warm_up(site, pool)

@@ -23,6 +23,7 @@ from genie_obs.preview.tiles import DATA_KINDS, Tile, TileData, build_tile, plac
 
 _MESSAGE_KEYS = ("workspace_id", "conversation_id", "message_id")
 _MAX_OPTIONS = 1_000
+_SENTINELS = {"all", "<all>", "any"}
 
 
 class UnknownTileError(KeyError):
@@ -242,7 +243,7 @@ class Site:
                 values += [value for column in table_columns for value in column.values]
         except (ParameterError, ExpressionError, QueryError) as error:
             return {"options": [], "type": kind, "error": str(error)}
-        distinct = list(dict.fromkeys(values))
+        distinct = _sorted_options(values, first=control.default.values)
         return {"options": distinct[:_MAX_OPTIONS], "type": kind, "cut": len(distinct) > _MAX_OPTIONS}
 
     def _option_columns(self, page: Page, query: Query, state: State, key: str) -> list[Any]:
@@ -276,6 +277,21 @@ def messages_of(rows: Rows) -> list[dict[str, Any]]:
     names = rows.table.column_names
     columns = columns_of(rows.table, names, range(len(names)))
     return [dict(zip(names, values, strict=True)) for values in zip(*(c.values for c in columns), strict=True)]
+
+
+def _sorted_options(values: Sequence[Any], *, first: Sequence[Any]) -> list[Any]:
+    """Return different values, ascending; a default that is a word like ALL comes first, what is missing last."""
+    sentinels = [value for value in first if isinstance(value, str) and value.lower() in _SENTINELS]
+
+    def place(value: Any) -> tuple[bool, bool, bool, Any]:
+        return (
+            value not in sentinels,
+            value is None,
+            isinstance(value, str),
+            value.lower() if isinstance(value, str) else value or 0,
+        )
+
+    return sorted(dict.fromkeys(values), key=place)
 
 
 def _words(selection: Selection) -> str:

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from tests.sql.dashboard.dashboard_lake import DashboardLake
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from tests.sql.dashboard.dashboard_lake import HERE, DashboardLake, load_case, matches, plain_rows
 from tools.dashboard_queries import load_queries
 
