@@ -19,6 +19,7 @@ import getpass
 import http.client
 import ipaddress
 import json
+import logging
 import os
 import re
 import sys
@@ -38,7 +39,7 @@ CLIENT_ID_KEY, CLIENT_SECRET_KEY = "sp_client_id", "sp_client_secret"
 CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE = "DATABRICKS_SP_CLIENT_ID", "DATABRICKS_SP_CLIENT_SECRET"
 
 _TIMEOUT_SECONDS = 30
-_RETRY_SECONDS = 20  # the SDK's own default is five minutes of silence
+_RETRY_SECONDS = 5  # per call of the SDK, whose own default is five minutes of silence
 _MAX_BODY_BYTES = 1 << 20
 _MAX_TEXT_CHARACTERS = 300
 
@@ -235,6 +236,8 @@ def connect(host: str | None, profile: str | None) -> WorkspaceClient:
         from databricks.sdk.config import Config
     except ImportError:
         raise SetupError("databricks-sdk is not installed. Install it with: pip install databricks-sdk") from None
+    # What the SDK would log is either in the error we show or of no use here.
+    logging.getLogger("databricks.sdk").setLevel(logging.CRITICAL)
     try:
         config = Config(
             host=host, profile=profile, retry_timeout_seconds=_RETRY_SECONDS, http_timeout_seconds=_TIMEOUT_SECONDS

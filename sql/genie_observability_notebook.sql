@@ -782,8 +782,14 @@ SELECT
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL),
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
   ) AS answered_ratio,
-  try_divide(COUNT_IF(status = 'FAILED'), COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))) AS failed_ratio,
-  try_divide(COUNT_IF(status = 'CANCELLED'), COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))) AS cancelled_ratio,
+  try_divide(
+    COUNT_IF(status = 'FAILED'),
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
+  ) AS failed_ratio,
+  try_divide(
+    COUNT_IF(status = 'CANCELLED'),
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
+  ) AS cancelled_ratio,
   try_divide(
     COUNT_IF(clarification_text IS NOT NULL AND status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')),
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
@@ -984,7 +990,7 @@ counted AS (
     COUNT(DISTINCT COALESCE(LOWER(user_email), user_id)) AS asker_count,
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL) AS answered_count,
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL AND query_sql IS NULL) AS text_only_count,
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND query_sql IS NULL AND answer_text IS NOT NULL) AS text_only_count,
     COUNT_IF(status = 'FAILED') AS failed_count,
     COUNT_IF(status = 'CANCELLED') AS cancelled_count,
     COUNT_IF(clarification_text IS NOT NULL) AS clarified_count,
@@ -1495,16 +1501,10 @@ WITH messages AS (
   WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
 ),
-conversations AS (
+newest AS (
   SELECT
     workspace_id,
     conversation_id,
-    MIN_BY(message_id, created_at) AS message_id,
-    MIN_BY(space_id, created_at) AS space_id,
-    MAX(workspace_name) AS workspace_name,
-    MAX(space_name) AS space_name,
-    MIN_BY(asker, created_at) AS asker,
-    MIN_BY(content, created_at) AS first_question,
     MIN(created_at) AS started_at,
     MAX(created_at) AS last_asked_at,
     COUNT(*) AS message_count,
@@ -1512,33 +1512,38 @@ conversations AS (
     COUNT_IF(outcome = 'failed') AS failed_count,
     COUNT_IF(outcome = 'asked back') AS asked_back_count,
     COUNT_IF(outcome IN ('no answer', 'cancelled')) AS unanswered_count,
-    COUNT_IF(feedback_rating = 'NEGATIVE') AS negative_count,
-    MAX_BY(outcome, created_at) AS last_outcome
+    COUNT_IF(feedback_rating = 'NEGATIVE') AS negative_count
   FROM messages
   GROUP BY workspace_id, conversation_id
-),
-newest AS (
-  SELECT
-    workspace_id,
-    conversation_id,
-    message_id,
-    space_id,
-    workspace_name,
-    space_name,
-    asker,
-    first_question,
-    started_at,
-    last_asked_at,
-    message_count,
-    answered_count,
-    failed_count,
-    asked_back_count,
-    unanswered_count,
-    negative_count,
-    last_outcome
-  FROM conversations
   ORDER BY last_asked_at DESC, conversation_id
   LIMIT 10000
+),
+-- Texts are looked up for these only: the first and the last question of each.
+described AS (
+  SELECT
+    n.workspace_id,
+    n.conversation_id,
+    MIN_BY(f.message_id, f.created_at) AS message_id,
+    MIN_BY(f.space_id, f.created_at) AS space_id,
+    MAX(f.workspace_name) AS workspace_name,
+    MAX(f.space_name) AS space_name,
+    MIN_BY(f.asker, f.created_at) AS asker,
+    MIN_BY(f.content, f.created_at) AS first_question,
+    MAX_BY(f.outcome, f.created_at) AS last_outcome,
+    MAX(n.started_at) AS started_at,
+    MAX(n.last_asked_at) AS last_asked_at,
+    MAX(n.message_count) AS message_count,
+    MAX(n.answered_count) AS answered_count,
+    MAX(n.failed_count) AS failed_count,
+    MAX(n.asked_back_count) AS asked_back_count,
+    MAX(n.unanswered_count) AS unanswered_count,
+    MAX(n.negative_count) AS negative_count
+  FROM newest AS n
+  INNER JOIN messages AS f
+    ON f.conversation_id = n.conversation_id
+    AND f.workspace_id = n.workspace_id
+    AND (f.created_at = n.started_at OR f.created_at = n.last_asked_at)
+  GROUP BY n.workspace_id, n.conversation_id
 ),
 hosts AS (
   SELECT
@@ -1584,7 +1589,7 @@ SELECT
     ELSE 'not struggling'
   END AS struggle,
   CONCAT(h.base_url, '/genie/rooms/', m.space_id, '/chats/', m.conversation_id, '?o=', m.workspace_id) AS conversation_url
-FROM newest AS m
+FROM described AS m
 LEFT JOIN space_details AS s
   ON s.workspace_id = m.workspace_id
   AND s.space_id = m.space_id

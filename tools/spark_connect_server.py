@@ -94,7 +94,16 @@ def prepare(folder: Path = FOLDER) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     # Without dependencies: of the package only the jars and the start script are used.
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-compile",
+    ]
     _call([*pip, "--target", str(folder / "python"), f"pyspark=={SPARK_VERSION}"])
     if shutil.which("mvn") is None:
         raise SparkServerError("Maven is not installed; install it to fetch Delta Lake (Debian: apt-get install maven)")
@@ -155,7 +164,13 @@ def _start(folder: Path, port: int, scratch: Path, output: IO[str]) -> subproces
     environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "TZ": "UTC"}
     # A group of its own: the start script is a shell with the JVM as its child.
     return subprocess.Popen(
-        command, cwd=scratch, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=scratch,
+        env=environment,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 

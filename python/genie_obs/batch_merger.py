@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
@@ -30,8 +30,6 @@ _OUTCOME_COLUMNS = (
     "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "witnesses", "state",
     "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
 )  # fmt: skip
-
-T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -64,9 +62,10 @@ class BatchMerger:
         """Hand over an outcome; waits while the buffer is full."""
         await self._queue.put(outcome)
 
-    async def call(self, function: Callable[[], T]) -> T:
-        """Run something else on the thread that owns the tables."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+    async def merge_spaces(self, rows: list[Row]) -> None:
+        """Merge rows of `space_details` at once."""
+        if rows:
+            await self._call(lambda: merge_spaces(self._tables, rows))
 
     async def finish(self) -> None:
         """Say that no more outcomes come; `run` then merges the rest and returns."""
@@ -78,11 +77,15 @@ class BatchMerger:
         while is_open:
             batch, is_open = await self._collect()
             if batch:
-                await self.call(lambda batch=batch: self._merge(batch))  # type: ignore[misc]
+                await self._call(lambda batch=batch: self._merge(batch))  # type: ignore[misc]
 
     def close(self) -> None:
         """Release the thread."""
         self._thread.shutdown(wait=True)
+
+    async def _call(self, function: Callable[[], None]) -> None:
+        """Run something on the thread that owns the tables."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     async def _collect(self) -> tuple[list[Outcome], bool]:
         """Return the next batch, and whether more may come."""
@@ -148,6 +151,12 @@ def merge_outcomes(tables: Tables, batch: list[Outcome]) -> None:
         columns = table("message_ledger").arrow_schema(*_OUTCOME_COLUMNS)
         tables.set_view("message_outcomes", pa.Table.from_pylist(rows, columns))
         tables.execute("merge_outcomes", witnessed_dates=_dates(rows, "witnessed_date"))
+
+
+def merge_spaces(tables: Tables, rows: list[Row]) -> None:
+    """Merge rows of spaces that were asked for, one per space."""
+    tables.set_view("fetched_spaces", pa.Table.from_pylist(rows, table("space_details").arrow_schema()))
+    tables.execute("merge_spaces")
 
 
 def _dates(rows: list[Row], column: str) -> list[Any]:

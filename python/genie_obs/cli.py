@@ -41,6 +41,7 @@ _LAZY_COMMANDS = {
     "dashboard": "genie_obs.preview.command:dashboard_command",
     "simulate": "genie_obs.simulator.command:simulate_command",
     "demo": "genie_obs.demo:demo_command",
+    "doctor": "genie_obs.doctor:doctor_command",
 }
 
 

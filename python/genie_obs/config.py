@@ -198,7 +198,8 @@ class _Values:
         try:
             return parse(text or setting.default)
         except ValueError as error:
-            self._problems.append(f"{source} {text!r}: {error}")
+            shown = re.sub(r"[^\s/]*@", "***@", text)  # an address may carry a password
+            self._problems.append(f"{source} {shown!r}: {error}")
             return None
 
     def raise_problems(self) -> None:

@@ -64,9 +64,7 @@ class DoctorReport:
     def to_json(self) -> str:
         """Return the report as one line of JSON."""
         checks: list[dict[str, Any]] = [asdict(check) for check in self.checks]
-        return json.dumps(
-            {"exit_code": self.exit_code, "summary": self.summary, "checks": checks}, ensure_ascii=False
-        )
+        return json.dumps({"exit_code": self.exit_code, "summary": self.summary, "checks": checks}, ensure_ascii=False)
 
     def lines(self) -> Iterable[str]:
         """Yield the report as text: a line per check, below each that is not fine its fix, the summary last."""

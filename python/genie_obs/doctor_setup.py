@@ -39,12 +39,12 @@ def check_versions(engine: str, version_of: VersionOf = version) -> Check:
     listed = ", ".join(f"{name} {number}" for name, number in installed.items())
     detail = f"genie-obs {__version__}, Python {platform.python_version()}, {listed}"
     if missing:
-        return fail(
-            "versions", f"{detail}; missing: {', '.join(missing)}", fix="pip install 'genie-obs[local]'"
-        )
+        return fail("versions", f"{detail}; missing: {', '.join(missing)}", fix="pip install 'genie-obs[local]'")
     if int(installed.get("pandas", "0").partition(".")[0]) >= _PANDAS_LIMIT:
         return fail(
-            "versions", f"{detail}; pyspark cannot convert with pandas 3 yet", fix="pip install 'genie-obs[local]' 'pandas<3'"
+            "versions",
+            f"{detail}; pyspark cannot convert with pandas 3 yet",
+            fix="pip install 'genie-obs[local]' 'pandas<3'",
         )
     return ok("versions", detail)
 
@@ -83,7 +83,11 @@ def check_credentials(environ: Mapping[str, str], secrets: SecretReader | None) 
     place = "the environment" if in_variables else f"secret scope {SECRET_SCOPE}"
     checks = [ok("credentials", f"service principal {found.client_id}, from {place}")]
     if secrets is not None:
-        what = "not used: the environment variables win" if in_variables else f"{CLIENT_ID_KEY} and {CLIENT_SECRET_KEY} can be read"
+        what = (
+            "not used: the environment variables win"
+            if in_variables
+            else f"{CLIENT_ID_KEY} and {CLIENT_SECRET_KEY} can be read"
+        )
         checks.insert(0, ok("secret scope", what))
     return CredentialsFound(checks=tuple(checks), credentials=found)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 # Sail keeps the catalog name `system` for itself, so the simulated system tables are registered under another one.
 LOCAL_SYSTEM_CATALOG = "databricks_system"
 _LOOPBACK_SERVER = re.compile(r"sc://(localhost|127\.0\.0\.1|\[::1\])(:|/|$)")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 _SQL_TO_DELTA = {"STRING": "string", "BIGINT": "long", "INT": "integer", "DOUBLE": "double", "BOOLEAN": "boolean"}
 _SQL_TO_DELTA |= {"DATE": "date", "TIMESTAMP": "timestamp"}
 
@@ -84,6 +86,12 @@ class LocalEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._root = _checked_lakehouse(settings.lakehouse)
+        self._alias: tempfile.TemporaryDirectory[str] | None = None
+        if not _PLAIN_PATH.fullmatch(str(self._root)):
+            # Sail writes to the percent-encoded path when it has blanks or accents, and then does not find it again.
+            self._alias = tempfile.TemporaryDirectory(prefix="genie-obs-")
+            (Path(self._alias.name) / "lakehouse").symlink_to(self._root, target_is_directory=True)
+            self._root = Path(self._alias.name) / "lakehouse"
         self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=LOCAL_SYSTEM_CATALOG)
         self._registered: set[str] = set()
         self._server = _start_sail(self.names)
@@ -102,7 +110,9 @@ class LocalEngine:
         from deltalake import DeltaTable, Field
 
         folder = self._folder(self.names.catalog, self.names.schema, table.name)
-        DeltaTable(str(folder)).alter.add_columns([Field(c.name, _delta_type(c.sql_type)) for c in columns])
+        DeltaTable(str(folder)).alter.add_columns(
+            [Field(c.name, _delta_type(c.sql_type), metadata={"comment": c.comment}) for c in columns]
+        )
         self.spark.sql(f"DROP TABLE {self.names.table(table.name)}").collect()
         self._registered.discard(self.names.table(table.name))
         self.refresh()
@@ -120,6 +130,8 @@ class LocalEngine:
         """Stop the session and the server."""
         self.spark.stop()
         self._server.stop()
+        if self._alias is not None:
+            self._alias.cleanup()
 
     def _folder(self, catalog: str, schema: str, table: str) -> Path:
         return self._root / catalog / schema / table

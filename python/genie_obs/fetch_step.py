@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -31,7 +31,6 @@ from genie_obs.limiter import AdaptiveLimiter
 from genie_obs.outcomes import RECHECK_AFTER, Context, Row
 from genie_obs.progress import RunProgress
 from genie_obs.run_record import RunRecord
-from genie_obs.schema import table
 from genie_obs.secret import Credentials
 from genie_obs.spaces import SpaceDirectory
 from genie_obs.tables import Tables
@@ -88,7 +87,6 @@ class FetchStep:
             async with open_session(api_settings, self._connection_count(), proxy=self.settings.proxy) as session:
                 readers, reports = self._open_readers(session, api_settings, merger)
                 reports += await read_workspaces(readers, merger)
-                await merger.call(lambda: self._merge_spaces(readers))
                 self._add_reports(reports)
         finally:
             merger.close()
@@ -197,13 +195,6 @@ class FetchStep:
             known.setdefault(row["workspace_id"], {})[row["user_id"]] = row["user_email"]
         return known
 
-    def _merge_spaces(self, readers: Sequence[Reader]) -> None:
-        rows = [row for reader in readers for row in reader.changed_spaces()]
-        self.record.spaces_read_count = len(rows)
-        if rows:
-            self.tables.set_view("fetched_spaces", pa.Table.from_pylist(rows, table("space_details").arrow_schema()))
-            self.tables.execute("merge_spaces")
-
     def _add_calls(self) -> None:
         stats = self._stats
         self.record.api_call_count = stats.calls + sum(tokens.requests for tokens in self._tokens)
@@ -223,6 +214,7 @@ class FetchStep:
     def _add_reports(self, reports: list[ReadReport]) -> None:
         record = self.record
         record.workspace_errors = [report.error for report in reports if report.error]
+        record.spaces_read_count = sum(report.spaces_read_count for report in reports)
         record.unread_count = sum(report.unread_count for report in reports)
         record.forbidden_count += sum(report.unchanged_count for report in reports)
         record.predicted_call_count = sum(report.expected_calls for report in reports)

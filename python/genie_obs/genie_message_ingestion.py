@@ -50,6 +50,7 @@ class ReadReport:
     unread_count: int = 0  # due messages that were not even tried
     unchanged_count: int = 0  # forbidden messages that still are; the ledger is left as it is
     expected_calls: int = 0
+    spaces_read_count: int = 0
     drift: Counter[str] = field(default_factory=Counter)
 
 
@@ -66,22 +67,28 @@ class WorkspaceReader:
         self._clock = clock
         self._worker_count = worker_count
         self._reported = 0
+        self._spaces_read: set[str] = set()
         self.report = ReadReport(workspace_id=work.context.workspace_id)
 
     async def run(self) -> ReadReport:
         """Read everything that is due; never raises for what a workspace or the service does."""
         try:
             await self._work.spaces.refresh(self._work.due.column("space_id").unique().to_pylist())
+            # Before any message: a run that dies later must not leave stored messages of unknown spaces.
+            await self._save_spaces()
             await self._run_workers(plan_conversations(self._work.due, self._sizes))
         except (WorkspaceError, UnauthenticatedError) as error:
             self.report.error = str(error)
             self.report.unread_count = self._work.due.num_rows - self._reported
             logger.warning("skipping %s", error)
+        await self._save_spaces()
         return self.report
 
-    def changed_spaces(self) -> list[Row]:
-        """Return the rows of spaces that were asked for."""
-        return list(self._work.spaces.changed.values())
+    async def _save_spaces(self) -> None:
+        rows = self._work.spaces.take_changed()
+        self._spaces_read.update(row["space_id"] for row in rows)
+        self.report.spaces_read_count = len(self._spaces_read)
+        await self._merger.merge_spaces(rows)
 
     async def _run_workers(self, plans: Iterator[ConversationPlan]) -> None:
         count = min(self._worker_count, max(1, self._work.due.num_rows))
@@ -224,10 +231,6 @@ class AbsentWorkspaceReader:
             for due in plan.due.values():
                 await self._merger.put(failed(self._context, due, reason=self._reason, http_status=None, at=at))
         return ReadReport(workspace_id=self._context.workspace_id, error=self._reason)
-
-    def changed_spaces(self) -> list[Row]:
-        """Return nothing: no space was asked for."""
-        return []
 
 
 Reader = WorkspaceReader | AbsentWorkspaceReader

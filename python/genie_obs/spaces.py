@@ -40,7 +40,7 @@ class SpaceDirectory:
         self._clock = clock
         self._known: dict[str, Row] = {row["space_id"]: row for row in known}
         self._manage: dict[str, asyncio.Task[bool]] = {}
-        self.changed: dict[str, Row] = {}  # rows to merge, by space_id
+        self._changed: dict[str, Row] = {}  # rows to merge, by space_id
 
     async def refresh(self, wanted: Iterable[str]) -> None:
         """Ask for what is due: everything once a day, and spaces never asked before."""
@@ -64,6 +64,11 @@ class SpaceDirectory:
             http_status=row["http_status"],
             checked_at=row["fetched_at"],
         )
+
+    def take_changed(self) -> list[Row]:
+        """Return the rows that changed since the last call, ready to be merged."""
+        changed, self._changed = list(self._changed.values()), {}
+        return changed
 
     async def may_read_messages(self, space_id: str) -> bool:
         """Ask once per run whether we hold CAN MANAGE, and mark the space forbidden if not.
@@ -150,9 +155,9 @@ class SpaceDirectory:
             "fetched_at": now,
             "updated_at": now,
         }
-        kept = self.changed.get(space_id) or {"workspace_id": self._workspace_id, "space_id": space_id}
-        self.changed[space_id] = {**kept, **values, **status}
-        self._known[space_id] = {**_EMPTY, **self._known.get(space_id, {}), **self.changed[space_id]}
+        kept = self._changed.get(space_id) or {"workspace_id": self._workspace_id, "space_id": space_id}
+        self._changed[space_id] = {**kept, **values, **status}
+        self._known[space_id] = {**_EMPTY, **self._known.get(space_id, {}), **self._changed[space_id]}
 
 
 _EMPTY: Row = {"title": None, "etag": None, "space_updated_at": None, "state_reason": None, "http_status": None}

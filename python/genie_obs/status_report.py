@@ -13,6 +13,7 @@ from genie_obs.schema import tables as declared_tables
 from genie_obs.tables import Tables
 
 # A run that says "running" for longer than this was killed: a job has a time-out, a laptop a lid.
+_GONE_STATES = {"deleted", "not_found"}
 _RUNNING_AT_MOST = timedelta(hours=6)
 
 
@@ -24,12 +25,13 @@ class WorkspaceCoverage:
     workspace_name: str | None
     witnessed_count: int
     stored_count: int
+    lost_count: int  # gone before they could be stored
     states: dict[str, int]
 
     @property
     def reachable_count(self) -> int:
         """Return the messages that still exist or are stored: what coverage is measured against."""
-        return max(self.witnessed_count - self.states["not_found"] - self.states["deleted"], self.stored_count)
+        return self.witnessed_count - self.lost_count
 
     @property
     def coverage(self) -> float | None:
@@ -44,6 +46,7 @@ class StatusReport:
     now: datetime
     workspaces: tuple[WorkspaceCoverage, ...]
     listed_only_count: int
+    watermark: datetime | None  # newest audit event that any run of this scope has processed
     forbidden_spaces: list[Row]
     runs: list[Row]
 
@@ -51,11 +54,6 @@ class StatusReport:
     def states(self) -> dict[str, int]:
         """Return the ledger by state, all workspaces."""
         return {state: sum(w.states[state] for w in self.workspaces) for state in STATES}
-
-    @property
-    def watermark(self) -> datetime | None:
-        """Return the newest audit event that any run has processed."""
-        return max((run["watermark_after"] for run in self.runs if run["watermark_after"]), default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for `--json`; instants in ISO 8601, UTC."""
@@ -94,6 +92,7 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
     names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
     scope = settings.scope.workspaces_text
     ledger = tables.rows("select_ledger_states", workspace_ids=scope)
+    [earlier] = tables.rows("select_watermark", workspace_ids=scope)
     return StatusReport(
         now=now,
         workspaces=tuple(
@@ -103,6 +102,7 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
             for workspace_id in sorted({row["workspace_id"] for row in ledger})
         ),
         listed_only_count=sum(row["listed_only_count"] for row in ledger),
+        watermark=earlier["watermark"],
         forbidden_spaces=tables.rows("select_forbidden_spaces", workspace_ids=scope),
         runs=[{**run, "status": _status(run, now)} for run in tables.rows("select_recent_runs")],
     )
@@ -115,6 +115,7 @@ def _coverage(workspace_id: str, name: str | None, rows: list[Row]) -> Workspace
         workspace_name=name,
         witnessed_count=sum(counts.values()),
         stored_count=sum(row["stored_count"] for row in rows),
+        lost_count=sum(row["message_count"] - row["stored_count"] for row in rows if row["state"] in _GONE_STATES),
         states={state: counts.get(state, 0) for state in STATES},
     )
 

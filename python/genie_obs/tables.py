@@ -27,8 +27,10 @@ _CONFLICT_SIGNS = (
     "Concurrent",
     "MetadataChangedException",
     "ProtocolChanged",
+    "Missing commit file",  # Sail, while another writer is just writing it
 )
-_CONFLICT_ATTEMPTS = 8
+_CONFLICT_ATTEMPTS = 12
+_MAX_CONFLICT_WAIT_SECONDS = 5.0
 
 
 class Tables:
@@ -78,7 +80,7 @@ class Tables:
                         f"{statement} collided with another writer {attempt} times. Is a second run of the job active?"
                     ) from error
                 logger.info("%s collided with another writer, attempt %d", statement, attempt)
-                time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311  # spreads two writers apart
+                time.sleep(random.uniform(0, min(0.1 * 2**attempt, _MAX_CONFLICT_WAIT_SECONDS)))  # noqa: S311  # spreads two writers apart
             else:
                 logger.debug("%s: %.0f ms", statement, 1000 * (time.monotonic() - started))
                 return
@@ -98,11 +100,19 @@ class Tables:
         """
         spark, names = self._engine.spark, self._engine.names
         done: dict[str, list[str]] = {}
+        self._engine.refresh()
         missing = [table for table in tables() if not self.has_table(table.name)]
         if missing:
             spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{names.catalog}`.`{names.schema}`").collect()
         for table in missing:
-            spark.sql(qualify(table.ddl, names) + "\n" + self._engine.layout_clause(table)).collect()
+            try:
+                spark.sql(qualify(table.ddl, names) + "\n" + self._engine.layout_clause(table)).collect()
+            except Exception:
+                # Another process may have made it in between.
+                self._engine.refresh()
+                if not self.has_table(table.name):
+                    raise
+                continue
             done[table.name] = [column.name for column in table.columns]
         for table in tables():
             if table.name not in done and (added := self._upgrade(table)):

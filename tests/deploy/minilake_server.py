@@ -23,7 +23,7 @@ _ENVIRONMENT = {
     # Nothing but the API: no notebook server, no image to pull, no extension to download.
     "MINILAKE_NOTEBOOK": "0",
     "MINILAKE_SPARK_PREWARM": "0",
-    "MINILAKE_SERVICES": "secrets,identity,sql_warehouses",
+    "MINILAKE_SERVICES": "secrets,identity,sql_warehouses,workspace",
 }
 
 
@@ -86,7 +86,7 @@ class Gate:
 
 def serve() -> None:
     import uvicorn
-    from minilake.app import create_app
+    from minilake.app import create_app  # type: ignore[import-untyped]  # ships no types
 
     listener = socket.create_server(("127.0.0.1", 0))
     sys.stdout.write(f"{listener.getsockname()[1]}\n")

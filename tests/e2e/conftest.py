@@ -34,8 +34,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the bin folder of an environment with the wheel and its extra `local`, no checkout in sight."""
-    return install(wheel, "[local]", tmp_path_factory.mktemp("installed"))
+    """Return the bin folder of an environment with the wheel and its extras `local` and `preview`, no checkout in sight."""
+    return install(wheel, "[local,preview]", tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="session")

@@ -192,9 +192,6 @@ def test_run_that_dies_leaves_a_consistent_state_and_the_next_completes_it(
     assert {key: after[key]["ingestion_batch_id"] for key in stored_before} == stored_before
 
 
-@pytest.mark.xfail(
-    strict=True, reason="spaces are asked for only where messages are due, or where some are known and stale"
-)
 def test_spaces_that_a_dead_run_did_not_store_are_stored_by_the_next(make_world: MakeWorld, undisturbed: World) -> None:
     world = make_world(**SPEC)
     with pytest.raises(EngineError):
@@ -231,7 +228,6 @@ def test_run_that_died_before_discovery_was_committed_does_not_move_the_watermar
     assert world.run().watermark_before is None
 
 
-@pytest.mark.xfail(strict=True, reason="of the first two runs of a lakehouse the later one fails to create the tables")
 def test_first_two_runs_of_a_lakehouse_may_start_together(make_world: MakeWorld) -> None:
     world = make_world(**SPEC)
 

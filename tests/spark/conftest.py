@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from tools.spark_connect_server import missing_parts, spark_connect_server
 
 from genie_obs.engine import ClusterEngine, EngineSettings
-from tools.spark_connect_server import missing_parts, spark_connect_server
 
 HERE = Path(__file__).parent
 

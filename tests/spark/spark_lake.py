@@ -67,7 +67,9 @@ class SparkLake(Lake):
 
     def read(self, name: str) -> list[Row]:
         rows: list[Row] = self._engine.spark.table(self._engine.names.table(name)).toArrow().to_pylist()
-        return sorted(rows, key=lambda row: tuple(str(row.get(column)) for column in (*lake._KEY, "space_id", "run_id")))
+        return sorted(
+            rows, key=lambda row: tuple(str(row.get(column)) for column in (*lake._KEY, "space_id", "run_id"))
+        )
 
     def version(self, name: str) -> int:
         if name not in OUR_TABLES:

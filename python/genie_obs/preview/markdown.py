@@ -22,7 +22,7 @@ _INLINE = re.compile(
     r"|\*\*(?P<bold>[^*]+)\*\*|__(?P<bold2>[^_]+)__"
     r"|\*(?P<italic>[^*\s][^*]*)\*|(?<!\w)_(?P<italic2>[^_\s][^_]*)_(?!\w)"
     r"|~~(?P<struck>[^~]+)~~"
-    r"|!?\[(?P<label>[^\]]*)\]\((?P<target>[^)\s]*)[^)]*\)"
+    r"|!?\[(?P<label>[^\]]*)\]\((?P<target>(?:[^()\s]|\([^()\s]*\))*)[^)]*\)"
     r"|(?P<url>https?://[^\s<>()\"']+)"
 )
 _TAGS = {"code": "code", "bold": "strong", "bold2": "strong", "italic": "em", "italic2": "em", "struck": "s"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ Tile = dict[str, Any]
 DATA_KINDS = CHART_KINDS | {"counter", "table", "pivot"}
 _OPERATORS = {">", ">=", "<", "<=", "=", "!=", "is-null", "is-not-null"}
 _MAX_SPARK_POINTS = 400
+_TEMPLATE_NAME = re.compile(r"\{\{\s*([^}]*?)\s*\}\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,11 +170,11 @@ def _link_template(item: Mapping[str, Any]) -> str:
 
 def _link_values(data: TileData, items: Sequence[Mapping[str, Any]]) -> Tile:
     """Return the columns that link templates mention, by field name: they need not be shown themselves."""
-    templates = " ".join(_link_template(item) for item in items)
+    named = {name for item in items for name in _TEMPLATE_NAME.findall(_link_template(item))}
     return {
         field.name: column.values
         for field, column in zip(data.fields, data.columns, strict=False)
-        if templates and "{{" in templates and field.name in templates
+        if field.name in named
     }
 
 

@@ -18,7 +18,7 @@ WHEN MATCHED
       NOT (COALESCE(f.status, d.status) <=> d.status)
       AND (f.is_terminal OR NOT COALESCE(d.status, '') IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED'))
     )
-    OR NOT (COALESCE(f.updated_timestamp, d.updated_timestamp) <=> d.updated_timestamp)
+    OR f.updated_timestamp > COALESCE(d.updated_timestamp, 0)
     OR NOT (COALESCE(f.attachments_json, d.attachments_json) <=> d.attachments_json)
     OR NOT (COALESCE(f.statement_id, d.statement_id) <=> d.statement_id)
     OR NOT (COALESCE(f.query_row_count, d.query_row_count) <=> d.query_row_count)
@@ -26,7 +26,7 @@ WHEN MATCHED
     OR NOT (COALESCE(f.feedback_comment, d.feedback_comment) <=> d.feedback_comment)
     OR NOT (COALESCE(f.error_type, d.error_type) <=> d.error_type)
     OR NOT (COALESCE(f.error_message, d.error_message) <=> d.error_message)
-    OR NOT (f.is_deleted <=> d.is_deleted)
+    OR (NOT (f.is_deleted <=> d.is_deleted) AND f.ingestion_timestamp >= d.ingestion_timestamp)
   ) THEN UPDATE SET
   space_id = COALESCE(f.space_id, d.space_id),
   conversation_id = COALESCE(f.conversation_id, d.conversation_id),
@@ -49,7 +49,7 @@ WHEN MATCHED
   answer_text = COALESCE(f.answer_text, d.answer_text),
   clarification_text = COALESCE(f.clarification_text, d.clarification_text),
   suggested_questions = CASE WHEN size(f.suggested_questions) > 0 THEN f.suggested_questions ELSE d.suggested_questions END,
-  attachments_count = CASE WHEN f.attachments_json IS NOT NULL THEN f.attachments_count ELSE d.attachments_count END,
+  attachments_count = CASE WHEN f.attachments_json IS NOT NULL THEN COALESCE(f.attachments_count, d.attachments_count) ELSE d.attachments_count END,
   attachments_json = COALESCE(f.attachments_json, d.attachments_json),
   feedback_rating = COALESCE(f.feedback_rating, d.feedback_rating),
   feedback_comment = COALESCE(f.feedback_comment, d.feedback_comment),
@@ -66,7 +66,7 @@ WHEN MATCHED
   query_produced_rows = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS BIGINT) ELSE d.query_produced_rows END,
   query_from_result_cache = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS BOOLEAN) ELSE d.query_from_result_cache END,
   query_error_message = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS STRING) ELSE d.query_error_message END,
-  is_deleted = f.is_deleted,
+  is_deleted = CASE WHEN f.ingestion_timestamp >= d.ingestion_timestamp THEN f.is_deleted ELSE d.is_deleted END,
   api_fetch_timestamp = CASE WHEN f.is_deleted THEN d.api_fetch_timestamp ELSE f.api_fetch_timestamp END,
   ingestion_timestamp = f.ingestion_timestamp,
   ingestion_batch_id = f.ingestion_batch_id

@@ -7,7 +7,8 @@ ON l.workspace_id = o.workspace_id
   AND l.witnessed_date = o.witnessed_date
   AND l.witnessed_date IN (:witnessed_dates)
 WHEN MATCHED AND (l.last_attempt_at IS NULL OR o.last_attempt_at >= l.last_attempt_at) THEN UPDATE SET
-  state = o.state,
+  -- A write that another run recorded while this answer was on its way: the answer may be older than it.
+  state = CASE WHEN o.state = 'fetched' AND l.last_write_event_time > o.last_attempt_at THEN 'settling' ELSE o.state END,
   state_reason = o.state_reason,
   http_status = o.http_status,
   attempts = o.attempts,

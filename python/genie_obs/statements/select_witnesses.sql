@@ -14,7 +14,8 @@ WITH events AS (
     request_params['spaceId'] AS sent_space_id_camel,
     request_params['conversation_id'] AS sent_conversation_id,
     request_params['message_id'] AS sent_message_id,
-    response.result AS result
+    -- Sail reads what it can of JSON that was cut off; half an answer is no witness.
+    CASE WHEN get_json_object(response.result, '$') IS NOT NULL THEN response.result END AS result
   FROM system.access.audit
   WHERE service_name = 'aibiGenie'
     AND event_date BETWEEN :from_date AND :until_date
@@ -72,6 +73,8 @@ SELECT
   MAX(CASE WHEN is_accepted AND is_creation THEN 1 ELSE 0 END) = 1 AS is_creation_seen
 FROM identified
 WHERE message_id IS NOT NULL
+  AND NOT message_id LIKE '{%'
+  AND NOT message_id LIKE '[%'
   AND workspace_id IS NOT NULL
   -- A refused event proves that the message exists only if it names it in full.
   AND (is_accepted OR (space_id IS NOT NULL AND conversation_id IS NOT NULL))

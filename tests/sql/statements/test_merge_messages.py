@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from tests.sql.statements.lake import (
     DAY,
     HOUR,
@@ -105,7 +104,6 @@ def test_value_is_never_replaced_by_null(lake: Lake) -> None:
     assert rows == {c: {**details_row(), **NEWER, **changed_beside(c)} for c in columns}
 
 
-@pytest.mark.xfail(strict=True, reason="attachments without a count replace the known count by NULL")
 def test_count_of_attachments_is_never_replaced_by_null(lake: Lake) -> None:
     row = after(lake, details_row(), fetched_message(attachments_count=None, content="changed"))
 
@@ -266,9 +264,6 @@ def test_message_that_is_there_again_is_no_longer_deleted(lake: Lake) -> None:
     assert after(lake, details_row(is_deleted=True), fetched_message())["is_deleted"] is False
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an answer fetched before the deletion was seen, but merged after it, takes the mark away"
-)
 def test_answer_older_than_the_deletion_does_not_take_the_mark_away(lake: Lake) -> None:
     lake.fill("message_details", details_row())
     lake.merge_messages(deletion_mark(api_fetch_timestamp=NOON + 3 * HOUR, ingestion_timestamp=NOON + 3 * HOUR))

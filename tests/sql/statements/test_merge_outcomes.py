@@ -119,10 +119,6 @@ def test_message_moves_between_states_without_a_second_row(lake: Lake) -> None:
     assert states == {"1": "deleted", "2": "pending"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a change that another run discovered while this one was fetching is never fetched: the row says fetched",
-)
 def test_message_that_changed_after_it_was_asked_for_is_not_final(lake: Lake) -> None:
     row = after(lake, pending(last_write_event_time=ASKED_AT + HOUR), outcome())
 

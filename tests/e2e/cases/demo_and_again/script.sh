@@ -10,3 +10,7 @@ genie-obs status --lakehouse d/lakehouse --json 2>/dev/null | python -c "import 
 genie-obs init --lakehouse d/lakehouse
 # The demo may be made again over itself.
 genie-obs demo --folder d --messages 60 --days 6 >/dev/null 2>&1
+grep -c "Content-Security-Policy" d/dashboard.html
+genie-obs dashboard export --lakehouse d/lakehouse --days-lookback 5 --out again.html 2>/dev/null | cut -d "(" -f 1
+genie-obs dashboard export --lakehouse d/lakehouse --days-lookback never --out again.html
+genie-obs dashboard export --lakehouse d/lakehouse --dashboard nowhere.lvdash.json --out again.html

@@ -1,0 +1,206 @@
+"""Every dataset of the dashboard over many messages, one by one and in total; time from opening the page to its first chart.
+
+    python benchmarks/dashboard_preview.py --messages 1000000
+
+Makes an account with the demo, multiplies its rows (new ids, the same days) until there are enough, runs the datasets with the
+dashboard's own parameters on the local engine, and opens the served page of the demo account in Chromium where there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, write_deltalake
+
+from genie_obs.config import parse_settings
+from genie_obs.preview.command import open_site
+from genie_obs.preview.filters import State
+from genie_obs.preview.server import serve
+from genie_obs.preview.site import Site
+from genie_obs.preview.statements import dataset_sql
+
+RESULTS = Path(__file__).parent / "results" / "dashboard_preview.json"
+DEMO_MESSAGES = 3_000
+COPIES_AT_ONCE = 25  # bounds memory: some 70 thousand messages
+OURS = Path("main") / "genie_analytics"
+# Tables that grow with the messages, and the columns whose values are new in every copy.
+GROWING = {
+    OURS / "message_details": ("message_id", "conversation_id", "statement_id"),
+    OURS / "message_ledger": ("message_id", "conversation_id"),
+    Path("system/access/audit"): ("event_id",),
+    Path("system/query/history"): ("statement_id",),
+}
+BROWSER_FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--days-lookback", default="90")
+    parser.add_argument("--folder", type=Path, help="keep the tables here and use them again")
+    options = parser.parse_args()
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="dashboard-bench-"))
+    try:
+        report = measure(folder, options.messages, options.days_lookback)
+    finally:
+        if options.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    print_report(report)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def measure(folder: Path, messages: int, days_lookback: str) -> dict[str, Any]:
+    """Make what is missing, measure, and return the figures; times in seconds."""
+    demo, large = folder / "demo", folder / f"lakehouse-{messages}"
+    if not (demo / "demo.json").is_file():
+        command = [
+            sys.executable,
+            "-m",
+            "genie_obs.cli",
+            "demo",
+            "--folder",
+            str(demo),
+            "--messages",
+            str(DEMO_MESSAGES),
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    if not large.is_dir():
+        multiply(demo / "lakehouse", large, messages)
+    with opened(large, days_lookback) as site:
+        queries = measure_datasets(site)
+        rows = DeltaTable(str(large / OURS / "message_details")).count()
+    with opened(demo / "lakehouse", days_lookback) as site:
+        first_chart = measure_first_chart(site)
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "messages": rows,
+        "days_lookback": int(days_lookback),
+        "queries": queries,
+        "total_seconds": round(sum(query["seconds"] for query in queries), 3),
+        "first_chart_seconds": first_chart,
+    }
+
+
+def opened(lakehouse: Path, days_lookback: str) -> Any:
+    settings = parse_settings({"engine": "local", "lakehouse": str(lakehouse)}, {})
+    return open_site(settings, overrides={"days_lookback": days_lookback})
+
+
+def multiply(source: Path, target: Path, messages: int) -> None:
+    """Copy a lakehouse so that it holds at least this many messages."""
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(
+        source, partial, ignore=lambda where, names: [n for n in names if Path(where, n).relative_to(source) in GROWING]
+    )
+    stored = DeltaTable(str(source / OURS / "message_details")).count()
+    copies = max(1, -(-messages // stored))
+    for table, ids in GROWING.items():
+        started = time.perf_counter()
+        delta = DeltaTable(str(source / table))
+        rows = delta.to_pyarrow_table()
+        partitions = delta.metadata().partition_columns
+        for start in range(0, copies, COPIES_AT_ONCE):
+            numbers = range(start, min(start + COPIES_AT_ONCE, copies))
+            batch = pa.concat_tables([renamed(rows, ids, number) for number in numbers])
+            write_deltalake(str(partial / table), batch, mode="append", partition_by=partitions or None)
+        print(f"{table}: {rows.num_rows * copies:,} rows in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    partial.rename(target)
+
+
+def renamed(rows: pa.Table, ids: tuple[str, ...], number: int) -> pa.Table:
+    """Return the rows with ids of their own; the first copy keeps them."""
+    if number == 0:
+        return rows
+    for name in ids:
+        place = rows.schema.get_field_index(name)
+        values = pc.binary_join_element_wise(rows.column(name), f"-{number}", "")
+        rows = rows.set_column(place, rows.schema.field(place), values.cast(rows.schema.field(place).type))
+    return rows
+
+
+def measure_datasets(site: Site) -> list[dict[str, Any]]:
+    """Run each dataset once, alone, and return name, seconds and rows."""
+    page = site.dashboard.canvas_pages[0]
+    found = []
+    for name, dataset in site.dashboard.datasets.items():
+        bound = dataset_sql(dataset, site.filtering.scope(page, name, State()), None, site.now())
+        started = time.perf_counter()
+        rows = site.runner.rows(bound)
+        seconds = time.perf_counter() - started
+        found.append({"query": name, "seconds": round(seconds, 3), "rows": rows.table.num_rows})
+    return found
+
+
+def measure_first_chart(site: Site) -> float | None:
+    """Return seconds from opening the served page to its first chart, or None without a Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        return None
+    address: list[str] = []
+    is_ready, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    def on_ready(found: str) -> None:
+        address.append(found)
+        is_ready.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(
+            loop.run_until_complete, serve(site, host="127.0.0.1", port=0, on_ready=on_ready, stop=stop)
+        )
+        try:
+            is_ready.wait(30)
+            return open_in_browser(chromium, address[0])
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            running.result(30)
+            loop.close()
+
+
+def open_in_browser(chromium: str, address: str) -> float:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
+        page = browser.new_page()
+        page.goto(address)
+        page.wait_for_function("() => performance.getEntriesByName('first-chart').length > 0")
+        milliseconds: float = page.evaluate("performance.getEntriesByName('first-chart')[0].startTime")
+        browser.close()
+    return round(milliseconds / 1_000, 3)
+
+
+def print_report(report: dict[str, Any]) -> None:
+    print(f"{report['messages']:,} messages, last {report['days_lookback']} days, {report['machine']}")
+    for query in sorted(report["queries"], key=lambda query: -query["seconds"]):
+        print(f"{query['seconds']:8.3f} s  {query['rows']:>7,} rows  {query['query']}")
+    print(f"{report['total_seconds']:8.3f} s  in total, {len(report['queries'])} queries one after the other")
+    first = report["first_chart_seconds"]
+    print(
+        f"{first:8.3f} s  from opening the served page to its first chart"
+        if first
+        else "no Chromium here: first chart not measured"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""`genie-obs doctor`: check every grant, secret, table and workspace, each failure with the one line that fixes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import click
+
+from genie_obs.cli import _secret_reader, output_flags, set_up_logging, setting_flags
+from genie_obs.clock import Clock, SystemClock
+from genie_obs.config import Settings, parse_settings
+from genie_obs.doctor_report import Check, DoctorReport, fail, ok, skip
+from genie_obs.doctor_setup import CredentialsFound, check_credentials, check_versions
+from genie_obs.doctor_tables import (
+    SourcesFound,
+    check_our_tables,
+    check_sources,
+    first_line,
+    not_checked,
+    select_known_spaces,
+)
+from genie_obs.doctor_workspaces import WorkspaceQuestions, check_workspaces
+from genie_obs.doctor_writing import check_target
+from genie_obs.engine import Engine, open_engine
+from genie_obs.errors import ConfigError, GenieObsError
+from genie_obs.genie_oauth import SecretReader
+from genie_obs.job import run_async
+from genie_obs.outcomes import Row
+
+_SETTINGS = (
+    "engine", "lakehouse", "catalog", "schema", "system_catalog", "workspace_ids", "space_ids", "max_concurrency",
+    "max_requests_per_second", "timeout_seconds", "proxy",
+)  # fmt: skip
+
+
+@click.command("doctor")
+@setting_flags(*_SETTINGS)
+@output_flags
+def doctor_command(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
+    """Check versions, credentials, grants, tables and workspaces; each failure with its fix. Changes nothing.
+
+    Exit code: 0 ingestion would work completely, 3 some workspace or space could not be read, 2 it would not work.
+    """
+    settings = parse_settings(flags, os.environ)
+    set_up_logging(log_level or "ERROR")
+    secrets = _secret_reader() if settings.engine.engine == "databricks" else None
+    report = run_doctor(settings, environ=os.environ, secrets=secrets, clock=SystemClock())
+    click.echo(report.to_json() if is_json else "\n".join(report.lines()))
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
+
+
+def run_doctor(
+    settings: Settings, *, environ: Mapping[str, str], secrets: SecretReader | None, clock: Clock
+) -> DoctorReport:
+    """Make all checks in order and return what was found; a check that fails never keeps the others from being made.
+
+    Args:
+        settings: as `ingest` would get them.
+        environ: where the credentials are looked for first.
+        secrets: reader of the secret scope, on Databricks.
+        clock: the machine's clock; compared with the workspaces'.
+    """
+    checks = [check_versions(settings.engine.engine)]
+    found = check_credentials(environ, secrets)
+    checks.extend(found.checks)
+    try:
+        engine = open_engine(settings.engine)
+    except GenieObsError as error:
+        checks.append(_no_engine(settings, error))
+        checks.extend(not_checked("not checked without the engine"))
+        checks.append(skip("workspaces", "not checked without the list of workspaces"))
+        return DoctorReport(tuple(checks))
+    try:
+        checks.extend(_check_with_engine(engine, settings, found, clock))
+    finally:
+        engine.close()
+    return DoctorReport(tuple(checks))
+
+
+def _check_with_engine(engine: Engine, settings: Settings, found: CredentialsFound, clock: Clock) -> list[Check]:
+    checks = [ok("engine", f"{settings.engine.engine}: session opened")]
+    sources = check_sources(engine, settings, clock.now())
+    checks.extend(sources.checks)
+    checks.append(check_target(engine, settings.engine.lakehouse))
+    checks.extend(check_our_tables(engine))
+    if not sources.workspaces:
+        return [*checks, skip("workspaces", "not checked without the list of workspaces")]
+    spaces = select_known_spaces(engine, settings.scope)
+    return [*checks, *_check_http(engine, settings, found, sources, spaces, clock)]
+
+
+def _check_http(
+    engine: Engine, settings: Settings, found: CredentialsFound, sources: SourcesFound, spaces: list[Row], clock: Clock
+) -> list[Check]:
+    questions = WorkspaceQuestions(
+        workspaces=sources.workspaces,
+        spaces=spaces,
+        space_ids=frozenset(settings.scope.space_ids),
+        credentials=found.credentials,
+        settings=settings.fetch,
+        allow_loopback_http=engine.is_loopback,
+    )
+    return run_async(lambda: check_workspaces(questions, clock))
+
+
+def _no_engine(settings: Settings, error: GenieObsError) -> Check:
+    detail, _, advice = str(error).partition(". ")
+    fix = (
+        advice
+        if isinstance(error, ConfigError) and advice
+        else "check that the server or the compute is up, and its address"
+    )
+    return fail("engine", f"{settings.engine.engine}: {first_line(error) if not advice else detail}", fix=fix)

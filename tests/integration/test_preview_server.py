@@ -1,0 +1,185 @@
+"""The preview's server: who may ask, what is answered, and that nobody waits for a slow tile."""
+
+from __future__ import annotations
+
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pyarrow as pa
+import pytest
+from tests.browser.preview_world import served
+
+from genie_obs.preview.model import parse_dashboard
+from genie_obs.preview.parameters import BoundSql
+from genie_obs.preview.results import QueryError, Runner
+from genie_obs.preview.site import Site
+from genie_obs.sql import Names
+
+
+@dataclass
+class FakeFrame:
+    """What a Spark session gives for a statement, for the little the runner asks of it."""
+
+    answer: Callable[[], pa.Table]
+
+    def limit(self, count: int) -> FakeFrame:
+        return self
+
+    def toArrow(self) -> pa.Table:  # noqa: N802  # Spark's name
+        return self.answer()
+
+
+@dataclass
+class FakeEngine:
+    """An engine whose statements can be held back, and that counts them."""
+
+    names: Names = field(default_factory=lambda: Names(catalog="main", schema="genie_analytics"))
+    statements: list[str] = field(default_factory=list)
+    refreshes: int = 0
+    hold: threading.Event | None = None  # statements that say SLOW wait for it
+    error: Exception | None = None
+
+    @property
+    def spark(self) -> FakeEngine:
+        return self
+
+    def sql(self, text: str, args: Any = None) -> FakeFrame:
+        self.statements.append(text)
+        return FakeFrame(lambda: self._run(text))
+
+    def refresh(self) -> None:
+        self.refreshes += 1
+
+    def _run(self, text: str) -> pa.Table:
+        if self.error is not None:
+            raise self.error
+        if self.hold is not None and "SLOW" in text:
+            assert self.hold.wait(30)
+        return pa.table({"f0": [len(self.statements)]})
+
+
+def _widget(dataset: str) -> dict[str, Any]:
+    query = {"datasetName": dataset, "fields": [{"name": "n", "expression": "COUNT(`*`)"}]}
+    spec = {"widgetType": "counter", "encodings": {"value": {"fieldName": "n"}}}
+    return {"widget": {"name": dataset, "queries": [{"name": "main_query", "query": query}], "spec": spec}}
+
+
+def _site(engine: FakeEngine) -> Site:
+    datasets = [{"name": "d", "query": "SELECT 1"}, {"name": "slow", "query": "SELECT 'SLOW'"}]
+    pages = [{"layout": [_widget("d"), _widget("slow")]}]
+    return Site(
+        dashboard=parse_dashboard({"datasets": datasets, "pages": pages}, title="T"),
+        runner=Runner(cast("Any", engine)),
+        overrides={},
+        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def address(engine: FakeEngine) -> Iterator[str]:
+    with served(_site(engine)) as address:
+        yield address
+
+
+def _ask(url: str, *, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+    request = urllib.request.Request(url, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, dict(answer.headers), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), error.read().decode()
+
+
+@pytest.mark.parametrize("path", ["", "assets/app.js", "assets/app.css", "assets/vega.js", "api/tile/p0w0", "nothing"])
+def test_every_answer_carries_the_policy(address: str, path: str) -> None:
+    status, headers, _ = _ask(address + path)
+    assert status == (404 if path == "nothing" else 200)
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_only_get_is_answered(address: str, method: str) -> None:
+    assert _ask(address, method=method)[0] == 405
+
+
+def test_rebound_name_gets_nothing(address: str, engine: FakeEngine) -> None:
+    assert _ask(address, Host="evil.example")[0] == 403
+    assert _ask(address + "api/tile/p0w0", Host="evil.example:80")[0] == 403
+
+
+def test_pages_of_others_get_nothing(address: str) -> None:
+    assert _ask(address + "api/tile/p0w0", Sec_Fetch_Site="cross-site")[0] == 403
+    assert _ask(address + "api/tile/p0w0", Sec_Fetch_Site="same-origin")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("api/tile/p7w7", 404),
+        ("api/options/p0w0", 404),
+        ("api/tile/p0w0?s=%7B", 400),
+        ("api/tile/p0w0?s=" + urllib.parse.quote('{"x": [{"w": "p0w9", "v": {"a": [1]}}]}'), 400),
+        ("api/tile/p0w0?g=-1", 400),
+        ("api/conversation", 400),
+        ("api/conversation?c=" + "x" * 200, 400),
+        ("assets/../app.js", 404),
+        ("assets/%2e%2e/%2e%2e/etc/passwd", 404),
+    ],
+)
+def test_requests_that_are_not_ours_are_refused(address: str, path: str, status: int) -> None:
+    assert _ask(address + path)[0] == status
+
+
+def test_equal_tiles_share_one_run_until_the_page_reloads(address: str, engine: FakeEngine) -> None:
+    def runs() -> int:
+        return sum("SLOW" not in text for text in engine.statements)
+
+    first, second = (_ask(address + "api/tile/p0w0")[2] for _ in range(2))
+    assert (first, runs()) == (second, 1)
+    _ask(address + "api/tile/p0w0?g=1")
+    assert (runs(), engine.refreshes) == (2, 1)
+
+
+def test_slow_tile_keeps_nobody_waiting() -> None:
+    engine = FakeEngine(hold=threading.Event())
+    assert engine.hold is not None
+    with served(_site(engine)) as address, ThreadPoolExecutor(1) as pool:
+        try:
+            slow = pool.submit(_ask, address + "api/tile/p0w1")
+            assert [_ask(address + path)[0] for path in ("", "assets/app.js", "api/tile/p0w0")] == [200, 200, 200]
+            assert not slow.done()
+        finally:
+            engine.hold.set()
+        assert slow.result(30)[0] == 200
+
+
+def test_failure_is_told_and_tried_again_next_time() -> None:
+    engine = FakeEngine(error=RuntimeError("warehouse\x1b[31m is\nstopped"))
+    runner = Runner(cast("Any", engine))
+    with pytest.raises(QueryError, match=r"^warehouse \[31m is stopped$"):
+        runner.rows(BoundSql("SELECT 1"))
+    engine.error = None
+    assert runner.rows(BoundSql("SELECT 1")).table.num_rows == 1
+
+
+def test_values_of_different_types_are_different_statements() -> None:
+    engine = FakeEngine()
+    runner = Runner(cast("Any", engine))
+    for value in (1, 1.0, True, "1"):
+        runner.rows(BoundSql("SELECT :p", {"p": value}))
+    assert len(engine.statements) == 4
