@@ -132,7 +132,7 @@ def test_wheel_alone_names_the_extra_that_the_local_engine_needs(installed_bare:
     assert version.stdout.startswith("genie-obs ")
     assert (result.returncode, demo.returncode) == (2, 2)
     assert "genie-obs[local]" in result.stderr
-    assert "genie-obs[local]" in demo.stderr
+    assert "genie-obs[local,preview]" in demo.stderr
 
 
 def test_wheel_carries_types_and_statements_and_nothing_of_the_checkout(wheel: Path, workdir: Path) -> None:

@@ -18,8 +18,9 @@ async function drawChart(host, tile, widget, context) {
   spec.datasets = { [tile.custom ? "databricks_query" : "rows"]: rows };
   const config = structuredClone(context.boot.vega[mode]);
   const isNarrow = host.clientWidth < NARROW_PIXELS;
-  config.legend.labelLimit = isNarrow ? 105 : config.legend.labelLimit;
-  config.legend.columns = Math.max(1, Math.floor((host.clientWidth - besidePlot(tile.spec)) / (isNarrow ? 125 : 150)));
+  const room = host.clientWidth - besidePlot(tile.spec);
+  config.legend.columns = Math.max(1, Math.floor(room / (isNarrow ? 125 : 150)));
+  config.legend.labelLimit = Math.max(60, Math.floor(room / config.legend.columns) - 28);
   const tooltip = new Tooltip(tile);
   const embedded = await vegaEmbed(host, spec, {
     actions: false, ast: true, defaultStyle: false, renderer: rows.length > MANY_MARKS ? "canvas" : "svg",

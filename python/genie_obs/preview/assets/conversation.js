@@ -35,8 +35,8 @@ class ConversationDrawer {
     const facts = [first.workspace_name, `${messages.length} ${messages.length === 1 ? "message" : "messages"}`, formatValue(first.created_at, "instant") + " UTC"];
     this.body.replaceChildren(el("p", { class: "drawer-facts" }, facts.filter(Boolean).join(" · ")), ...messages.map((message) => transcriptMessage(message, keys.message)));
     const chosen = this.body.querySelector(".chosen");
-    if (chosen) chosen.scrollIntoView({ block: "start" });
-    else this.body.scrollTop = 0;
+    this.body.scrollTop = 0;
+    if (chosen && chosen !== this.body.querySelector(".message")) chosen.scrollIntoView({ block: "start" });
   }
 }
 

@@ -32,6 +32,7 @@ _SCHEMES = frozenset({
 # fmt: on
 _MANY_CHARACTERS = 70  # labels of a horizontal axis that together are longer than this are turned
 _SHORT_LABEL = 3  # such labels, like hours, fit side by side in any number
+_MAX_BANDS = 60
 _LEGEND_SIDES = {"top": "top", "right": "right", "left": "left", "bottom": "bottom"}
 
 
@@ -59,7 +60,7 @@ def position(
     if kind == "temporal":
         grain = grain_of(column, frame.expression(column))
         minimum = {"day": DAY, "week": WEEK, "month": 28 * DAY}.get(grain)
-        axis |= {"labelOverlap": True} | ({"tickMinStep": minimum} if minimum else {})
+        axis |= {"labelOverlap": True, "format": _STEP_LABELS[grain]} | ({"tickMinStep": minimum} if minimum else {})
         return {"field": column.name, "type": "temporal", "title": title, "scale": {"type": "utc"}, "axis": axis}
     axis |= {
         "labelOverlap": "greedy",
@@ -101,13 +102,22 @@ def as_bands(frame: Frame, encoding: Mapping[str, Any], channel: dict[str, Any])
     return {**channel, "timeUnit": unit} if unit else channel
 
 
+def has_own_bands(frame: Frame, encoding: Mapping[str, Any], channel: Mapping[str, Any]) -> bool:
+    """Say whether instants are irregular and few: bars as wide as a second would be hairlines, so each gets a band."""
+    if channel.get("type") != "temporal":
+        return False
+    column = frame.column(encoding)
+    is_fine = grain_of(column, frame.expression(column)) in {"minute", "second"}
+    return is_fine and len(distinct(column.values)) <= _MAX_BANDS
+
+
 def as_steps(frame: Frame, encoding: Mapping[str, Any], channel: dict[str, Any]) -> dict[str, Any]:
     """Give time one step per grain, gaps included, so that bars can stand beside each other; other channels stay."""
     if channel.get("type") != "temporal":
         return channel
     column = frame.column(encoding)
     grain = grain_of(column, frame.expression(column))
-    axis = {name: value for name, value in channel["axis"].items() if name != "tickMinStep"}
+    axis = {name: value for name, value in channel["axis"].items() if name not in {"tickMinStep", "format"}}
     axis |= {"labelOverlap": "greedy", "labelAngle": 0, "labelExpr": f"utcFormat(datum.value, '{_STEP_LABELS[grain]}')"}
     steps = steps_between(column.values, grain)
     return {**channel, "type": "ordinal", "scale": {"domain": steps}, "axis": axis}

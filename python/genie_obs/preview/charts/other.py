@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genie_obs.preview import lenient
-from genie_obs.preview.charts.channels import as_bands, as_cells, as_steps, axis_title, colour, position, quantitative
+from genie_obs.preview.charts.channels import (
+    as_bands,
+    as_cells,
+    as_steps,
+    axis_title,
+    colour,
+    has_own_bands,
+    position,
+    quantitative,
+)
 from genie_obs.preview.charts.frame import (
     WEEK,
     ChartError,
@@ -180,7 +189,8 @@ def _combo_bars(frame: Frame, primary: list[dict[str, Any]], across: dict[str, S
 
 def _combo_axis(frame: Frame, x: Mapping[str, Any], *, has_groups: bool) -> tuple[dict[str, Spec], list[Spec]]:
     channel = position(frame, x, channel="x")
-    channel = as_steps(frame, x, channel) if has_groups else as_bands(frame, x, channel)
+    needs_steps = has_groups or has_own_bands(frame, x, channel)
+    channel = as_steps(frame, x, channel) if needs_steps else as_bands(frame, x, channel)
     column = frame.column(x)
     if channel["type"] == "temporal" and grain_of(column, frame.expression(column)) == "week":
         end = f"{column.name}_end"

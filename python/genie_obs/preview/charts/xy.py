@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from genie_obs.preview import lenient
-from genie_obs.preview.charts.channels import as_bands, as_steps, colour, legend, position, quantitative, scale_type
+from genie_obs.preview.charts.channels import (
+    as_bands,
+    as_steps,
+    colour,
+    has_own_bands,
+    legend,
+    position,
+    quantitative,
+    scale_type,
+)
 from genie_obs.preview.charts.frame import (
     SELECTION,
     WEEK,
@@ -182,6 +191,8 @@ class _Parts:
 
     def bands(self) -> tuple[dict[str, Spec], list[Spec]]:
         """Return the axes with time in bands, and the transforms that needs."""
+        if has_own_bands(self._frame, self._dimension_encoding, self.dimension):
+            return self.steps()
         banded = as_bands(self._frame, self._dimension_encoding, dict(self.dimension))
         encoding = {self.dimension_channel: banded, self.measure_channel: dict(self.measure)}
         column = self._frame.column(self._dimension_encoding)
