@@ -122,6 +122,8 @@ def multiply(source: Path, target: Path, messages: int) -> None:
             numbers = range(start, min(start + COPIES_AT_ONCE, copies))
             batch = pa.concat_tables([renamed(rows, ids, number) for number in numbers])
             write_deltalake(str(partial / table), batch, mode="append", partition_by=partitions or None)
+        # As a warehouse keeps its tables: one file a day, not one per append.
+        DeltaTable(str(partial / table)).optimize.compact()
         print(f"{table}: {rows.num_rows * copies:,} rows in {time.perf_counter() - started:.0f} s", file=sys.stderr)
     partial.rename(target)
 
