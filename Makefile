@@ -6,10 +6,10 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format dashboard bench clean
+.PHONY: help setup demo test lint format dashboard bench bench-dashboard clean
 
 help: ## what can be done
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: .venv/.installed ## install into .venv, nothing else
 
@@ -41,6 +41,9 @@ dashboard: setup ## rebuild dashboard and notebook from sql/genie_observability_
 
 bench: setup ## messages per second: ours, SDK loop, SDK in 32 threads
 	$(BIN)/python benchmarks/messages_per_second.py
+
+bench-dashboard: setup ## every query of the dashboard over 1 million messages, and the time to the first chart
+	$(BIN)/python benchmarks/dashboard_preview.py
 
 clean: ## remove everything that was made here
 	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache

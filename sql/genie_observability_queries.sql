@@ -2083,7 +2083,7 @@ SELECT
       THEN 'Clean the column, or show try_cast and try_divide in an example query'
     ELSE 'Read the example; look at the statement in query history'
   END AS next_step,
-  MAX_BY(h.error_message, h.start_time) AS latest_error_message,
+  MAX_BY(h.error_message, CASE WHEN h.error_message IS NOT NULL THEN h.start_time END) AS latest_error_message,
   MAX(h.start_time) AS last_seen_at
 FROM history AS h
 LEFT JOIN answering AS a

@@ -24,7 +24,7 @@ Value = Scalar | Sequence[date]
 
 _TOKEN = re.compile(
     r"""(?P<comment>--[^\n]*|/\*.*?\*/)
-      | (?P<string>'(?:[^'\\]|\\.|'')*')
+      | (?P<string>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*")
       | (?P<quoted>`[^`]*`)
       | (?P<parameter>(?<![:\w]):[A-Za-z_]\w*)
       | (?P<word>[A-Za-z_]\w*)

@@ -62,9 +62,11 @@ def genie_obs_commands() -> list[tuple[str, list[str]]]:
     found = []
     for place, text in SHELL.items():
         is_console = any(line.lstrip().startswith("$ ") for line in text.splitlines())
-        for line in shell_lines(text, is_console=is_console):
-            if re.match(r"\S*genie-obs\s", line):
-                found.append((place, shlex.split(line, comments=True)[1:]))
+        found += [
+            (place, shlex.split(line, comments=True)[1:])
+            for line in shell_lines(text, is_console=is_console)
+            if re.match(r"\S*genie-obs\s", line)
+        ]
     return found
 
 

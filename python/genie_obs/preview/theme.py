@@ -97,7 +97,7 @@ def vega_config(theme: Theme, mode: str) -> dict[str, Any]:
             "titlePadding": 8,
             "labelPadding": 4,
         },
-        "axisX": {"grid": False, "labelFlush": False},
+        "axisX": {"grid": False, "labelFlush": False, "labelSeparation": 8},
         "axisQuantitative": {"tickCount": 5, "domain": False, "ticks": False},
         "legend": {
             **label,
