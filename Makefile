@@ -35,9 +35,11 @@ format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-dashboard: setup ## rebuild dashboard and notebook from sql/genie_observability_queries.sql
+dashboard: setup ## rebuild what is made from sql/ and the table declarations
 	$(BIN)/python tools/build_dashboard.py
 	$(BIN)/python tools/build_data_model.py
+	$(BIN)/python tools/build_alerts.py
+	$(BIN)/python tools/build_demo_notebook.py
 
 bench: setup ## messages per second: ours, SDK loop, SDK in 32 threads
 	$(BIN)/python benchmarks/messages_per_second.py

@@ -140,7 +140,7 @@ def run_variant(variant: str, lakehouse: Path) -> int:
 def run_sdk(lakehouse: Path, *, threads: int) -> int:
     """Do what one would write with the SDK: ids from audit, one `get_message` each, merged into a Delta table."""
     from databricks.sdk import WorkspaceClient
-    from databricks.sdk.errors import DatabricksError
+    from databricks.sdk.errors.base import DatabricksError
 
     urls = {
         row["workspace_id"]: row["workspace_url"]

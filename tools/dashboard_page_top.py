@@ -67,14 +67,14 @@ def mark_from(threshold: str, color: str = "#FFE0CC") -> Json:
 def page_top(page: str, question: str, explanation: str) -> Bands:
     """Return the two bands every page begins with."""
     columns = [
-        col("audit_read_until_at", "Audit log read until (UTC)"),
-        col("last_run_at", "Last run ended (UTC)"),
-        col("last_run_status", "Last run"),
-        col("hours_since_last_run", "Hours since", DECIMAL, mark_from("26")),
-        col("witnessed_count", "Messages witnessed", COUNT),
+        col("audit_read_until_at", "Audit log until (UTC)"),
+        col("last_run_at", "Last run (UTC)"),
+        col("last_run_status", "Its status"),
+        col("hours_since_last_run", "Hours ago", DECIMAL, mark_from("26")),
+        col("witnessed_count", "Witnessed", COUNT),
         col("stored_count", "Stored", COUNT),
-        col("stored_ratio", "Stored of what still exists", PERCENT),
-        col("gone_count", "Gone before they were read", COUNT),
+        col("stored_ratio", "Stored of reachable", PERCENT),
+        col("gone_count", "Gone", COUNT),
         col("unreadable_count", "Not readable", COUNT),
         col("waiting_count", "Waiting", COUNT),
         col("given_up_count", "Given up", COUNT),

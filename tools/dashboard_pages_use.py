@@ -74,7 +74,7 @@ def overview() -> Bands:
                        y=col("space", "Space"), color=outcome, colors=OUTCOME, layout="stack", sort=LARGEST_FIRST_Y)),
              (6, chart("line", "overview-users-by-day", "active_users_by_day", "How many people ask?", x=day("created_date"),
                        y=_people_series(), y_title="People"))]),
-        (7, [(12, table("overview-workspaces", "workspaces", workspaces,
+        (5, [(12, table("overview-workspaces", "workspaces", workspaces,
                         "Which workspaces use Genie, and how well does it work there?"))]),
     ]  # fmt: skip
 

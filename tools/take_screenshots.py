@@ -33,7 +33,7 @@ def main(dashboard: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         for scheme in ("light", "dark"):
-            page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two it takes
+            page = browser.new_page(color_scheme=scheme)
             page.goto(dashboard.resolve().as_uri())
             for name, height in PICTURES.items():
                 take(page, name, height, scheme)

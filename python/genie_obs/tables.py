@@ -102,7 +102,8 @@ class Tables:
         done: dict[str, list[str]] = {}
         self._engine.refresh()
         missing = [table for table in tables() if not self.has_table(table.name)]
-        if missing:
+        # Asked first: in Unity Catalog CREATE SCHEMA IF NOT EXISTS wants the grant even where the schema exists.
+        if missing and not spark.catalog.databaseExists(f"`{names.catalog}`.`{names.schema}`"):
             spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{names.catalog}`.`{names.schema}`").collect()
         for table in missing:
             try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # ships no types
+import yaml
 from tests.deploy.bundle import ROOT, TARGETS, Bundle, load_bundle, load_with_official_package
 
 from genie_obs.config import SETTINGS, parse_settings
