@@ -19,7 +19,7 @@ from importlib import resources
 OUR_TABLES = ("message_details", "message_ledger", "ingestion_runs", "space_details")
 SYSTEM_SCHEMAS = ("access", "query")
 
-Scalar = str | int | bool | date | datetime | None
+Scalar = str | int | float | bool | date | datetime | None
 Value = Scalar | Sequence[date]
 
 _TOKEN = re.compile(
@@ -122,6 +122,8 @@ def _literal(value: Value) -> str:
         return f"CAST(X'{value.encode().hex()}' AS STRING)"
     if value is None or isinstance(value, bool | int):
         return str(value).upper() if value is not None else "NULL"
+    if isinstance(value, float):
+        return f"CAST({value!r} AS DOUBLE)"
     if isinstance(value, datetime):
         return f"TIMESTAMP '{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00'"
     if isinstance(value, date):

@@ -16,7 +16,7 @@ import pyarrow as pa
 from genie_obs.engine import Engine
 from genie_obs.errors import GenieObsError, clean_text
 from genie_obs.preview.parameters import BoundSql
-from genie_obs.sql import qualify
+from genie_obs.sql import inline_parameters, qualify
 
 logger = logging.getLogger(__name__)
 
@@ -145,6 +145,9 @@ class Runner:
     def _frame(self, bound: BoundSql) -> Any:
         # Inside a subquery only a query can stand: a file that holds a command (DROP, CREATE) is a syntax error.
         sql = f"SELECT * FROM (\n{qualify(bound.sql, self._engine.names)}\n) AS tile"  # noqa: S608  # the file's own SQL; values are bound
+        if not self._engine.binds_parameters:
+            sql = inline_parameters(sql, bound.values)
+            return self._engine.spark.sql(sql)
         return self._engine.spark.sql(sql, args=dict(bound.values) or None)
 
 
