@@ -34,6 +34,13 @@ DELTA_VERSION = "4.4.0"
 _OLDEST_JAVA = 17
 _START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
+# Ends the server when its standard input closes, that is also when we are killed: a JVM without an owner would stay for ever.
+_WATCH = """exec 3<&0
+"$@" & server=$!
+(read -r _ <&3; kill "$server" 2>/dev/null) &
+exec 3<&-
+wait "$server"
+"""
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -51,14 +58,15 @@ CONFIGURATION = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.ansi.enabled": "true",  # as on Databricks serverless
     "spark.sql.session.timeZone": "UTC",
-    # Small data on few cores: more tasks would only wait for each other.
-    "spark.sql.shuffle.partitions": "2",
-    "spark.databricks.delta.snapshotPartitions": "2",
     "spark.ui.enabled": "false",
-    # The log would otherwise grow by megabytes a minute.
-    "spark.log.level": "WARN",
-    # Cleaning up finished operations keeps pace with short statements.
-    "spark.sql.ui.retainedExecutions": "1",
+    "spark.log.level": "WARN",  # the log would otherwise grow by megabytes a minute
+    # For a few hundred rows on two cores, planning and compiling cost far more than the rows: together half of the time.
+    "spark.sql.shuffle.partitions": "1",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.databricks.delta.merge.materializeSource": "none",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
 
 
@@ -162,11 +170,12 @@ def _start(folder: Path, port: int, scratch: Path, output: IO[str]) -> subproces
         "spark-internal",
     ]
     environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "TZ": "UTC"}
-    # A group of its own: the start script is a shell with the JVM as its child.
-    return subprocess.Popen(
-        command,
+    # A group of its own, so that Ctrl-C reaches us first and we stop it in order.
+    return subprocess.Popen(  # noqa: S603  # our own command
+        ["/bin/sh", "-c", _WATCH, "watch", *command],
         cwd=scratch,
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
@@ -186,14 +195,13 @@ def _wait_until_ready(process: subprocess.Popen[str], log: Path, port: int) -> N
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, number)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _answers(port: int) -> bool:
@@ -219,13 +227,15 @@ def _java_version() -> int | None:
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or not Path(java).exists():
         return None
-    shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
     found = re.search(r'version "(\d+)', shown)
     return int(found[1]) if found else None
 
 
 def _call(command: list[str]) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(  # noqa: S603  # our own commands
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode:
         last = "\n".join(done.stdout.splitlines()[-15:])
         raise SparkServerError(f"{Path(command[0]).name} failed with {done.returncode}:\n{last}")

@@ -1,4 +1,8 @@
-"""Every test of a statement once more, on Apache Spark: same rows in, same rows out as on the local engine."""
+"""Tests of statements once more, on Apache Spark: same rows in, same rows out as on the local engine.
+
+Every statement is here. Of the merges only the tests whose outcome an engine could decide otherwise: each costs the JVM
+seconds, and `test_job.py` compares what all of them write, row by row.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +21,50 @@ from tests.sql.statements import (
     test_spaces_and_runs,
 )
 
-_MODULES = (
-    test_discovery_statements,
-    test_enrichment,
-    test_merge_messages,
-    test_merge_outcomes,
-    test_merge_witnesses,
-    test_select_due,
-    test_select_witnesses,
-    test_spaces_and_runs,
-)
+_ALL = (test_discovery_statements, test_select_due, test_select_witnesses, test_spaces_and_runs)
+_CHOSEN = {
+    test_enrichment: (
+        "test_statement_is_found_with_everything_the_history_tells",
+        "test_newest_version_of_a_statement_counts",
+        "test_only_statements_that_are_not_final_are_looked_for",
+        "test_joined_statement_fills_its_columns_and_no_others",
+        "test_statement_that_is_no_longer_the_answer_is_not_joined",
+        "test_days_with_statements_to_look_for_are_counted_in_order",
+        "test_enrichment_looks_back_as_far_as_recent_runs_may_have_stored",
+    ),
+    test_merge_messages: (
+        "test_new_message_is_stored_as_it_is_without_a_joined_statement",
+        "test_unchanged_message_writes_nothing",
+        "test_value_is_never_replaced_by_null",
+        "test_list_is_never_replaced_by_an_empty_one",
+        "test_terminal_status_never_goes_back",
+        "test_older_answer_is_ignored",
+        "test_deletion_marks_the_row_and_keeps_everything_else",
+        "test_another_statement_clears_what_was_joined_for_the_old_one",
+        "test_messages_are_told_apart_by_workspace_message_and_day",
+    ),
+    test_merge_outcomes: (
+        "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",
+        "test_ignored_outcome_writes_nothing",
+        "test_message_found_only_in_a_listing_enters_the_ledger",
+    ),
+    test_merge_witnesses: (
+        "test_message_seen_for_the_first_time_becomes_pending",
+        "test_nothing_new_writes_nothing",
+        "test_another_action_joins_the_witnesses_in_order_and_changes_nothing_else",
+        "test_write_after_the_last_read_reopens_a_final_message",
+        "test_first_event_time_only_goes_down",
+        "test_each_message_is_found_by_workspace_message_and_day",
+    ),
+}
+_CHOSEN |= {
+    module: tuple(name for name in vars(module) if name.startswith("test_")) for module in _ALL
+}
 
-for _module in _MODULES:
-    for _name, _value in vars(_module).items():
-        if _name.startswith("test_"):
-            assert _name not in globals(), f"two tests are called {_name}; here one would hide the other"
-            globals()[_name] = _value
+for _module, _names in _CHOSEN.items():
+    for _name in _names:
+        assert _name not in globals(), f"two tests are called {_name}; here one would hide the other"
+        globals()[_name] = getattr(_module, _name)
 
 
 @pytest.fixture(scope="module")
