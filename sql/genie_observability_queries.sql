@@ -563,30 +563,20 @@ ORDER BY message_count DESC, last_asked_at DESC, asker;
 -- grain:   one row per space that a person opened or asked; service principals and our own reads are no visitors
 -- reads:   system.access.audit, message_details, space_details, system.access.workspaces_latest
 -- params:  :workspace_id_filter (STRING; 'ALL', or ids separated by commas), :days_lookback (INT, days)
-WITH visits AS (
-  -- First to what is distinct: looking into a map costs, and the audit log is long.
+WITH touches AS (
   SELECT
     workspace_id,
     request_params['space_id'] AS space_id,
-    user_identity.email AS person,
-    COUNT(*) AS event_count
+    LOWER(user_identity.email) AS person,
+    0 AS is_asker
   FROM system.access.audit
   WHERE service_name = 'aibiGenie'
     AND event_date >= date_sub(current_date(), :days_lookback)
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+    AND user_identity.email LIKE '%@%'
     AND COALESCE(user_agent, '') NOT LIKE 'genie-obs/%'
     AND COALESCE(response.status_code, 200) < 400
-  GROUP BY workspace_id, request_params['space_id'], user_identity.email
-),
-touches AS (
-  SELECT
-    workspace_id,
-    space_id,
-    LOWER(person) AS person,
-    0 AS is_asker
-  FROM visits
-  -- With the count in it, engines do not move the test below the grouping, where it would look into every map again.
-  WHERE CASE WHEN event_count > 0 THEN person LIKE '%@%' AND COALESCE(space_id, '') NOT IN ('', 'new') ELSE FALSE END
+    AND COALESCE(request_params['space_id'], '') NOT IN ('', 'new')
   UNION ALL
   SELECT
     workspace_id,
@@ -597,7 +587,6 @@ touches AS (
   WHERE created_date >= date_sub(current_date(), :days_lookback)
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
     AND user_email LIKE '%@%'
-  GROUP BY workspace_id, space_id, LOWER(user_email)
 ),
 people AS (
   SELECT
