@@ -26,6 +26,10 @@ demo: setup ## simulated account, whole extraction job, Delta tables in ./demo
 test: setup ## everything CI runs, except lint
 	$(BIN)/pytest -n 2 --dist loadfile
 
+test-spark: setup ## the same SQL, the whole job and the dashboard on Apache Spark with Delta Lake (Java 17, Maven)
+	$(BIN)/python tools/spark_connect_server.py --prepare
+	$(BIN)/pytest tests/spark
+
 lint: setup ## format check, linter, strict types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

@@ -73,12 +73,12 @@ def page_top(page: str, question: str, explanation: str) -> Bands:
         col("hours_since_last_run", "Hours ago", DECIMAL, mark_from("26")),
         col("witnessed_count", "Witnessed", COUNT),
         col("stored_count", "Stored", COUNT),
-        col("stored_ratio", "Stored of reachable", PERCENT),
+        col("stored_ratio", "Of reachable", PERCENT),
         col("gone_count", "Gone", COUNT),
-        col("unreadable_count", "Not readable", COUNT),
+        col("unreadable_count", "Forbidden", COUNT),
         col("waiting_count", "Waiting", COUNT),
         col("given_up_count", "Given up", COUNT),
-        col("oldest_waiting_at", "Oldest waiting (UTC)"),
+        col("oldest_waiting_at", "Oldest (UTC)"),
     ]
     freshness = table(f"{page}-freshness", "freshness", columns, "How fresh and how complete are these figures?")
     return [(2, [(12, text(f"{page}-title", f"# {question}", "", explanation))]), (3, [(12, freshness)])]

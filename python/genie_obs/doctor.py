@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import click
 
@@ -13,7 +15,6 @@ from genie_obs.config import Settings, parse_settings
 from genie_obs.doctor_report import Check, DoctorReport, fail, ok, skip
 from genie_obs.doctor_setup import CredentialsFound, check_credentials, check_versions
 from genie_obs.doctor_tables import (
-    SourcesFound,
     check_our_tables,
     check_sources,
     first_line,
@@ -23,15 +24,16 @@ from genie_obs.doctor_tables import (
 from genie_obs.doctor_workspaces import WorkspaceQuestions, check_workspaces
 from genie_obs.doctor_writing import check_target
 from genie_obs.engine import Engine, open_engine
-from genie_obs.errors import ConfigError, GenieObsError
+from genie_obs.errors import ConfigError, EngineError, GenieObsError
 from genie_obs.genie_oauth import SecretReader
 from genie_obs.job import run_async
-from genie_obs.outcomes import Row
 
 _SETTINGS = (
     "engine", "lakehouse", "catalog", "schema", "system_catalog", "workspace_ids", "space_ids", "max_concurrency",
     "max_requests_per_second", "timeout_seconds", "proxy",
 )  # fmt: skip
+_SPARK_CONNECT_PORT = 15002  # what an address without a port means
+_CONNECT_SECONDS = 10.0
 
 
 @click.command("doctor")
@@ -66,6 +68,7 @@ def run_doctor(
     found = check_credentials(environ, secrets)
     checks.extend(found.checks)
     try:
+        _check_port(settings.engine.engine)
         engine = open_engine(settings.engine)
     except GenieObsError as error:
         checks.append(_no_engine(settings, error))
@@ -87,22 +90,32 @@ def _check_with_engine(engine: Engine, settings: Settings, found: CredentialsFou
     checks.extend(check_our_tables(engine))
     if not sources.workspaces:
         return [*checks, skip("workspaces", "not checked without the list of workspaces")]
-    spaces = select_known_spaces(engine, settings.scope)
-    return [*checks, *_check_http(engine, settings, found, sources, spaces, clock)]
-
-
-def _check_http(
-    engine: Engine, settings: Settings, found: CredentialsFound, sources: SourcesFound, spaces: list[Row], clock: Clock
-) -> list[Check]:
     questions = WorkspaceQuestions(
         workspaces=sources.workspaces,
-        spaces=spaces,
+        spaces=select_known_spaces(engine, settings.scope),
         space_ids=frozenset(settings.scope.space_ids),
         credentials=found.credentials,
         settings=settings.fetch,
         allow_loopback_http=engine.is_loopback,
     )
-    return run_async(lambda: check_workspaces(questions, clock))
+    return [*checks, *run_async(lambda: check_workspaces(questions, clock))]
+
+
+def _check_port(engine: str) -> None:
+    """Check that a Spark Connect server listens; its client would go on trying for minutes.
+
+    Raises:
+        EngineError: if it does not.
+    """
+    if not engine.startswith("sc://"):
+        return
+    address = urlsplit(engine)
+    try:
+        socket.create_connection(
+            (address.hostname or "", address.port or _SPARK_CONNECT_PORT), _CONNECT_SECONDS
+        ).close()
+    except (OSError, ValueError) as error:
+        raise EngineError(f"no connection to the server: {error}") from error
 
 
 def _no_engine(settings: Settings, error: GenieObsError) -> Check:

@@ -168,8 +168,11 @@ def current_principal(engine: Engine) -> str:
 
 
 def _schema_fix(engine: Engine) -> str:
-    names, who = engine.names, current_principal(engine)
-    return f"GRANT USE CATALOG ON CATALOG {names.catalog} TO `{who}`; GRANT ALL PRIVILEGES ON SCHEMA {names.catalog}.{names.schema} TO `{who}`"
+    catalog, schema, who = engine.names.catalog, engine.names.schema, current_principal(engine)
+    return (
+        f"GRANT USE CATALOG ON CATALOG {catalog} TO `{who}`; "
+        f"GRANT ALL PRIVILEGES ON SCHEMA {catalog}.{schema} TO `{who}`"
+    )
 
 
 def first_line(error: BaseException) -> str:

@@ -144,8 +144,8 @@ class _WorkspaceCheck:
             return False
         found.skew = self._skew(answer, self._clock.monotonic() - started)
         if 300 <= answer.status < 400:  # noqa: PLR2004  # the redirect class
-            error = redirect_error(answer, workspace_id=found.workspace["workspace_id"], host=host)
-            found.fail(*explain_workspace_error(error))
+            moved = redirect_error(answer, workspace_id=found.workspace["workspace_id"], host=host)
+            found.fail(*explain_workspace_error(moved))
             return False
         if answer.status == _FORBIDDEN and is_network_refusal(text := text_of_answer(answer)):
             found.fail(f"refuses this network: {text}", network_fix())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -235,8 +237,6 @@ def test_no_answer_in_time_is_named(world: World) -> None:
     ids=lambda value: value if isinstance(value, str) and " " not in value else None,
 )
 def test_refusal_of_one_workspace_is_named_with_its_fix(world: World, rule: FaultRule, said: str, fix: str) -> None:
-    from dataclasses import replace
-
     world.server.set_faults([replace(rule, workspace_id=first_workspace(world).workspace_id)])
 
     failed = only_failure(report := examine(world))
@@ -340,9 +340,7 @@ def test_missing_system_table_is_named(world: World, name: str) -> None:
 def test_missing_column_of_a_system_table_is_named(world: World) -> None:
     folder = world.lakehouse / "system" / "query" / "history"
     rows = DeltaTable(str(folder)).to_pyarrow_table()
-    write_deltalake(
-        str(folder), rows.drop_columns(["from_result_cache"]), mode="overwrite", schema_mode="overwrite"
-    )
+    write_deltalake(str(folder), rows.drop_columns(["from_result_cache"]), mode="overwrite", schema_mode="overwrite")
 
     failed = only_failure(report := examine(world))
 
@@ -407,12 +405,17 @@ def test_target_that_cannot_be_written_is_named(world: World) -> None:
     assert report.exit_code == 2
 
 
-def test_spark_server_that_does_not_answer_is_named(world: World) -> None:
-    report = run_doctor(
-        world.settings(catalog="not_used"), environ={"DATABRICKS_SP_CLIENT_ID": ""}, secrets=None, clock=Clock()
-    )
+def test_spark_server_that_does_not_listen_is_named_at_once(world: World) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, never listening: nobody else gets this port meanwhile
+        address = f"sc://127.0.0.1:{unused.getsockname()[1]}"
 
-    assert [check.name for check in report.checks if check.status is Status.FAIL] == ["credentials"]
+        failed = only_failure(report := examine(world, engine=address))
+
+    assert failed.name == "engine"
+    assert "no connection to the server" in failed.detail
+    assert "is up" in str(failed.fix)
+    assert report.exit_code == 2
 
 
 @pytest.mark.parametrize(("hours", "word"), [(2, "ahead of"), (-2, "behind")])
@@ -459,9 +462,7 @@ def test_no_workspace_that_works_means_that_ingestion_would_not(world: World) ->
     assert examine(world).exit_code == 2
 
 
-def test_command_prints_lines_and_json_and_ends_with_the_code(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_command_prints_lines_and_json_and_ends_with_the_code(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in credentials(world).items():
         monkeypatch.setenv(name, value)
     busiest_space(world).access = "can_run"

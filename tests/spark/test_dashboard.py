@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from tests.spark.comparison import assert_same_columns, assert_same_rows
 from tests.spark.spark_lake import register_folder, register_system_tables, spark_settings
+from tools.dashboard_queries import Query, load_queries
 
 from genie_obs.clock import SystemClock
 from genie_obs.config import parse_settings
@@ -23,7 +24,6 @@ from genie_obs.secret import Credentials, Secret
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, write_system_tables
 from genie_obs.sql import OUR_TABLES, inline_parameters, qualify
 from genie_obs.tables import Tables
-from tools.dashboard_queries import Query, load_queries
 
 QUERIES = load_queries()
 _INSTANT = re.compile(r"\bcurrent_timestamp\(\)", re.IGNORECASE)

@@ -80,13 +80,17 @@ def test_older_table_gets_the_new_columns_with_their_comments_and_keeps_its_rows
     engine = opened("contract_upgrade")
     name = engine.names.table("space_details")
     engine.spark.sql(f"CREATE SCHEMA {CATALOG}.contract_upgrade").collect()
-    engine.spark.sql(f"CREATE TABLE {name} (workspace_id STRING, space_id STRING, fetched_at TIMESTAMP) USING DELTA").collect()
+    engine.spark.sql(
+        f"CREATE TABLE {name} (workspace_id STRING, space_id STRING, fetched_at TIMESTAMP) USING DELTA"
+    ).collect()
     engine.spark.sql(f"INSERT INTO {name} VALUES ('1', 's1', TIMESTAMP '2026-11-20 12:00:00')").collect()  # noqa: S608
 
     added = Tables(engine).create()["space_details"]
 
     declared = table("space_details").columns
-    assert added == [column.name for column in declared if column.name not in {"workspace_id", "space_id", "fetched_at"}]
+    assert added == [
+        column.name for column in declared if column.name not in {"workspace_id", "space_id", "fetched_at"}
+    ]
     [row] = rows_of(engine, "space_details")
     assert (row["workspace_id"], row["space_id"], row["title"], row["fetched_at"]) == ("1", "s1", None, NOON)
     comments = {f.name: f.metadata.get("comment") for f in engine.spark.table(name).schema.fields}

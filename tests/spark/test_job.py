@@ -142,9 +142,7 @@ def test_doctor_says_that_the_job_works_here(worlds: Worlds) -> None:
     }
     before = worlds.versions()
 
-    report = run_doctor(
-        worlds.spark.settings(), environ=environ, secrets=None, clock=AtAccount(account.now)
-    )
+    report = run_doctor(worlds.spark.settings(), environ=environ, secrets=None, clock=AtAccount(account.now))
 
     # The hidden space costs the code 3; nothing about the tables may fail.
     assert [check for check in report.checks if check.status == "fail" and not check.is_partial] == []

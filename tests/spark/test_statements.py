@@ -57,9 +57,7 @@ _CHOSEN = {
         "test_each_message_is_found_by_workspace_message_and_day",
     ),
 }
-_CHOSEN |= {
-    module: tuple(name for name in vars(module) if name.startswith("test_")) for module in _ALL
-}
+_CHOSEN |= {module: tuple(name for name in vars(module) if name.startswith("test_")) for module in _ALL}
 
 for _module, _names in _CHOSEN.items():
     for _name in _names:
