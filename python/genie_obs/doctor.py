@@ -17,7 +17,6 @@ from genie_obs.doctor_setup import CredentialsFound, check_credentials, check_ve
 from genie_obs.doctor_tables import (
     check_our_tables,
     check_sources,
-    first_line,
     not_checked,
     select_known_spaces,
 )
@@ -83,7 +82,7 @@ def run_doctor(
 
 
 def _check_with_engine(engine: Engine, settings: Settings, found: CredentialsFound, clock: Clock) -> list[Check]:
-    checks = [ok("engine", f"{settings.engine.engine}: session opened")]
+    checks = [ok("engine", f"{_without_token(settings.engine.engine)}: session opened")]
     sources = check_sources(engine, settings, clock.now())
     checks.extend(sources.checks)
     checks.append(check_target(engine, settings.engine.lakehouse))
@@ -119,10 +118,13 @@ def _check_port(engine: str) -> None:
 
 
 def _no_engine(settings: Settings, error: GenieObsError) -> Check:
-    detail, _, advice = str(error).partition(". ")
-    fix = (
-        advice
-        if isinstance(error, ConfigError) and advice
-        else "check that the server or the compute is up, and its address"
-    )
-    return fail("engine", f"{settings.engine.engine}: {first_line(error) if not advice else detail}", fix=fix)
+    given, shown = settings.engine.engine, _without_token(settings.engine.engine)
+    detail, _, advice = str(error).replace(given, shown).partition(". ")
+    if not isinstance(error, ConfigError) or not advice:
+        advice = "check that the server or the compute is up, and its address"
+    return fail("engine", f"{shown}: {detail.splitlines()[0]}", fix=advice)
+
+
+def _without_token(engine: str) -> str:
+    """Return an engine's name as it may be shown: the part of an address behind the slash can hold a token."""
+    return engine if not engine.startswith("sc://") else "/".join(engine.split("/")[:3])

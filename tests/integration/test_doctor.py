@@ -410,7 +410,10 @@ def test_spark_server_that_does_not_listen_is_named_at_once(world: World) -> Non
         unused.bind(("127.0.0.1", 0))  # bound, never listening: nobody else gets this port meanwhile
         address = f"sc://127.0.0.1:{unused.getsockname()[1]}"
 
-        failed = only_failure(report := examine(world, engine=address))
+        failed = only_failure(report := examine(world, engine=f"{address}/;token=hush"))
+
+    assert address in failed.detail
+    assert "hush" not in "\n".join(report.lines())
 
     assert failed.name == "engine"
     assert "no connection to the server" in failed.detail
