@@ -1,8 +1,20 @@
 """What every test needs."""
 
+import logging
 import sys
+
+import pytest
 
 # pytest-xdist workers run from `python -c`; pyspark takes a main module without a file for its own doctest runner and
 # then wants a whole Spark installation.
 if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = "pytest-xdist"
+
+
+@pytest.fixture(autouse=True)
+def our_log_as_it_was() -> None:
+    """Undo what a command's logging set-up left behind, so that the next test sees our log."""
+    ours = logging.getLogger("genie_obs")
+    ours.handlers.clear()
+    ours.setLevel(logging.NOTSET)
+    ours.propagate = True

@@ -55,7 +55,8 @@ class Opened:
         return int(self.page.locator(".counter-value").first.inner_text().replace(",", ""))
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running, in which other tests of this worker could not start theirs.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:

@@ -43,6 +43,7 @@ class FakeEngine:
     names: Names = field(default_factory=lambda: Names(catalog="main", schema="genie_analytics"))
     statements: list[str] = field(default_factory=list)
     refreshes: int = 0
+    binds_parameters: bool = True
     hold: threading.Event | None = None  # statements that say SLOW wait for it
     error: Exception | None = None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
@@ -12,16 +11,8 @@ from tools.spark_connect_server import missing_parts, spark_connect_server
 
 from genie_obs.engine import ClusterEngine, EngineSettings
 
-HERE = Path(__file__).parent
-
 # These modules are imported, not collected: without this their asserts would say nothing when they fail.
 pytest.register_assert_rewrite("tests.sql.statements", "tests.integration.conftest", "tests.spark.comparison")
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave this folder out of `make test`, which has no JVM."""
-    named = (Path(config.invocation_params.dir, argument.split("::")[0]).resolve() for argument in config.args)
-    return None if any(path.is_relative_to(HERE) for path in named) else True
 
 
 @pytest.fixture(scope="session")
