@@ -15,6 +15,17 @@ from genie_obs.engine import ClusterEngine, EngineSettings
 pytest.register_assert_rewrite("tests.sql.statements", "tests.integration.conftest", "tests.spark.comparison")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a statement's test with many parameters take the first and the last: the rest varies values, not SQL."""
+    variants: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.path.name == "test_statements.py" and "[" in item.name:
+            variants.setdefault(item.name.partition("[")[0], []).append(item)
+    left_out = {id(item) for group in variants.values() for item in group[1:-1]}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
+    items[:] = [item for item in items if id(item) not in left_out]
+
+
 @pytest.fixture(scope="session")
 def spark_server() -> Iterator[str]:
     """Yield the address of the server."""
