@@ -28,7 +28,7 @@ test: setup ## everything CI runs, except lint
 
 test-spark: setup ## the same SQL, the whole job and the dashboard on Apache Spark with Delta Lake (Java 17, Maven)
 	$(BIN)/python tools/spark_connect_server.py --prepare
-	$(BIN)/pytest tests/spark
+	$(BIN)/pytest tests/spark -n 2 --dist loadfile
 
 lint: setup ## format check, linter, strict types
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 """Tests of statements once more, on Apache Spark: same rows in, same rows out as on the local engine.
 
-Every statement is here. Of the merges only the tests whose outcome an engine could decide otherwise: each costs the JVM
-seconds, and `test_job.py` compares what all of them write, row by row.
+Every statement is here. Of the merges only the tests whose outcome an engine could decide otherwise, and of many parameters
+the first and the last (`conftest.py`): each costs the JVM seconds, and `test_job.py` compares all that they write, row by row.
 """
 
 from __future__ import annotations
