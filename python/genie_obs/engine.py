@@ -223,11 +223,12 @@ class _environment:  # noqa: N801  # a context manager reads as a verb
 
 
 def _connect(url: str) -> SparkSession:
+    shown = url.partition(";")[0]  # what follows may be a token
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise ConfigError(
-            f"--engine {url} needs a Spark Connect client. Install it with: pip install 'genie-obs[local]'"
+            f"--engine {shown} needs a Spark Connect client. Install it with: pip install 'genie-obs[local]'"
         ) from error
     # pyspark logs failed statements, values included, to stderr by itself.
     logging.getLogger("SQLQueryContextLogger").disabled = True
@@ -235,8 +236,11 @@ def _connect(url: str) -> SparkSession:
         # create, not getOrCreate: a process may hold several engines, each with its own server.
         session = SparkSession.builder.remote(url).create()
         session.conf.set("spark.sql.session.timeZone", "UTC")
-    except Exception as error:
-        raise EngineError(f"Opening a Spark session at {url} failed: {error}. Check that the server is up.") from error
+    except Exception as error:  # noqa: BLE001  # whatever it is, its text may repeat the token of the address
+        # The type only, and no cause: pyspark's text repeats the whole address.
+        raise EngineError(
+            f"Opening a Spark session at {shown} failed ({type(error).__name__}). Check that the server is up."
+        ) from None
     return session
 
 
@@ -255,14 +259,27 @@ def _binds_parameters(session: SparkSession) -> bool:
 
 def _ambient_session() -> SparkSession:
     try:
-        from pyspark.sql import SparkSession
-
-        session = SparkSession.builder.getOrCreate()
+        session = _runtime_session() if "DATABRICKS_RUNTIME_VERSION" in os.environ else _remote_session()
         session.conf.set("spark.sql.session.timeZone", "UTC")
     except Exception as error:
         raise EngineError(
-            f"--engine databricks: no Spark session here ({type(error).__name__}). Run this as a Databricks job, or use --engine local."
+            f"--engine databricks: no Spark session here ({type(error).__name__}). "
+            "Run this as a Databricks job, install genie-obs[connect] and sign in, or use --engine local."
         ) from error
+    return session
+
+
+def _runtime_session() -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    return SparkSession.builder.getOrCreate()
+
+
+def _remote_session() -> SparkSession:
+    """Open a session on a workspace's compute from outside, through Databricks Connect."""
+    from databricks.connect import DatabricksSession
+
+    session: SparkSession = DatabricksSession.builder.getOrCreate()
     return session
 
 
