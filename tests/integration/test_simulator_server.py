@@ -1,5 +1,6 @@
 """The simulator over real sockets: databricks-sdk as client, limits, faults, switches."""
 
+import gzip
 import http.client
 import json
 import socket
@@ -232,7 +233,9 @@ def test_redirect_leads_to_another_host(server: SimulatorServer, workspace_id: s
     assert urllib.parse.urlsplit(answer.headers["Location"]).hostname == "login.invalid"
 
 
-@pytest.mark.parametrize(("action", "status"), [("invalid_json", 200), ("html_502", 502), ("wrong_content_type", 200)])
+@pytest.mark.parametrize(
+    ("action", "status"), [("invalid_json", 200), ("html_502", 502), ("html_404", 404), ("wrong_content_type", 200)]
+)
 def test_spoilt_body_is_not_json(server: SimulatorServer, workspace_id: str, action: str, status: int) -> None:
     server.set_faults([FaultRule(operation="list_spaces", action=action)])
     answer = get(server, workspace_id)
@@ -245,6 +248,36 @@ def test_truncated_body_ends_before_its_length(server: SimulatorServer, workspac
     server.set_faults([FaultRule(operation="list_spaces", action="truncate")])
     with pytest.raises(http.client.IncompleteRead):
         get(server, workspace_id)
+
+
+def test_stalled_body_never_ends(server: SimulatorServer, workspace_id: str) -> None:
+    server.set_faults([FaultRule(operation="list_spaces", action="stall")])
+    with pytest.raises(TimeoutError):
+        get(server, workspace_id, timeout=0.2)
+
+
+def test_redirect_leads_where_the_rule_says(server: SimulatorServer, workspace_id: str) -> None:
+    server.set_faults([FaultRule(operation="list_spaces", action="redirect", location="http://127.0.0.1:9/elsewhere")])
+    assert get(server, workspace_id).headers["Location"] == "http://127.0.0.1:9/elsewhere"
+
+
+def test_gzip_bomb_is_small_until_it_is_opened(server: SimulatorServer, workspace_id: str) -> None:
+    server.set_faults([FaultRule(operation="list_spaces", action="gzip_bomb")])
+    answer = get(server, workspace_id)
+    assert len(answer.body) < 1_000_000
+    assert len(json.loads(gzip.decompress(answer.body))["padding"]) > 100_000_000
+
+
+def test_expired_token_ends_in_its_workspace_only(
+    server: SimulatorServer, account: SimulatedAccount, workspace_id: str
+) -> None:
+    other = next(name for name in account.workspaces if name != workspace_id)
+    token, kept = token_of(server, workspace_id), token_of(server, other)
+    server.set_faults([FaultRule(operation="list_spaces", action="expire_token", times=1)])
+    first, second = get(server, workspace_id, token=token), get(server, workspace_id, token=token)
+    assert (first.status, second.status) == (401, 401)
+    assert get(server, workspace_id).status == 200
+    assert get(server, other, token=kept).status == 200
 
 
 def test_reset_closes_the_connection_without_an_answer(server: SimulatorServer, workspace_id: str) -> None:

@@ -14,10 +14,14 @@ ACTIONS = (
     "reset",  # the connection is reset before any byte of the answer
     "timeout",  # nothing comes until the client gives up
     "truncate",  # half of the body, then the connection closes
+    "stall",  # half of the body, then nothing until the client gives up
     "invalid_json",  # 200 with text that is not JSON
     "html_502",  # a proxy's error page
+    "html_404",  # a proxy's "not found" page, which says nothing about what was asked for
     "wrong_content_type",  # 200 with a sign-in page in HTML
-    "redirect",  # 302 to another host
+    "gzip_bomb",  # 200 with a small body that decompresses to 128 MB of valid JSON
+    "redirect",  # 302 to another host, `location` if given
+    "expire_token",  # 401: the token, like every other of the workspace, ended just now
     "empty_page",  # a list without items but with a next page
     "repeat_page_token",  # a list whose next token is the one it was asked with
 )
@@ -39,6 +43,7 @@ class FaultRule:
     status: int | None = None
     action: str | None = None
     retry_after: str | None = None  # verbatim value of the header
+    location: str | None = None  # where a redirect points to
     skip: int = 0
     times: int | None = None
     probability: float = 1.0

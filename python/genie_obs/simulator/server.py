@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -26,6 +27,8 @@ from genie_obs.simulator.tokens import TokenIssuer
 
 T = TypeVar("T")
 _PAGE_FAULTS = {"empty_page", "repeat_page_token"}
+_HALF_FAULTS = {"truncate", "stall"}
+_BOMB_BYTES = 128 << 20
 _HTML = "<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _STOP_SECONDS = 10.0
@@ -200,7 +203,7 @@ class _WorkspaceFront:
             throttled.headers["Retry-After"] = "1"
             return self._send(route, throttled)
         fault = server.find_fault(self.workspace.workspace_id, route.operation, path)
-        if fault is not None and fault.action not in _PAGE_FAULTS and fault.action != "truncate":
+        if fault is not None and fault.action not in _PAGE_FAULTS | _HALF_FAULTS:
             return await self._fail(raw, route, fault)
         response = respond(
             self._context,
@@ -208,8 +211,8 @@ class _WorkspaceFront:
             route,
             page_fault=fault.action if fault is not None else None,
         )
-        if fault is not None and fault.action == "truncate":
-            return await self._truncate(raw, route, response)
+        if fault is not None and fault.action in _HALF_FAULTS:
+            return await self._send_half(raw, route, response, is_stalled=fault.action == "stall")
         return self._send(route, response)
 
     async def _read(self, raw: web.BaseRequest, path: str, query: str, route: Route) -> Request:
@@ -237,12 +240,16 @@ class _WorkspaceFront:
                 await self.server.stopping.wait()
             _reset(raw)
             raise ConnectionResetError("reset by a fault rule")
+        if fault.action == "expire_token":
+            self.server.tokens.expire_all(self.workspace.workspace_id)
         response = _broken(fault)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = fault.retry_after
         return self._send(route, response)
 
-    async def _truncate(self, raw: web.BaseRequest, route: Route, response: Response) -> web.StreamResponse:
+    async def _send_half(
+        self, raw: web.BaseRequest, route: Route, response: Response, *, is_stalled: bool
+    ) -> web.StreamResponse:
         self.server.stats.add(self.workspace.workspace_id, route.operation, response.status)
         stream = web.StreamResponse(
             status=response.status,
@@ -250,23 +257,40 @@ class _WorkspaceFront:
         )
         await stream.prepare(raw)
         await stream.write(response.body[: len(response.body) // 2])
+        if is_stalled:
+            await self.server.stopping.wait()
         if raw.transport is not None:
             raw.transport.close()
         return stream
 
 
 def _broken(fault: FaultRule) -> Response:
-    if fault.action == "invalid_json":
-        return Response(200, b'{"messages": [{"message_id": ')
-    if fault.action == "html_502":
-        return Response(502, _HTML.format(title="502 Bad Gateway").encode(), content_type="text/html")
-    if fault.action == "wrong_content_type":
-        return Response(
-            200, _HTML.format(title="Sign in to continue").encode(), content_type="text/html; charset=utf-8"
-        )
-    if fault.action == "redirect":
-        return Response(302, b"", {"Location": "https://login.invalid/oidc/authorize"}, content_type="text/html")
-    status = fault.status or 500
+    match fault.action:
+        case "invalid_json":
+            response = Response(200, b'{"messages": [{"message_id": ')
+        case "html_502":
+            response = _page(502, "502 Bad Gateway")
+        case "html_404":
+            response = _page(404, "404 Not Found")
+        case "wrong_content_type":
+            response = _page(200, "Sign in to continue")
+        case "gzip_bomb":
+            response = Response(200, _gzip_bomb(), {"Content-Encoding": "gzip"})
+        case "redirect":
+            location = fault.location or "https://login.invalid/oidc/authorize"
+            response = Response(302, b"", {"Location": location}, content_type="text/html")
+        case "expire_token":
+            response = error_response(401, "UNAUTHENTICATED", "Token is expired")
+        case _:
+            response = _refusal(fault.status or 500)
+    return response
+
+
+def _page(status: int, title: str) -> Response:
+    return Response(status, _HTML.format(title=title).encode(), content_type="text/html; charset=utf-8")
+
+
+def _refusal(status: int) -> Response:
     names = {
         400: "INVALID_PARAMETER_VALUE",
         401: "UNAUTHENTICATED",
@@ -275,6 +299,14 @@ def _broken(fault: FaultRule) -> Response:
     }
     names |= {429: "REQUEST_LIMIT_EXCEEDED", 503: "TEMPORARILY_UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
     return error_response(status, names.get(status, "INTERNAL_ERROR"), f"Simulated failure with status {status}.")
+
+
+@functools.cache
+def _gzip_bomb() -> bytes:
+    member = zlib.compressobj(wbits=31)
+    blanks = bytes(_BOMB_BYTES // 128).replace(b"\0", b" ")
+    parts = (b'{"messages": [], "padding": "', *itertools.repeat(blanks, 128), b'"}')
+    return b"".join(map(member.compress, parts)) + member.flush()
 
 
 def _reset(raw: web.BaseRequest) -> None:

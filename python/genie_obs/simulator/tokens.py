@@ -75,9 +75,11 @@ class TokenIssuer:
             )
         return None
 
-    def expire_all(self) -> None:
-        """End every token now."""
-        self._grants = {token: _Grant(grant.workspace_id, self._clock()) for token, grant in self._grants.items()}
+    def expire_all(self, workspace_id: str | None = None) -> None:
+        """End every token now, or those of one workspace."""
+        for token, grant in list(self._grants.items()):
+            if workspace_id in (None, grant.workspace_id):
+                self._grants[token] = _Grant(grant.workspace_id, self._clock())
 
     def _knows(self, client: tuple[str, str]) -> bool:
         same_id = hmac.compare_digest(client[0].encode(), self._account.client_id.encode())
