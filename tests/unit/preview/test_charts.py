@@ -89,6 +89,9 @@ CASES: dict[str, Frame] = {
     "bar_lying": frame(
         "bar", {"x": Y_COUNT, "y": enc("status", "", "categorical", scale={"sort": {"by": "x-reversed"}})}, NAMED
     ),
+    "bar_lying_labelled": frame(
+        "bar", {"x": Y_COUNT, "y": enc("status", "", "categorical"), "label": {"show": True}}, NAMED
+    ),
     "bar_stacked_days": frame(
         "bar", {"x": X_DAY, "y": Y_COUNT, "color": COLOUR, "label": {"show": True}}, DAILY, is_source=True
     ),

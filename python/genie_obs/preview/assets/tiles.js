@@ -35,9 +35,12 @@ function comparison(tile) {
   if (typeof tile.value !== "number" || typeof target.value !== "number" || target.value === 0) {
     return el("div", { class: "counter-target" }, `${target.label}: ${target.value === null ? "no figure" : other}`);
   }
-  const change = (tile.value - target.value) / Math.abs(target.value);
+  // The difference of two shares is told in points: "+1 %" of a share could mean either.
+  const isShare = tile.format && tile.format.kind === "percent";
+  const change = isShare ? 100 * (tile.value - target.value) : (tile.value - target.value) / Math.abs(target.value);
+  const size = isShare ? `${formatNumber(change, { ...PLAIN, places: 1 })} points` : formatNumber(change, { ...PLAIN, kind: "percent", places: 1 });
   const arrow = change > 0 ? "▲" : change < 0 ? "▼" : "■";
-  const words = `${change > 0 ? "+" : ""}${formatNumber(change, { ...PLAIN, kind: "percent", places: 1 })}`;
+  const words = `${change > 0 ? "+" : ""}${size}`;
   return el("div", { class: "counter-target" }, el("span", { class: "change" }, el("span", { "aria-hidden": "true" }, `${arrow} `), words), ` vs ${other} · ${target.label}`);
 }
 

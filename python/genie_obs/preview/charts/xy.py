@@ -317,4 +317,7 @@ def _finished(transforms: list[Spec], layers: list[Spec]) -> Spec:
     for layer in layers:
         dim_unselected(layer)
     spec: Spec = {"transform": transforms} if transforms else {}
+    if any(lenient.path(layer, "mark", "align") == "left" for layer in layers):
+        # Vega fits axes into the tile, not the texts of marks: room for the label of the longest bar.
+        spec["padding"] = {"left": 2, "top": 4, "right": 44, "bottom": 2}
     return {**spec, "layer": layers} if len(layers) > 1 else {**spec, **layers[0]}
