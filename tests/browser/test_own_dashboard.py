@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -109,4 +110,19 @@ def test_row_of_a_failed_question_opens_its_transcript(browser: Browser, address
     chosen = drawer.locator("article.chosen")
     assert question in chosen.inner_text()
     assert "FAILED" in chosen.inner_text()
+    page.close()
+
+
+def test_transcript_tells_thinking_from_running_the_statement(browser: Browser, addresses: dict[str, str]) -> None:
+    page = browser.new_page(viewport={"width": 1_400, "height": 900})
+    opened = Opened(page)
+    page.goto(addresses["serve"])
+    page.wait_for_selector("[role=tab]")
+    page.get_by_role("tab", name="Performance").click()
+    opened.settle()
+    # Every row of this table has a statement in the query history.
+    page.locator(f"{opened.tile('Which statements are slowest, and what would help?')} button.open").first.click()
+    chosen = page.get_by_role("dialog").locator("article.chosen")
+    chosen.wait_for()
+    assert re.search(r"Genie thought [\d.]+ \w+ · [A-Z]+ · SQL [\d.]+ \w+", chosen.inner_text())
     page.close()

@@ -24,6 +24,7 @@ SELECT
   m.query_row_count,
   m.query_execution_status,
   m.query_duration_ms,
+  CASE WHEN m.query_start_time >= m.created_at THEN unix_millis(m.query_start_time) - unix_millis(m.created_at) END AS thinking_ms,
   m.query_error_message,
   m.feedback_rating,
   m.feedback_comment,

@@ -61,9 +61,11 @@ function transcriptMessage(message, chosen) {
 
 function timing(message) {
   const rows = message.query_row_count;
+  const thinking = message.thinking_ms ?? null;
   return [
+    thinking === null ? null : `Genie thought ${formatDuration(thinking)}`,
     message.query_execution_status,
-    message.query_duration_ms === null ? "not in the query history yet" : formatDuration(message.query_duration_ms),
+    message.query_duration_ms === null ? "not in the query history yet" : `SQL ${formatDuration(message.query_duration_ms)}`,
     rows === null ? null : `${formatNumber(rows)} ${rows === 1 ? "row" : "rows"}`,
   ].filter(Boolean).join(" · ");
 }
