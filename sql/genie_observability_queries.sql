@@ -2845,6 +2845,52 @@ WHERE started_date >= date_sub(current_date(), :days_lookback)
 ORDER BY started_at DESC, run_id
 LIMIT 500;
 
+-- query:   contract_drift
+-- title:   What did Databricks change that this version does not know?
+-- answers: Columns, values, kinds and types that runs met and genie-obs does not know, with what becomes of them
+-- grain:   one row per kind of difference. The workspace filter does not apply: a run is for all
+-- reads:   ingestion_runs
+-- params:  :workspace_id_filter (STRING; 'ALL', or ids separated by commas), :days_lookback (INT, days)
+WITH lines AS (
+  SELECT
+    run_id,
+    started_at,
+    version,
+    explode(drift) AS line
+  FROM ingestion_runs
+  WHERE started_date >= date_sub(current_date(), :days_lookback)
+),
+seen AS (
+  SELECT
+    run_id,
+    started_at,
+    version,
+    regexp_extract(line, '^(.*) [(]([0-9]+) times?[)]$', 1) AS what,
+    CAST(regexp_extract(line, '^(.*) [(]([0-9]+) times?[)]$', 2) AS BIGINT) AS seen_count
+  FROM lines
+)
+SELECT
+  what,
+  CASE
+    WHEN what LIKE 'system.%: missing%' THEN 'Read as NULL, or from another column'
+    WHEN what LIKE 'system.%; converted' THEN 'Converted where it can be, NULL elsewhere'
+    WHEN what LIKE 'system.%; not readable%' THEN 'Read as NULL'
+    WHEN what LIKE '%: unknown value%' THEN 'Stored as it is; an unknown status counts as not final'
+    WHEN what LIKE '%: unknown kind' THEN 'Whole in attachments_json, in no other column'
+    WHEN what LIKE '%: unknown field' THEN 'Not stored'
+    WHEN what LIKE '%: expected%' THEN 'Stored as JSON where the column holds text, NULL elsewhere'
+    ELSE 'See the documentation of operations'
+  END AS effect,
+  SUM(seen_count) AS seen_count,
+  COUNT(DISTINCT run_id) AS run_count,
+  MIN(started_at) AS first_seen_at,
+  MAX(started_at) AS last_seen_at,
+  max_by(version, started_at) AS version
+FROM seen
+GROUP BY what
+ORDER BY last_seen_at DESC, what
+LIMIT 500;
+
 -- query:   deleted_messages
 -- title:   What was deleted in Genie?
 -- answers: Messages deleted in Genie, and whether they were stored before

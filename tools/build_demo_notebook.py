@@ -184,7 +184,7 @@ CELLS = (
     (
         "code",
         """
-        workspaces = check_sources(tables, settings.scope)
+        workspaces = check_sources(tables, settings.scope).workspaces
 
         events = query(
             \"\"\"

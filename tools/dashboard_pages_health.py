@@ -228,6 +228,10 @@ def coverage() -> Bands:
         col("statements_missing_count", "Statements still looked for", COUNT), col("workspace_errors", "Workspaces not read"),
         col("error", "Error"), col("version", "Version"), col("run_id", "Run id"),
     ]  # fmt: skip
+    drift = [
+        col("what", "What"), col("effect", "What becomes of it"), col("seen_count", "Times", COUNT), col("run_count", "in runs (n)", COUNT),
+        col("first_seen_at", "First seen (UTC)"), col("last_seen_at", "Last seen (UTC)"), col("version", "Version"),
+    ]  # fmt: skip
     deleted = [
         col("found_deleted_at", "Found deleted (UTC)"), col("space", "Space"), col("asker", "Who"), col("what_is_left", "What is left"),
         col("question", "Question"), *_KEYS,
@@ -256,6 +260,8 @@ def coverage() -> Bands:
                        y=[col("audit_lag_minutes", "Newest event, minutes before the run", DECIMAL)], y_title="Minutes", is_x_time=True))]),
         (7, [(12, table("coverage-runs", "runs", run, "Does the pipeline run, and how does it do?",
                         note="the workspace filter does not apply: a run is for all"))]),
+        (5, [(12, table("coverage-drift", "contract_drift", drift, "What did Databricks change that this version does not know?",
+                        note="empty is good; else look for a newer version"))]),
         (7, [(7, table("coverage-refused", "refused_access", refused, "Who is refused, where, and why?")),
              (5, table("coverage-deleted", "deleted_messages", deleted, "What was deleted in Genie?"))]),
     ]  # fmt: skip

@@ -131,9 +131,11 @@ def plan(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
     settings = parse_settings(flags, os.environ)
     set_up_logging(log_level)
     with _tables(settings) as tables:
-        workspaces = check_sources(tables, settings.scope)
+        sources = check_sources(tables, settings.scope)
+        for line in sources.drift:
+            logger.warning("not as this version knows it: %s", line)
         client_id = os.environ.get("DATABRICKS_SP_CLIENT_ID", "").strip()
-        report = make_plan(tables, settings, workspaces, client_id=client_id, now=SystemClock().now())
+        report = make_plan(tables, settings, sources.workspaces, client_id=client_id, now=SystemClock().now())
     _print(json.dumps(report.to_dict()) if is_json else lambda console: print_plan(console, report))
 
 

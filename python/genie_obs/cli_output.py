@@ -48,6 +48,8 @@ def print_run(console: Console, record: RunRecord) -> None:
     )
     for error in record.workspace_errors:
         table.add_row("[red]Not read[/red]", escape(error))
+    for line in record.drift.lines():
+        table.add_row("[yellow]Not known[/yellow]", escape(line))
     if record.unread_count:
         table.add_row("[red]Left[/red]", f"{record.unread_count:,} messages for the next run")
     console.print(table)
@@ -110,6 +112,7 @@ def print_status(console: Console, status: StatusReport) -> None:
         age = _duration(max(0.0, (status.now - status.watermark).total_seconds()))
         console.print(f"Audit log processed up to {_instant(status.watermark)}, {age} ago.")
     _print_runs(console, status)
+    _print_drift(console, status)
     _print_forbidden(console, status)
 
 
@@ -135,6 +138,16 @@ def _print_runs(console: Console, status: StatusReport) -> None:
             console.print(f"[red]Last run:[/red] {escape(problem)}")
         if run["status"] == "killed":
             console.print("[red]Last run:[/red] it was killed. What it had merged is kept; the next run does the rest.")
+
+
+def _print_drift(console: Console, status: StatusReport) -> None:
+    if not status.drift:
+        return
+    console.print(
+        "Databricks sent or dropped what this version does not know; kept as it is where a column can hold it:"
+    )
+    for what, at in status.drift.items():
+        console.print(escape(f"  {what}, last seen {_instant(at)}"))
 
 
 def _print_forbidden(console: Console, status: StatusReport) -> None:

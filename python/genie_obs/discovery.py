@@ -18,9 +18,6 @@ from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.schema import table
 from genie_obs.tables import Tables
 
-AUDIT_COLUMNS = (
-    "workspace_id", "event_time", "event_date", "user_agent", "user_identity", "service_name", "action_name", "request_params", "response",
-)  # fmt: skip
 MAX_SLICE_EVENTS = 200_000
 _EARLIEST = date(1970, 1, 1)
 _LATEST = date(9999, 1, 1)

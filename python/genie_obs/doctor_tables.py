@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from genie_obs.config import Scope, Settings
-from genie_obs.discovery import AUDIT_COLUMNS, Window, select_audit_days
+from genie_obs.discovery import Window, select_audit_days
 from genie_obs.doctor_report import Check, Status, fail, ok, skip, warn
 from genie_obs.due import select_spaces
 from genie_obs.engine import Engine
 from genie_obs.errors import ConfigError
-from genie_obs.job import _HISTORY_COLUMNS, _WORKSPACE_COLUMNS, select_workspaces
+from genie_obs.job import select_workspaces
 from genie_obs.outcomes import Row
 from genie_obs.schema import Table, tables
+from genie_obs.sources import COLUMN_FIX, SOURCES, Source
 from genie_obs.tables import Tables
 
-_SYSTEM_TABLES = {
-    "access.audit": AUDIT_COLUMNS,
-    "access.workspaces_latest": _WORKSPACE_COLUMNS,
-    "query.history": _HISTORY_COLUMNS,
-}
 _RECENT_DAYS = 7  # how far back the audit log is counted, to see that rows come and how old the newest is
 _STALE_AFTER = timedelta(days=2)
 _SPELLINGS = {"int": "INT", "integer": "INT", "array<string>": "ARRAY<STRING>"}
@@ -39,9 +34,9 @@ def check_sources(engine: Engine, settings: Settings, now: datetime) -> SourcesF
     """Check that each system table is there, has the columns that are read, and really gives rows."""
     found = SourcesFound()
     on = Tables(engine)
-    for name, columns in _SYSTEM_TABLES.items():
-        found.checks.append(_check_columns(on, engine, name, columns))
-    readable = {check.name for check in found.checks if check.status is Status.OK}
+    for source in SOURCES:
+        found.checks.append(_check_columns(on, engine, source))
+    readable = {check.name for check in found.checks if check.status is not Status.FAIL}
     if "system.access.audit" in readable:
         found.checks.append(_check_audit_rows(on, engine, settings.scope, now))
     if "system.access.workspaces_latest" in readable:
@@ -49,12 +44,19 @@ def check_sources(engine: Engine, settings: Settings, now: datetime) -> SourcesF
     return found
 
 
-def _check_columns(on: Tables, engine: Engine, name: str, columns: Sequence[str]) -> Check:
+def _check_columns(on: Tables, engine: Engine, source: Source) -> Check:
+    name = f"system.{source.name}"
     try:
-        on.require_columns(name, columns, fix="")
+        drift = on.adopt_source(source, fix="")
     except ConfigError as error:
-        return fail(f"system.{name}", str(error).removesuffix(" "), fix=_source_fix(engine, name.partition(".")[0]))
-    return ok(f"system.{name}", f"readable, with the {len(columns)} columns that are needed")
+        detail, is_column, _ = str(error).partition(COLUMN_FIX)
+        fix = COLUMN_FIX if is_column else _source_fix(engine, source.name.partition(".")[0])
+        return fail(name, detail.removesuffix(" "), fix=fix)
+    if drift:
+        return warn(
+            name, f"readable, but changed: {'; '.join(drift)}", fix="upgrade genie-obs; until then runs go on without"
+        )
+    return ok(name, f"readable, with the {len(source.columns)} columns that are needed")
 
 
 def _check_audit_rows(on: Tables, engine: Engine, scope: Scope, now: datetime) -> Check:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from genie_obs.drift import DriftCounter, describe_unknown
 from genie_obs.progress import RunProgress
 from genie_obs.schema import table
 from genie_obs.tables import Tables
@@ -17,6 +19,8 @@ MAX_SLICE_MESSAGES = 50_000
 LOOK_FOR = timedelta(days=7)
 # A statement starts after its question; the clocks of the two services may differ.
 _CLOCK_SLACK = timedelta(hours=1)
+# The three final ones, and those the query history shows for statements that are not.
+_KNOWN_STATUSES = frozenset({"FINISHED", "FAILED", "CANCELED", "QUEUED", "STARTED", "COMPILING", "COMPILED", "RUNNING"})
 _STATEMENT_COLUMNS = (
     "workspace_id", "message_id", "created_date", "statement_id", "query_execution_status", "query_duration_ms", "query_start_time",
     "query_end_time", "query_warehouse_id", "query_read_rows", "query_read_bytes", "query_produced_rows", "query_from_result_cache",
@@ -32,6 +36,7 @@ class Enriched:
 
     joined_count: int = 0
     missing_count: int = 0
+    drift: DriftCounter = field(default_factory=DriftCounter)
 
 
 def enrich(
@@ -55,7 +60,7 @@ def enrich(
     progress.expect(sum(day["message_count"] for day in days))
     for group in _cut(days):
         wanted = sum(day["message_count"] for day in group)
-        joined = _join(tables, [day["created_date"] for day in group], stored_since)
+        joined = _join(tables, [day["created_date"] for day in group], stored_since, total.drift)
         total.joined_count += joined
         total.missing_count += wanted - joined
         progress.advance(wanted)
@@ -68,7 +73,7 @@ def _floor(tables: Tables, run_id: str, oldest_stored_date: date | None, now: da
     return min((day for day in (runs["oldest_stored_date"], oldest_stored_date) if day is not None), default=None)
 
 
-def _join(tables: Tables, days: list[date], stored_since: datetime) -> int:
+def _join(tables: Tables, days: list[date], stored_since: datetime, drift: DriftCounter) -> int:
     found = tables.select(
         "select_statements",
         created_dates=days,
@@ -76,10 +81,18 @@ def _join(tables: Tables, days: list[date], stored_since: datetime) -> int:
         started_since=datetime.combine(min(days), time(), UTC) - _CLOCK_SLACK,
     )
     if found.num_rows:
+        _note_statuses(found, drift)
         schema = pa.schema([table("message_details").arrow_schema().field(name) for name in _STATEMENT_COLUMNS])
         tables.set_view("joined_statements", found.select(_STATEMENT_COLUMNS).cast(schema))
         tables.execute("merge_statements", created_dates=found.column("created_date").unique().to_pylist())
     return int(found.num_rows)
+
+
+def _note_statuses(found: pa.Table, drift: DriftCounter) -> None:
+    """Note statuses nobody knows yet; they are stored, and looked at again like one that is not final."""
+    for status, count in Counter(found.column("query_execution_status").to_pylist()).items():
+        if status is not None and status not in _KNOWN_STATUSES:
+            drift.add(describe_unknown("system.query.history.execution_status", status), count)
 
 
 def _cut(days: list[Row]) -> Iterator[list[Row]]:

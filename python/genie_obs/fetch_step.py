@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 from genie_obs.batch_merger import BatchMerger
 from genie_obs.clock import Clock
 from genie_obs.config import FetchSettings
+from genie_obs.drift import describe_unknown
 from genie_obs.errors import WorkspaceError
 from genie_obs.fetch_planner import ConversationSizes
 from genie_obs.genie_api import ApiSettings, ApiStats, GenieApi, open_session
@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 MESSAGE_OPERATIONS = ("get_message", "list_messages")
 _KNOWN_USERS_SINCE = timedelta(days=30)
+_RUNNING = "RUNNING"
+_NOT_RUNNING = frozenset({"NOT_PROVISIONED", "PROVISIONING", "FAILED", "BANNED"})
 _MAX_BUSY_WORKSPACES = 16  # connections are sized for so many workspaces at full concurrency
 
 
@@ -115,6 +117,7 @@ class FetchStep:
                     AbsentWorkspaceReader(context, due, merger, clock=self.clock, reason=_absence(workspace_id))
                 )
                 continue
+            self._note_status(workspace_id)
             try:
                 api = self._open_api(workspace_id, session, api_settings)
             except WorkspaceError as error:
@@ -126,7 +129,8 @@ class FetchStep:
                 api=api,
                 due=due,
                 spaces=self._space_directory(workspace_id, api),
-                users=UserDirectory(api, users.get(workspace_id, {})),
+                users=UserDirectory(api, users.get(workspace_id, {}), self.record.drift),
+                drift=self.record.drift,
             )
             count = self.settings.max_concurrency
             readers.append(WorkspaceReader(work, merger, sizes=self.work.sizes, clock=self.clock, worker_count=count))
@@ -160,6 +164,11 @@ class FetchStep:
             stats=self._stats,
         )
 
+    def _note_status(self, workspace_id: str) -> None:
+        status = (self._workspace(workspace_id) or {}).get("status")
+        if status is not None and status != _RUNNING and status not in _NOT_RUNNING:
+            self.record.drift.add(describe_unknown("system.access.workspaces_latest.status", status))
+
     def _workspace(self, workspace_id: str) -> Row | None:
         return next((row for row in self.work.workspaces if row["workspace_id"] == workspace_id), None)
 
@@ -178,6 +187,7 @@ class FetchStep:
             workspace_id=workspace_id,
             client_id=self.credentials.client_id,
             clock=self.clock,
+            drift=self.record.drift,
         )
 
     def _known_users(self) -> dict[str, dict[str, str]]:
@@ -218,11 +228,6 @@ class FetchStep:
         record.unread_count = sum(report.unread_count for report in reports)
         record.forbidden_count += sum(report.unchanged_count for report in reports)
         record.predicted_call_count = sum(report.expected_calls for report in reports)
-        drift = sum((report.drift for report in reports), Counter[str]())
-        for what, count in sorted(drift.items()):
-            logger.warning(
-                "the service sent what this version does not know: %s (%d times); stored as it is", what, count
-            )
 
 
 def _absence(workspace_id: str) -> str:
@@ -241,7 +246,7 @@ def _host(workspace: Row | None, workspace_id: str, *, allow_loopback_http: bool
     if workspace is None or not workspace["workspace_url"]:
         reason = "has no address in system.access.workspaces_latest. Its messages wait."
         raise WorkspaceError(reason, workspace_id=workspace_id, host="no address")
-    if workspace["status"] not in {None, "RUNNING"}:
+    if workspace["status"] in _NOT_RUNNING:  # one that is not known is tried
         reason = f"is {workspace['status']}, not RUNNING."
         raise WorkspaceError(reason, workspace_id=workspace_id, host=workspace["workspace_url"])
     return normalise_host(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from genie_obs.batch_merger import BatchMerger
 from genie_obs.clock import Clock
+from genie_obs.drift import DriftCounter
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError, WorkspaceError
 from genie_obs.fetch_planner import ConversationPlan, ConversationSizes, DueMessage, plan_conversations
 from genie_obs.genie_api import GenieApi
@@ -39,6 +39,7 @@ class WorkspaceWork:
     due: pa.Table  # rows of select_due for this workspace, in order
     spaces: SpaceDirectory
     users: UserDirectory
+    drift: DriftCounter = field(default_factory=DriftCounter)
 
 
 @dataclass(kw_only=True)
@@ -51,7 +52,6 @@ class ReadReport:
     unchanged_count: int = 0  # forbidden messages that still are; the ledger is left as it is
     expected_calls: int = 0
     spaces_read_count: int = 0
-    drift: Counter[str] = field(default_factory=Counter)
 
 
 class WorkspaceReader:
@@ -160,7 +160,7 @@ class WorkspaceReader:
 
     def _parse(self, raw: Mapping[str, Any], place: ConversationPlan | DueMessage) -> Row:
         message = parse_message(raw)
-        self.report.drift.update(find_drift(raw))
+        self._work.drift.add_all(find_drift(raw))
         message["space_id"] = message["space_id"] or place.space_id
         message["conversation_id"] = message["conversation_id"] or place.conversation_id
         return message

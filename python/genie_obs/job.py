@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from genie_obs.clock import Clock
 from genie_obs.config import Scope, Settings
-from genie_obs.discovery import AUDIT_COLUMNS, Window, discover, select_audit_days, select_window
+from genie_obs.discovery import Window, discover, select_audit_days, select_window
 from genie_obs.due import select_due, select_sizes, select_spaces
 from genie_obs.enrichment import enrich
 from genie_obs.errors import ConfigError, GenieObsError
@@ -21,15 +21,10 @@ from genie_obs.outcomes import Row
 from genie_obs.progress import RunProgress
 from genie_obs.run_record import RunRecord
 from genie_obs.secret import Credentials
+from genie_obs.sources import SOURCES, WORKSPACES
 from genie_obs.tables import Tables
 
 logger = logging.getLogger(__name__)
-
-_WORKSPACE_COLUMNS = ("workspace_id", "workspace_name", "workspace_url", "status")
-_HISTORY_COLUMNS = (
-    "workspace_id", "statement_id", "execution_status", "compute", "total_duration_ms", "start_time", "end_time", "update_time",
-    "read_rows", "read_bytes", "produced_rows", "from_result_cache", "error_message",
-)  # fmt: skip
 
 T = TypeVar("T")
 
@@ -45,15 +40,22 @@ class RunContext:
     progress: RunProgress
 
 
-def check_sources(tables: Tables, scope: Scope) -> list[Row]:
-    """Check that everything we read is there, before anything is written, and return the workspaces in scope.
+@dataclass(frozen=True, kw_only=True)
+class SourcesFound:
+    """The workspaces in scope, and how the system tables differ from what this version knows."""
+
+    workspaces: list[Row]
+    drift: list[str]
+
+
+def check_sources(tables: Tables, scope: Scope) -> SourcesFound:
+    """Check that everything we read is there, before anything is written.
 
     Raises:
         ConfigError: naming the table, column or workspace that is missing, and the fix.
     """
-    tables.require_columns("access.audit", AUDIT_COLUMNS, fix=_source_fix(tables))
-    tables.require_columns("query.history", _HISTORY_COLUMNS, fix=_source_fix(tables))
-    return select_workspaces(tables, scope)
+    drift = [line for source in SOURCES for line in tables.adopt_source(source, fix=_source_fix(tables))]
+    return SourcesFound(workspaces=_select_workspaces(tables, scope), drift=drift)
 
 
 def select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
@@ -62,7 +64,11 @@ def select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
     Raises:
         ConfigError: if the table of workspaces cannot be read, or one asked for is not in it.
     """
-    tables.require_columns("access.workspaces_latest", _WORKSPACE_COLUMNS, fix=_source_fix(tables))
+    tables.adopt_source(WORKSPACES, fix=_source_fix(tables))
+    return _select_workspaces(tables, scope)
+
+
+def _select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
     workspaces = tables.rows("select_workspaces", workspace_ids=scope.workspaces_text)
     known = {row["workspace_id"] for row in workspaces}
     if unknown := [workspace_id for workspace_id in scope.workspace_ids if workspace_id not in known]:
@@ -92,7 +98,7 @@ def run_ingest(context: RunContext) -> RunRecord:
         GenieObsError: if the tables fail; the record then says `failed`.
     """
     tables, settings, clock = context.tables, context.settings, context.clock
-    workspaces = check_sources(tables, settings.scope)
+    sources = check_sources(tables, settings.scope)
     tables.create()
     started = clock.monotonic()
     record = RunRecord(
@@ -104,10 +110,11 @@ def run_ingest(context: RunContext) -> RunRecord:
     )
     window = select_window(tables, settings.scope, settings.discovery, record.started_at)
     record.window_start, record.watermark_before = window.start, window.watermark
+    record.drift.add_all(sources.drift)
     record.save(tables)
     try:
         _discover(context, record, window)
-        _fetch(context, record, workspaces)
+        _fetch(context, record, sources.workspaces)
         _enrich(context, record)
         record.status = "partial" if record.workspace_errors else "succeeded"
     except BaseException as error:
@@ -115,6 +122,8 @@ def run_ingest(context: RunContext) -> RunRecord:
         record.error = str(error) if isinstance(error, GenieObsError) else type(error).__name__
         raise
     finally:
+        for line in record.drift.lines():
+            logger.warning("not as this version knows it: %s", line)
         record.finished_at = clock.now()
         record.total_seconds = clock.monotonic() - started
         record.save(tables)
@@ -177,6 +186,7 @@ def _enrich(context: RunContext, record: RunRecord) -> None:
         progress=context.progress,
     )
     record.statements_joined_count, record.statements_missing_count = done.joined_count, done.missing_count
+    record.drift.merge(done.drift)
     record.enrich_seconds = context.clock.monotonic() - started
 
 

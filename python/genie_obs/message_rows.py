@@ -12,7 +12,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from genie_obs.drift import describe_unknown, json_type
 
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"})
 """Statuses after which the answer no longer changes by itself (`TERMINAL_STATES` of databricks-ai-bridge)."""
@@ -61,6 +64,13 @@ KNOWN_RATINGS = frozenset({"POSITIVE", "NEGATIVE", "NONE"})  # databricks-sdk, d
 FOLLOW_UP_QUESTION = "FOLLOW_UP_QUESTION"
 # databricks-sdk, dashboards.TextAttachmentPurpose
 KNOWN_PURPOSES = frozenset({FOLLOW_UP_QUESTION, "TEXT_ATTACHMENT_PURPOSE_ANSWER"})
+# databricks-sdk, dashboards.GenieMessage, and what the service sends beyond it
+KNOWN_FIELDS = frozenset(
+    """
+    message_id id conversation_id space_id content status user_id created_timestamp last_updated_timestamp attachments
+    feedback error query_result auto_regenerate_count
+    """.split()  # noqa: SIM905
+)
 KNOWN_ATTACHMENT_KINDS = frozenset(
     {"query", "text", "suggested_questions", "viz"}
 )  # databricks-sdk, dashboards.GenieAttachment
@@ -68,11 +78,11 @@ KNOWN_ATTACHMENT_KINDS = frozenset(
 _PARAGRAPH = "\n\n"
 _SECONDS_BELOW = 100_000_000_000  # the documentation's examples are in seconds, the service sends milliseconds
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS = 4_102_444_800_000  # 2100-01-01
 _INT64_BOUND = 1 << 63
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_ENUM_VALUE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -87,7 +97,7 @@ def parse_message(raw: Mapping[str, Any]) -> dict[str, Any]:
     A value of an unexpected type becomes JSON text in a text column and None elsewhere.
     """
     attachments = _attachments(raw)
-    feedback = _mapping(raw.get("feedback"))
+    rating, comment = _feedback(raw.get("feedback"))
     error_message, error_type = _error(raw.get("error"))
     return {
         "message_id": _text(raw.get("message_id")) or _text(raw.get("id")) or None,
@@ -103,8 +113,8 @@ def parse_message(raw: Mapping[str, Any]) -> dict[str, Any]:
         "suggested_questions": [text for part in attachments for text in _questions(part)],
         "attachments_count": len(attachments),
         "attachments_json": None if raw.get("attachments") is None else _json(raw["attachments"]),
-        "feedback_rating": _text(feedback.get("rating")),
-        "feedback_comment": _text(feedback.get("comment")),
+        "feedback_rating": rating,
+        "feedback_comment": comment,
         "error_type": error_type,
         "error_message": error_message,
     }
@@ -176,6 +186,14 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def _feedback(feedback: Any) -> tuple[str | None, str | None]:
+    """Return rating and comment; feedback of another form is kept whole, as a rating if it is one."""
+    if isinstance(feedback, Mapping):
+        return _text(feedback.get("rating")), _text(feedback.get("comment"))
+    whole = _text(feedback)
+    return (whole, None) if whole in KNOWN_RATINGS else (None, whole)
+
+
 def _error(error: Any) -> tuple[str | None, str | None]:
     """Return message and type."""
     if isinstance(error, Mapping):
@@ -221,8 +239,24 @@ def _int64(value: Any) -> int | None:
 def _timestamp_ms(value: Any) -> int | None:
     number = _int64(value)
     if number is None:
-        return None
+        return _rfc3339_ms(value)
     milliseconds = number * 1_000 if number < _SECONDS_BELOW else number
+    return milliseconds if _EARLIEST_MS <= milliseconds < _LATEST_MS else None
+
+
+def _rfc3339_ms(value: Any) -> int | None:
+    """Read a time as text, which newer APIs of Databricks send; the one of Genie's messages has not been seen to."""
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    if instant is None:
+        return None
+    instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    try:
+        milliseconds = (instant - _EPOCH) // timedelta(milliseconds=1)
+    except OverflowError:  # an offset that leads out of the calendar
+        return None
     return milliseconds if _EARLIEST_MS <= milliseconds < _LATEST_MS else None
 
 
@@ -235,6 +269,7 @@ def find_drift(raw: Mapping[str, Any]) -> list[str]:
 
 
 def _drifts(raw: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{_name(name)}: unknown field" for name in raw if name not in KNOWN_FIELDS)
     if not raw.get("message_id") and not raw.get("id"):
         yield "message_id: missing"
     yield from _text_drifts("", raw, ("message_id", "conversation_id", "space_id", "content"))
@@ -244,7 +279,7 @@ def _drifts(raw: Mapping[str, Any]) -> Iterator[str]:
         if _int64(raw.get(name)) is not None and _timestamp_ms(raw.get(name)) is None:
             yield f"{name}: implausible value"
     if isinstance(raw.get("user_id"), bool | float | list | dict):
-        yield f"user_id: expected id, got {_kind(raw['user_id'])}"
+        yield f"user_id: expected id, got {json_type(raw['user_id'])}"
     yield from _object_drifts("feedback", raw.get("feedback"))
     yield from _enum_drifts("feedback.rating", _mapping(raw.get("feedback")).get("rating"), KNOWN_RATINGS)
     yield from _text_drifts("feedback.", _mapping(raw.get("feedback")), ("comment",))
@@ -258,7 +293,7 @@ def _drifts(raw: Mapping[str, Any]) -> Iterator[str]:
 
 def _attachments_drifts(attachments: Any) -> Iterator[str]:
     if attachments is not None and not isinstance(attachments, list):
-        yield f"attachments: expected list, got {_kind(attachments)}"
+        yield f"attachments: expected list, got {json_type(attachments)}"
     if attachments is not None and _json(attachments) is None:
         yield "attachments: too deeply nested to be stored"
     for part in attachments if isinstance(attachments, list) else ():
@@ -288,37 +323,27 @@ def _text_drifts(prefix: str, values: Mapping[str, Any], names: Iterable[str]) -
     for name in names:
         value = values.get(name)
         if value is not None and not isinstance(value, str):
-            yield f"{prefix}{name}: expected string, got {_kind(value)}"
+            yield f"{prefix}{name}: expected string, got {json_type(value)}"
 
 
 def _number_drifts(name: str, value: Any) -> Iterator[str]:
     if value is not None and _int64(value) is None:
-        yield f"{name}: expected integer, got {_kind(value)}"
+        yield f"{name}: expected integer, got {json_type(value)}"
 
 
 def _object_drifts(name: str, value: Any, *, may_be_none: bool = True) -> Iterator[str]:
     if not isinstance(value, Mapping) and not (value is None and may_be_none):
-        yield f"{name}: expected object, got {_kind(value)}"
+        yield f"{name}: expected object, got {json_type(value)}"
 
 
 def _enum_drifts(name: str, value: Any, known: frozenset[str]) -> Iterator[str]:
     if value is None or (isinstance(value, str) and value in known):
         return
-    if not isinstance(value, str):
-        yield f"{name}: expected string, got {_kind(value)}"
-    elif _ENUM_VALUE.fullmatch(value):
-        yield f"{name}: unknown value {value}"
+    if isinstance(value, str):
+        yield describe_unknown(name, value)
     else:
-        yield f"{name}: unknown value of another form"  # not shown: it might be somebody's words
+        yield f"{name}: expected string, got {json_type(value)}"
 
 
 def _name(key: str) -> str:
     return key if _FIELD_NAME.fullmatch(key) else "(unreadable name)"
-
-
-def _kind(value: Any) -> str:
-    """Name a value's JSON type."""
-    if isinstance(value, bool):
-        return "boolean"
-    names = {str: "string", int: "number", float: "number", list: "list", dict: "object", type(None): "null"}
-    return names.get(type(value), "something else")

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from genie_obs import __version__
+from genie_obs.drift import DriftCounter
 from genie_obs.schema import table
 from genie_obs.tables import Tables
 
@@ -56,6 +57,7 @@ class RunRecord:
     merge_seconds: float | None = None
     enrich_seconds: float | None = None
     total_seconds: float | None = None
+    drift: DriftCounter = field(default_factory=DriftCounter)
     workspace_errors: list[str] = field(default_factory=list)
     error: str | None = None
 
@@ -64,12 +66,16 @@ class RunRecord:
 
     def save(self, tables: Tables) -> None:
         """Write the record as it is now; safe to repeat."""
-        tables.set_view("run_record", pa.Table.from_pylist([asdict(self)], table("ingestion_runs").arrow_schema()))
+        tables.set_view("run_record", pa.Table.from_pylist([self.to_row()], table("ingestion_runs").arrow_schema()))
         tables.execute("merge_run", started_dates=[self.started_date])
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the record's columns and their values."""
+        return {**asdict(self), "drift": self.drift.lines()}
 
     def to_json(self) -> str:
         """Return the record as one line of JSON; instants in ISO 8601."""
-        return json.dumps(asdict(self), default=_plain, ensure_ascii=False)
+        return json.dumps(self.to_row(), default=_plain, ensure_ascii=False)
 
 
 def _plain(value: Any) -> str:

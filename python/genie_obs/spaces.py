@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from genie_obs.clock import Clock
+from genie_obs.drift import DriftCounter, json_type
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError
 from genie_obs.genie_api import GenieApi
 from genie_obs.outcomes import RECHECK_AFTER
@@ -33,8 +35,18 @@ class SpaceVerdict:
 class SpaceDirectory:
     """Knows the spaces of one workspace; asks for each at most once a day, and lists the workspace once a day."""
 
-    def __init__(self, api: GenieApi, known: Iterable[Row], *, workspace_id: str, client_id: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        api: GenieApi,
+        known: Iterable[Row],
+        *,
+        workspace_id: str,
+        client_id: str,
+        clock: Clock,
+        drift: DriftCounter | None = None,
+    ) -> None:
         self._api = api
+        self._drift = drift or DriftCounter()
         self._workspace_id = workspace_id
         self._client_id = client_id
         self._clock = clock
@@ -128,17 +140,24 @@ class SpaceDirectory:
             return await self._api.get_space(space_id)
 
     def _record_readable(self, space: Mapping[str, Any]) -> None:
-        row = {
-            "title": _text(space.get("title")),
-            "description": _text(space.get("description")),
-            "warehouse_id": _text(space.get("warehouse_id")),
-            "parent_path": _text(space.get("parent_path")),
-            "serialized_space": _text(space.get("serialized_space")),
-            "space_created_at": _instant(space.get("create_time")),
-            "space_updated_at": _instant(space.get("update_time")),
-            "etag": _text(space.get("etag")),
-        }
+        row: Row = {name: self._text(space, name) for name in _TEXTS}
+        row |= {column: self._instant(space, name) for column, name in _INSTANTS.items()}
         self._record(space["space_id"], row, state="readable", reason=None, http_status=200)
+
+    def _text(self, space: Mapping[str, Any], name: str) -> str | None:
+        """Return a text; of another type, as JSON."""
+        value = space.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        self._drift.add(f"space.{name}: expected string, got {json_type(value)}")
+        return json.dumps(value, ensure_ascii=False)
+
+    def _instant(self, space: Mapping[str, Any], name: str) -> datetime | None:
+        value = space.get(name)
+        instant = _instant(value)
+        if value is not None and instant is None:
+            self._drift.add(f"space.{name}: expected RFC 3339 time, got {json_type(value)}")
+        return instant
 
     def _record_forbidden(self, space_id: str, http_status: int | None, what: str) -> None:
         grant = (
@@ -160,11 +179,9 @@ class SpaceDirectory:
         self._known[space_id] = {**_EMPTY, **self._known.get(space_id, {}), **self._changed[space_id]}
 
 
+_TEXTS = ("title", "description", "warehouse_id", "parent_path", "serialized_space", "etag")
+_INSTANTS = {"space_created_at": "create_time", "space_updated_at": "update_time"}
 _EMPTY: Row = {"title": None, "etag": None, "space_updated_at": None, "state_reason": None, "http_status": None}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _instant(value: object) -> datetime | None:

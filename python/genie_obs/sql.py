@@ -27,6 +27,7 @@ _TOKEN = re.compile(
       | (?P<string>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*")
       | (?P<quoted>`[^`]*`)
       | (?P<parameter>(?<![:\w]):[A-Za-z_]\w*)
+      | (?P<system>(?<![.\w])system\.[A-Za-z_]\w*\.[A-Za-z_]\w*)
       | (?P<word>[A-Za-z_]\w*)
       | (?P<space>\s+)
       | (?P<other>.)""",
@@ -74,12 +75,20 @@ def load_statement(name: str) -> str:
     return resources.files("genie_obs").joinpath("statements", f"{name}.sql").read_text(encoding="utf-8").strip()
 
 
-def qualify(text: str, names: Names) -> str:
+def qualify(text: str, names: Names, stand_ins: Mapping[str, str] | None = None) -> str:
     """Return the statement with our tables and the system catalog spelled for one engine.
 
-    Works on tokens: strings, comments, quoted names, column qualifiers and longer words stay as they are.
+    Works on tokens: strings, comments, quoted names, column qualifiers and longer words stay as they are. `stand_ins` names
+    the views that are read instead of system tables, by ``schema.table``.
     """
-    return _rewrite(text, lambda kind, token, before, after: _qualified(kind, token, before, after, names))
+
+    def spell(kind: str, token: str, before: str, after: str) -> str:
+        if kind == "system":
+            return _system_table(token, names, stand_ins or {})
+        is_ours = kind == "word" and before != "." and token in OUR_TABLES and not after.startswith(".")
+        return names.table(token) if is_ours else token
+
+    return _rewrite(text, spell)
 
 
 def inline_parameters(text: str, values: Mapping[str, Value]) -> str:
@@ -107,14 +116,12 @@ def _rewrite(text: str, replace: Callable[[str, str, str, str], str]) -> str:
     return "".join(pieces)
 
 
-def _qualified(kind: str, token: str, before: str, after: str, names: Names) -> str:
-    if kind != "word" or before == ".":
+def _system_table(token: str, names: Names, stand_ins: Mapping[str, str]) -> str:
+    _, schema, name = token.split(".")
+    if schema not in SYSTEM_SCHEMAS:
         return token
-    if token in OUR_TABLES and not after.startswith("."):
-        return names.table(token)
-    if token == "system" and after.lstrip(".") in SYSTEM_SCHEMAS:  # noqa: S105  # a word of SQL
-        return quote_identifier(names.system_catalog)
-    return token
+    view = stand_ins.get(f"{schema}.{name}")
+    return quote_identifier(view) if view else f"{quote_identifier(names.system_catalog)}.{schema}.{name}"
 
 
 def _literal(value: Value) -> str:

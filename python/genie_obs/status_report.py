@@ -51,6 +51,15 @@ class StatusReport:
     runs: list[Row]
 
     @property
+    def drift(self) -> dict[str, datetime]:
+        """Return what the last runs saw that this version does not know, and when last; the newest first."""
+        seen: dict[str, tuple[str, datetime]] = {}
+        for run in self.runs:
+            for line in run["drift"] or ():
+                seen.setdefault(line.rpartition(" (")[0], (line, run["started_at"]))
+        return dict(seen.values())
+
+    @property
     def states(self) -> dict[str, int]:
         """Return the ledger by state, all workspaces."""
         return {state: sum(w.states[state] for w in self.workspaces) for state in STATES}
@@ -74,6 +83,7 @@ class StatusReport:
                 }
                 for w in self.workspaces
             ],
+            "drift": [{"what": what, "last_seen_at": at.isoformat()} for what, at in self.drift.items()],
             "forbidden_spaces": self.forbidden_spaces,
             "runs": [{name: _plain(value) for name, value in run.items()} for run in self.runs],
         }
@@ -88,6 +98,11 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
     if missing := [table.name for table in declared_tables() if not tables.has_table(table.name)]:
         raise ConfigError(
             f"Not there yet: {', '.join(missing)}. Create them with 'genie-obs init' or run 'genie-obs ingest'."
+        )
+    if outdated := tables.outdated():
+        raise ConfigError(
+            f"Made by an older version, some columns are missing: {', '.join(outdated)}. "
+            "Add them with 'genie-obs init' or run 'genie-obs ingest'."
         )
     names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
     scope = settings.scope.workspaces_text

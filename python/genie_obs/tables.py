@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from genie_obs.engine import Engine
 from genie_obs.errors import ConfigError, EngineError
-from genie_obs.schema import Table, tables
+from genie_obs.schema import Column, Table, tables
+from genie_obs.sources import COLUMN_FIX, Source, check_source
 from genie_obs.sql import Value, inline_parameters, load_statement, parameters_of, qualify
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Tables:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._stand_ins: dict[str, str] = {}
 
     @property
     def kind(self) -> str:
@@ -121,29 +123,45 @@ class Tables:
         self._engine.refresh()
         return done
 
-    def require_columns(self, system_table: str, columns: Sequence[str], *, fix: str) -> None:
-        """Check that a system table is there and has the columns we read.
+    def adopt_source(self, source: Source, *, fix: str) -> list[str]:
+        """Check that a system table is there, and let a view stand in for it where its columns have changed.
+
+        Returns a line of drift for each difference; none when the table is as declared.
 
         Raises:
-            ConfigError: naming what is missing and the fix.
+            ConfigError: naming the table or the columns that cannot be done without, and the fix.
         """
-        name = self._engine.names.system_table(system_table)
+        self._stand_ins.pop(source.name, None)
         try:
-            present = set(self._engine.spark.table(name).columns)
+            rows = self._engine.spark.table(self._engine.names.system_table(source.name))
+            found = dict(_leaves(rows.schema))
         except Exception as error:
             if "NOT_FOUND" not in str(error) and "not found" not in str(error):
-                raise ConfigError(f"system.{system_table} cannot be read: {_first_line(error)}. {fix}") from error
-            raise ConfigError(f"system.{system_table} does not exist or is not visible. {fix}") from error
-        if missing := [column for column in columns if column not in present]:
+                raise ConfigError(f"system.{source.name} cannot be read: {_first_line(error)}. {fix}") from error
+            raise ConfigError(f"system.{source.name} does not exist or is not visible. {fix}") from error
+        check = check_source(source, found)
+        if check.problems:
             raise ConfigError(
-                f"system.{system_table} lacks the column {', '.join(missing)}, which discovery needs. {fix}"
+                f"system.{source.name}: {'; '.join(check.problems)}; nothing can be done without. {COLUMN_FIX}"
             )
+        if check.drift:
+            rows.selectExpr(*check.expressions).createOrReplaceTempView(source.stand_in)
+            self._stand_ins[source.name] = source.stand_in
+        return check.drift
+
+    def outdated(self) -> list[str]:
+        """Return those of our tables that were made by an older version and lack columns; all of them must exist."""
+        return [table.name for table in tables() if self._missing_columns(table)]
+
+    def _missing_columns(self, table: Table) -> list[Column]:
+        present = set(self._engine.spark.table(self._engine.names.table(table.name)).columns)
+        return [column for column in table.columns if column.name not in present]
 
     def _load(self, statement: str, values: Mapping[str, Value]) -> str:
         text = load_statement(statement)
         if parameters_of(text) != set(values):
             raise ValueError(f"{statement} takes {sorted(parameters_of(text))}, got {sorted(values)}")
-        return qualify(text, self._engine.names)
+        return qualify(text, self._engine.names, self._stand_ins)
 
     def _query(self, statement: str, values: Mapping[str, Value]) -> DataFrame:
         # A list of dates prunes files only as literals in IN (…); everything else is bound where the server can.
@@ -157,12 +175,20 @@ class Tables:
         return self._engine.spark.sql(text, args=bound) if bound else self._engine.spark.sql(text)
 
     def _upgrade(self, table: Table) -> list[str]:
-        present = set(self._engine.spark.table(self._engine.names.table(table.name)).columns)
-        missing = [column for column in table.columns if column.name not in present]
+        missing = self._missing_columns(table)
         if missing:
             self._engine.add_columns(table, missing)
             logger.info("added %d columns to %s", len(missing), table.name)
         return [column.name for column in missing]
+
+
+def _leaves(struct: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and type of every column of a schema, and of every field of its structs."""
+    for item in struct.fields:
+        kind = item.dataType.simpleString()
+        yield prefix + item.name, "string" if kind.startswith(("varchar(", "char(")) else kind
+        if hasattr(item.dataType, "fields"):
+            yield from _leaves(item.dataType, f"{prefix}{item.name}.")
 
 
 def _first_line(error: Exception) -> str:

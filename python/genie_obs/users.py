@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from genie_obs.drift import DriftCounter
 from genie_obs.errors import ApiError
 from genie_obs.genie_api import GenieApi
 
@@ -16,8 +17,9 @@ logger = logging.getLogger(__name__)
 class UserDirectory:
     """Resolves numeric user ids of one workspace through SCIM, each at most once a run."""
 
-    def __init__(self, api: GenieApi, known: Mapping[str, str]) -> None:
+    def __init__(self, api: GenieApi, known: Mapping[str, str], drift: DriftCounter | None = None) -> None:
         self._api = api
+        self._drift = drift or DriftCounter()
         self._known = known
         self._asked: dict[str, asyncio.Task[str | None]] = {}
 
@@ -37,7 +39,10 @@ class UserDirectory:
         except ApiError as error:
             logger.warning("looking up a user failed: %s", error)
             return None
-        return _email(user) if user else None
+        email = _email(user) if user else None
+        if user is not None and email is None:
+            self._drift.add("user: neither userName nor an e-mail")
+        return email
 
 
 def _email(user: Mapping[str, Any]) -> str | None:

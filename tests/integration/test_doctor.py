@@ -340,13 +340,25 @@ def test_missing_system_table_is_named(world: World, name: str) -> None:
 def test_missing_column_of_a_system_table_is_named(world: World) -> None:
     folder = world.lakehouse / "system" / "query" / "history"
     rows = DeltaTable(str(folder)).to_pyarrow_table()
-    write_deltalake(str(folder), rows.drop_columns(["from_result_cache"]), mode="overwrite", schema_mode="overwrite")
+    write_deltalake(str(folder), rows.drop_columns(["execution_status"]), mode="overwrite", schema_mode="overwrite")
 
     failed = only_failure(report := examine(world))
 
-    assert failed.name == "system.query.history"
-    assert "from_result_cache" in failed.detail
-    assert report.exit_code == 2
+    assert (failed.name, report.exit_code) == ("system.query.history", 2)
+    assert "execution_status is missing" in failed.detail
+    assert str(failed.fix).startswith("Upgrade genie-obs")
+
+
+def test_missing_column_that_can_be_done_without_is_a_warning(world: World) -> None:
+    folder = world.lakehouse / "system" / "query" / "history"
+    rows = DeltaTable(str(folder)).to_pyarrow_table()
+    write_deltalake(str(folder), rows.drop_columns(["from_result_cache"]), mode="overwrite", schema_mode="overwrite")
+
+    report = examine(world)
+
+    [warned] = [check for check in report.checks if check.name == "system.query.history"]
+    assert (warned.status, report.exit_code) == (Status.WARN, 0)
+    assert "from_result_cache: missing" in warned.detail
 
 
 def test_empty_list_of_workspaces_is_named(world: World) -> None:

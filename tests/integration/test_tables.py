@@ -18,6 +18,7 @@ from genie_obs.engine import EngineSettings, open_engine
 from genie_obs.errors import ConfigError
 from genie_obs.run_record import RunRecord
 from genie_obs.schema import Column, Table, table, tables
+from genie_obs.sources import AUDIT, COLUMN_FIX
 from genie_obs.sql import Names
 from genie_obs.tables import Tables
 
@@ -222,28 +223,24 @@ def test_upgrade_leaves_columns_alone_that_it_does_not_know(opened: Opened) -> N
     assert [row["note"] for row in opened.read("space_details")] == ["mine"]
 
 
-def test_required_columns_that_are_there_pass(opened: Opened) -> None:
-    write_deltalake(opened.root / "system" / "access" / "audit", pa.table({"event_id": ["e"], "event_date": ["d"]}))
-
-    opened.open().require_columns("access.audit", ["event_id"], fix="fix it")
-
-
 def test_missing_system_table_is_named_with_the_fix(opened: Opened) -> None:
     with pytest.raises(ConfigError) as caught:
-        opened.open().require_columns("access.audit", ["event_id"], fix="Grant SELECT on it.")
+        opened.open().adopt_source(AUDIT, fix="Grant SELECT on it.")
 
     assert str(caught.value) == "system.access.audit does not exist or is not visible. Grant SELECT on it."
 
 
-def test_missing_columns_are_all_named_with_the_fix(opened: Opened) -> None:
-    write_deltalake(opened.root / "system" / "access" / "audit", pa.table({"event_id": ["e"]}))
+def test_columns_nothing_can_be_done_without_are_all_named_with_the_fix(opened: Opened) -> None:
+    write_deltalake(opened.root / "system" / "access" / "audit", pa.table({"event_id": ["e"], "event_time": [1.5]}))
 
     with pytest.raises(ConfigError) as caught:
-        opened.open().require_columns("access.audit", ["event_time", "event_id", "response"], fix="Upgrade.")
+        opened.open().adopt_source(AUDIT, fix="")
 
-    assert "system.access.audit" in str(caught.value)
-    assert "event_time, response" in str(caught.value)
-    assert "Upgrade." in str(caught.value)
+    assert str(caught.value) == (
+        "system.access.audit: workspace_id is missing; event_time is of type double, not timestamp; service_name is missing; "
+        "action_name is missing; request_params is missing; response.result is missing; nothing can be done without. "
+        + COLUMN_FIX
+    )
 
 
 def test_folder_that_is_no_lakehouse_is_refused_with_the_way_to_make_one(tmp_path: Path) -> None:

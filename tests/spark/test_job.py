@@ -16,11 +16,11 @@ from tests.spark.comparison import assert_same_rows
 from tests.spark.spark_lake import CATALOG, register_system_tables
 
 from genie_obs.config import parse_settings
-from genie_obs.discovery import AUDIT_COLUMNS
 from genie_obs.doctor import run_doctor
 from genie_obs.engine import open_engine
 from genie_obs.run_record import RunRecord
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account
+from genie_obs.sources import SOURCES, Source, SourceColumn
 from genie_obs.tables import Tables
 
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -180,10 +180,11 @@ def test_missing_system_table_and_column_are_named(worlds: Worlds, tmp_path: Pat
     engine = open_engine(worlds.spark.settings().engine)
     on = Tables(engine)
 
-    on.require_columns("access.audit", AUDIT_COLUMNS, fix="")
+    for source in SOURCES:
+        assert on.adopt_source(source, fix="") == []
     with pytest.raises(Exception, match=r"system\.access\.nothing does not exist or is not visible\. Do this\."):
-        on.require_columns("access.nothing", ["event_id"], fix="Do this.")
-    with pytest.raises(Exception, match=r"system\.access\.audit lacks the column invented"):
-        on.require_columns("access.audit", ["event_id", "invented"], fix="Do this.")
+        on.adopt_source(Source("access.nothing", (SourceColumn("event_id"),)), fix="Do this.")
+    with pytest.raises(Exception, match=r"system\.access\.audit: invented is missing"):
+        on.adopt_source(Source("access.audit", (SourceColumn("invented", is_required=True),)), fix="")
 
     engine.close()

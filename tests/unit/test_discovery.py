@@ -31,6 +31,9 @@ class FakeTables:
     def has_table(self, name: str) -> bool:
         return self._has_tables
 
+    def outdated(self) -> list[str]:
+        return []
+
     def rows(self, statement: str, **values: Value) -> list[dict[str, Any]]:
         self.asked.append((statement, values))
         return [dict(row) for row in self._answers.get(statement, [])]

@@ -311,6 +311,8 @@ def test_known_values_are_the_whole_sdk_lists() -> None:
     ("fields", "drift"),
     [
         ({"status": "PAUSED"}, "status: unknown value PAUSED"),
+        ({"summary": "text"}, "summary: unknown field"),
+        ({"what did she say?": "text"}, "(unreadable name): unknown field"),
         ({"status": "what the user said"}, "status: unknown value of another form"),
         ({"status": 7}, "status: expected string, got number"),
         ({"error": {"type": "NEW_EXCEPTION"}}, "error.type: unknown value NEW_EXCEPTION"),

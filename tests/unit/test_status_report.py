@@ -87,6 +87,7 @@ def run_row(state: str, age: timedelta, **values: Any) -> dict[str, Any]:
         "status": state,
         "started_at": NOON - age,
         "finished_at": None,
+        "drift": None,
         "watermark_after": None,
         **values,
     }
@@ -116,3 +117,20 @@ def test_status_can_be_printed_as_json() -> None:
     assert (read["witnessed_count"], read["audit_watermark"]) == (8, NOON.isoformat())
     assert read["workspaces"][0]["coverage"] == 1.0
     assert read["runs"][0]["started_at"] == NOON.isoformat()
+
+
+def test_drift_of_the_last_runs_is_shown_once_a_kind_with_when_it_was_last_seen() -> None:
+    newest = run_row("succeeded", timedelta(0), drift=["status: unknown value PAUSED (2 times)"])
+    older = run_row(
+        "succeeded",
+        timedelta(hours=1),
+        drift=["status: unknown value PAUSED (7 times)", "summary: unknown field (1 time)"],
+    )
+
+    report = status(runs=[newest, older])
+
+    assert report.drift == {
+        "status: unknown value PAUSED (2 times)": newest["started_at"],
+        "summary: unknown field (1 time)": older["started_at"],
+    }
+    assert [entry["what"] for entry in report.to_dict()["drift"]] == list(report.drift)

@@ -41,6 +41,7 @@ WHEN MATCHED THEN UPDATE SET
   merge_seconds = n.merge_seconds,
   enrich_seconds = n.enrich_seconds,
   total_seconds = n.total_seconds,
+  drift = n.drift,
   workspace_errors = n.workspace_errors,
   error = n.error
 WHEN NOT MATCHED THEN INSERT (
@@ -49,7 +50,7 @@ WHEN NOT MATCHED THEN INSERT (
   fetched_count, settling_count, retry_count, forbidden_count, deleted_count, not_found_count, abandoned_count,
   unread_count, spaces_read_count, statements_joined_count, statements_missing_count, api_call_count, message_call_count,
   predicted_call_count, api_retry_count, throttled_count, discover_seconds, fetch_seconds, merge_seconds, enrich_seconds,
-  total_seconds, workspace_errors, error
+  total_seconds, drift, workspace_errors, error
 ) VALUES (
   n.run_id, n.started_date, n.started_at, n.finished_at, n.status, n.version, n.engine, n.workspace_ids, n.space_ids,
   n.window_start, n.watermark_before, n.watermark_after, n.oldest_stored_date, n.audit_event_count, n.witnessed_count,
@@ -57,5 +58,5 @@ WHEN NOT MATCHED THEN INSERT (
   n.not_found_count, n.abandoned_count, n.unread_count, n.spaces_read_count, n.statements_joined_count,
   n.statements_missing_count, n.api_call_count, n.message_call_count, n.predicted_call_count, n.api_retry_count,
   n.throttled_count, n.discover_seconds, n.fetch_seconds, n.merge_seconds, n.enrich_seconds, n.total_seconds,
-  n.workspace_errors, n.error
+  n.drift, n.workspace_errors, n.error
 )

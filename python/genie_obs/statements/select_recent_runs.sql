@@ -14,6 +14,7 @@ SELECT
   message_call_count,
   fetch_seconds,
   total_seconds,
+  drift,
   workspace_errors,
   error
 FROM ingestion_runs

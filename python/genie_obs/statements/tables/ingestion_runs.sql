@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS ingestion_runs (
   merge_seconds DOUBLE COMMENT 'Time spent on merging batches, most of it while fetching went on',
   enrich_seconds DOUBLE COMMENT 'Time spent on joining statements',
   total_seconds DOUBLE COMMENT 'Time of the whole run',
+  drift ARRAY<STRING> COMMENT 'What Databricks sent or dropped that this version does not know, one line each with how often',
   workspace_errors ARRAY<STRING> COMMENT 'One line per workspace that could not be read: id, cause, fix',
   error STRING COMMENT 'Why the run failed; NULL unless status is failed'
 )

@@ -1,0 +1,54 @@
+"""What Databricks sent that this version does not know: counted, bounded, shown. Never contains a user's text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+MAX_KINDS = 100  # a service that makes up a new word each time must not fill memory, or a row of the run table
+OTHER = "more kinds of drift than can be listed"
+_WORD = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+
+
+def describe_unknown(name: str, value: str) -> str:
+    """Return the line for an enumerated value that is not known; one of another form is not quoted.
+
+    It might be somebody's words.
+    """
+    return f"{name}: unknown value {value}" if _WORD.fullmatch(value) else f"{name}: unknown value of another form"
+
+
+def json_type(value: object) -> str:
+    """Name a value's JSON type."""
+    if isinstance(value, bool):
+        return "boolean"
+    names = {str: "string", int: "number", float: "number", list: "list", dict: "object", type(None): "null"}
+    return names.get(type(value), "something else")
+
+
+@dataclass
+class DriftCounter:
+    """Counts each kind of drift, at most MAX_KINDS of them; the rest is counted together."""
+
+    _counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, what: str, count: int = 1) -> None:
+        """Count something that was seen `count` times."""
+        is_listed = what in self._counts or len(self._counts) < MAX_KINDS
+        self._counts[what if is_listed else OTHER] += count
+
+    def add_all(self, lines: Iterable[str]) -> None:
+        """Count each line once."""
+        for line in lines:
+            self.add(line)
+
+    def merge(self, other: DriftCounter) -> None:
+        """Add what another counter has."""
+        for what, count in other._counts.items():
+            self.add(what, count)
+
+    def lines(self) -> list[str]:
+        """Return one line per kind, in alphabetical order: ``status: unknown value PAUSED (3 times)``."""
+        return [f"{what} ({count} {'time' if count == 1 else 'times'})" for what, count in sorted(self._counts.items())]

@@ -1,0 +1,198 @@
+"""The system tables as we read them, and what is done where one has changed. Pure.
+
+Statements name `system.access.audit` and expect the columns declared here. Where a table has them, it is read as it is.
+Where one is missing or has another type, a view stands in for the table: NULL for what is missing, a conversion for what
+can be converted, and a line of drift for each. Only without the columns that nothing can be made of is the run refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+_TEXT = "string"
+_WHOLE_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint"})
+_TIMES = frozenset({"timestamp", "timestamp_ntz", "date", _TEXT})
+# What `try_cast` turns into the type we expect without guessing a unit or a meaning.
+_CASTS = {
+    "int": _WHOLE_NUMBERS | {_TEXT},
+    "bigint": _WHOLE_NUMBERS | {_TEXT},
+    "boolean": frozenset({_TEXT}),
+    "timestamp": _TIMES,
+    "date": _TIMES,
+}
+_NESTED = ("struct<", "map<", "array<", "variant")
+_JSON_OF = ("struct<", "map<", "variant")
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """One column, or one field of a struct, as `path`; types are spelled as Spark prints them."""
+
+    path: str
+    sql_type: str = _TEXT
+    is_required: bool = False
+    substitute: str = ""  # the column that is read where this one cannot be
+
+    @property
+    def parent(self) -> str:
+        """Return the column of a field of a struct, the name itself for others."""
+        return self.path.partition(".")[0]
+
+    @property
+    def leaf(self) -> str:
+        """Return the field of a struct, '' for others."""
+        return self.path.partition(".")[2]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One system table, as ``schema.table`` of the system catalog."""
+
+    name: str
+    columns: tuple[SourceColumn, ...]
+
+    @property
+    def stand_in(self) -> str:
+        """Return the name of the view that is read instead of a table that has changed."""
+        return "genie_obs_" + self.name.replace(".", "_")
+
+
+# Required is what discovery would lose messages without, for good: the watermark moves on. All else is worth a run.
+AUDIT = Source(
+    "access.audit",
+    (
+        SourceColumn("workspace_id", is_required=True),
+        SourceColumn("event_time", "timestamp", is_required=True),
+        SourceColumn("event_date", "date", substitute="event_time"),
+        SourceColumn("user_agent"),
+        SourceColumn("user_identity.email"),
+        SourceColumn("user_identity.subject_name"),
+        SourceColumn("service_name", is_required=True),
+        SourceColumn("action_name", is_required=True),
+        SourceColumn("request_params", "map<string,string>", is_required=True),
+        SourceColumn("response.status_code", "int"),
+        SourceColumn("response.result", is_required=True),
+    ),
+)
+WORKSPACES = Source(
+    "access.workspaces_latest",
+    (
+        SourceColumn("workspace_id", is_required=True),
+        SourceColumn("workspace_name"),
+        SourceColumn("workspace_url", is_required=True),
+        SourceColumn("status"),
+    ),
+)
+QUERY_HISTORY = Source(
+    "query.history",
+    (
+        SourceColumn("workspace_id", is_required=True),
+        SourceColumn("statement_id", is_required=True),
+        SourceColumn("execution_status", is_required=True),
+        SourceColumn("compute.warehouse_id"),
+        SourceColumn("total_duration_ms", "bigint"),
+        SourceColumn("start_time", "timestamp", is_required=True),
+        SourceColumn("end_time", "timestamp"),
+        SourceColumn("update_time", "timestamp", substitute="end_time"),
+        SourceColumn("read_rows", "bigint"),
+        SourceColumn("read_bytes", "bigint"),
+        SourceColumn("produced_rows", "bigint"),
+        SourceColumn("from_result_cache", "boolean"),
+        SourceColumn("error_message"),
+    ),
+)
+SOURCES = (AUDIT, WORKSPACES, QUERY_HISTORY)
+
+
+COLUMN_FIX = (
+    "Upgrade genie-obs, which may know the new form of the table; if a view or copy of your own stands in its place, "
+    "let it pass the column on."
+)
+
+
+@dataclass(kw_only=True)
+class SourceCheck:
+    """How a system table compares with what we expect of it."""
+
+    drift: list[str] = field(default_factory=list)  # one line for each difference that can be lived with
+    problems: list[str] = field(default_factory=list)  # required columns that nothing can be made of
+    expressions: list[str] = field(default_factory=list)  # what the stand-in selects
+
+
+def check_source(source: Source, found: Mapping[str, str]) -> SourceCheck:
+    """Compare a table with its declaration.
+
+    Args:
+        source: what we expect.
+        found: the table's columns and their types as Spark prints them; fields of structs as ``parent.field`` as well.
+    """
+    check = SourceCheck()
+    for parent, group in groupby(source.columns, key=lambda column: column.parent):
+        columns = list(group)
+        read = {column: _read(source, column, found, check) for column in columns}
+        if columns[0].leaf:
+            fields = ", ".join(f"'{column.leaf}', {expression}" for column, expression in read.items())
+            check.expressions.append(f"named_struct({fields}) AS {parent}")
+        else:
+            check.expressions.append(f"{read[columns[0]]} AS {parent}")
+    return check
+
+
+def _read(source: Source, column: SourceColumn, found: Mapping[str, str], check: SourceCheck) -> str:
+    """Return the expression that gives a column its type, and note how it differs."""
+    expression, actual = _locate(column, found)
+    converted = _convert(expression, actual, column.sql_type)
+    if converted == column.path:
+        return converted
+    place = f"system.{source.name}.{column.path}"
+    shown = (
+        (actual or "").partition("<")[0]
+        if column.path in found
+        else f"a field of {found.get(column.parent, '').partition('<')[0]}"
+    )
+    if converted is None and column.is_required:
+        check.problems.append(
+            f"{column.path} is of type {shown}, not {column.sql_type}" if actual else f"{column.path} is missing"
+        )
+    elif converted is not None:
+        check.drift.append(f"{place}: expected {column.sql_type}, got {shown}; converted")
+    elif actual is not None:
+        check.drift.append(f"{place}: expected {column.sql_type}, got {shown}; not readable, taken as missing")
+    else:
+        check.drift.append(f"{place}: missing" + (f", {column.substitute} instead" if column.substitute else ""))
+    return converted or f"CAST({_substitute(source, column, found)} AS {column.sql_type})"
+
+
+def _substitute(source: Source, column: SourceColumn, found: Mapping[str, str]) -> str:
+    for other in source.columns:
+        if other.path == column.substitute:
+            expression, actual = _locate(other, found)
+            return _convert(expression, actual, other.sql_type) or "NULL"
+    return "NULL"
+
+
+def _locate(column: SourceColumn, found: Mapping[str, str]) -> tuple[str, str | None]:
+    """Return how to reach a column and its type; None for the type of one that is not there."""
+    if not column.leaf or column.path in found:
+        return column.path, found.get(column.path)
+    # Not a struct any more, or one without this field: a map and JSON text can be looked into as well.
+    parent = found.get(column.parent, "")
+    if parent.startswith("map<string,"):
+        return f"{column.parent}['{column.leaf}']", parent.removeprefix("map<string,").removesuffix(">")
+    if parent == _TEXT:
+        return f"get_json_object({column.parent}, '$.{column.leaf}')", _TEXT
+    return column.path, None
+
+
+def _convert(expression: str, actual: str | None, expected: str) -> str | None:
+    """Return the expression in the type we expect; None where it is missing or nothing can be made of its type."""
+    if actual is None or actual == expected:
+        return expression if actual else None
+    if expected == _TEXT:
+        return f"to_json({expression})" if actual.startswith(_NESTED) else f"CAST({expression} AS STRING)"
+    if expected.startswith("map<"):
+        text = expression if actual == _TEXT else f"to_json({expression})"
+        return f"from_json({text}, '{expected}')" if actual == _TEXT or actual.startswith(_JSON_OF) else None
+    return f"try_cast({expression} AS {expected})" if actual in _CASTS[expected] else None
