@@ -14,11 +14,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -32,15 +31,30 @@ SPARK_VERSION = "4.2.0"  # that of pyspark-client: client and server speak the s
 DELTA_ARTIFACT = "delta-spark_4.2_2.13"  # named after the Spark and Scala versions it is built for
 DELTA_VERSION = "4.4.0"
 _OLDEST_JAVA = 17
-_START_SECONDS = 120.0
+_INSTALL_JAVA = "install a headless JRE of version 17 or newer (Debian: apt-get install default-jre-headless)"
+_START_SECONDS = 240.0  # 10 s on a quiet machine
 _STOP_SECONDS = 20.0
-# Ends the server when its standard input closes, that is also when we are killed: a JVM without an owner would stay for ever.
+# Ends the server when its standard input closes, that is also when we are killed: a JVM without an owner would stay for ever,
+# and so would its scratch folder, which the first argument names.
 _WATCH = """exec 3<&0
+scratch=$1; shift
 "$@" & server=$!
-(read -r _ <&3; kill "$server" 2>/dev/null) &
+(read -r _ <&3; while kill "$server" 2>/dev/null; do sleep 0.2; done; rm -rf "$scratch") &
 exec 3<&-
 wait "$server"
 """
+# Warnings only, the log would otherwise grow by megabytes a minute, and the line that says which port the server took.
+_LOGGING = """rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+appender.out.type = Console
+appender.out.name = out
+appender.out.target = SYSTEM_ERR
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
+logger.server.name = org.apache.spark.sql.connect.service.SparkConnectServer
+logger.server.level = info
+"""
+_STARTED = re.compile(r"Spark Connect server started at: \S*?:(\d+)$", re.MULTILINE)
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -59,7 +73,6 @@ CONFIGURATION = {
     "spark.sql.ansi.enabled": "true",  # as on Databricks serverless
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
-    "spark.log.level": "WARN",  # the log would otherwise grow by megabytes a minute
     # For a few hundred rows on two cores, planning and compiling cost far more than the rows: together half of the time.
     "spark.sql.shuffle.partitions": "1",
     "spark.databricks.delta.snapshotPartitions": "1",
@@ -76,10 +89,8 @@ class SparkServerError(Exception):
 
 def missing_parts(folder: Path = FOLDER) -> str | None:
     """Return what keeps the server from starting on this machine and how to get it, None when all is there."""
-    if (java := _java_version()) is None:
-        return "Java is not installed; install a headless JRE of version 17 or newer"
-    if java < _OLDEST_JAVA:
-        return f"Java {java} is too old; install a headless JRE of version 17 or newer"
+    if problem := _missing_java():
+        return problem
     if not (_spark_home(folder) / "bin" / "spark-submit").exists() or not list(_jars(folder).glob("delta-spark*.jar")):
         return "Spark and Delta Lake are not in build/spark; run: make test-spark"
     return None
@@ -89,8 +100,10 @@ def prepare(folder: Path = FOLDER) -> None:
     """Fetch Spark and Delta Lake into the folder; does nothing when they are there in the right versions.
 
     Raises:
-        SparkServerError: if Maven is missing, a download fails, or the client in this environment is another version.
+        SparkServerError: if Java or Maven is missing, a download fails, or the client in this environment is another version.
     """
+    if problem := _missing_java():
+        raise SparkServerError(problem)
     if (client := version("pyspark-client")) != SPARK_VERSION:
         raise SparkServerError(
             f"pyspark-client is {client}, the server {SPARK_VERSION}: set SPARK_VERSION and DELTA_ARTIFACT in {Path(__file__).name}"
@@ -119,35 +132,36 @@ def prepare(folder: Path = FOLDER) -> None:
     pom.write_text(_POM, encoding="utf-8")
     # Only what Spark does not bring itself; a second copy of its own libraries would be a second truth.
     copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", "-DincludeGroupIds=io.delta,io.unitycatalog"]
-    _call(["mvn", "-q", "-B", "-f", str(pom), *copy, f"-DoutputDirectory={_jars(folder)}"])
+    patient = "-Dmaven.wagon.http.retryHandler.count=5"
+    _call(["mvn", "-q", "-B", patient, "-f", str(pom), *copy, f"-DoutputDirectory={_jars(folder)}"])
     marker.write_text(wanted, encoding="utf-8")
 
 
 @contextmanager
 def spark_connect_server(folder: Path = FOLDER, *, port: int = 0, log: Path | None = None) -> Iterator[str]:
-    """Serve on loopback and yield the address, `sc://localhost:port`; port 0 takes a free one.
+    """Serve on loopback and yield the address, `sc://localhost:port`; with port 0 the server takes a free one by itself.
 
     The catalog is in memory: tables are gone with the server, folders named by LOCATION stay.
 
     Raises:
-        SparkServerError: if parts are missing or the server does not answer within two minutes.
+        SparkServerError: if parts are missing or the server does not answer within four minutes.
     """
     if problem := missing_parts(folder):
         raise SparkServerError(problem)
-    port = port or _free_port()
-    with tempfile.TemporaryDirectory(prefix="genie-obs-spark-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="genie-obs-spark-", ignore_cleanup_errors=True) as scratch:
         path = log or Path(scratch) / "server.log"
         with path.open("w+", encoding="utf-8") as output:
             process = _start(folder, port, Path(scratch), output)
             try:
-                _wait_until_ready(process, path, port)
-                yield f"sc://localhost:{port}"
+                yield f"sc://localhost:{_wait_until_ready(process, path)}"
             finally:
                 _stop(process)
 
 
 def _start(folder: Path, port: int, scratch: Path, output: IO[str]) -> subprocess.Popen[str]:
     home = _spark_home(folder)
+    logging = scratch / "log4j2.properties"
+    logging.write_text(_LOGGING, encoding="utf-8")
     settings = {
         **CONFIGURATION,
         "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -164,7 +178,7 @@ def _start(folder: Path, port: int, scratch: Path, output: IO[str]) -> subproces
         *("--master", "local[2]"),
         *("--driver-memory", "2g"),
         # Short statements never earn back what optimising compilers and parallel collectors cost on two cores.
-        *("--driver-java-options", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"),
+        *("--driver-java-options", f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile={logging}"),
         *("--jars", ",".join(map(str, sorted(_jars(folder).glob("*.jar"))))),
         *(part for name, value in settings.items() for part in ("--conf", f"{name}={value}")),
         "spark-internal",
@@ -172,7 +186,7 @@ def _start(folder: Path, port: int, scratch: Path, output: IO[str]) -> subproces
     environment = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "TZ": "UTC"}
     # A group of its own, so that Ctrl-C reaches us first and we stop it in order.
     return subprocess.Popen(  # noqa: S603  # our own command
-        ["/bin/sh", "-c", _WATCH, "watch", *command],
+        ["/bin/sh", "-c", _WATCH, "watch", str(scratch), *command],
         cwd=scratch,
         env=environment,
         stdin=subprocess.PIPE,
@@ -183,15 +197,16 @@ def _start(folder: Path, port: int, scratch: Path, output: IO[str]) -> subproces
     )
 
 
-def _wait_until_ready(process: subprocess.Popen[str], log: Path, port: int) -> None:
-    waiting = threading.Event()
-    for _ in range(int(_START_SECONDS / 0.25)):
+def _wait_until_ready(process: subprocess.Popen[str], log: Path) -> int:
+    """Return the port, once the server says that it listens on it."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if started := _STARTED.search(log.read_text(encoding="utf-8", errors="replace")):
+            return int(started[1])
         if process.poll() is not None:
             raise SparkServerError(f"the server ended with {process.returncode}:\n{_tail(log)}")
-        if _answers(port):
-            return
-        waiting.wait(0.25)
-    raise SparkServerError(f"the server does not answer on port {port} after {_START_SECONDS:.0f} s:\n{_tail(log)}")
+        time.sleep(0.1)
+    raise SparkServerError(f"the server does not listen after {_START_SECONDS:.0f} s:\n{_tail(log)}")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -204,22 +219,15 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join([line for line in lines if not line.startswith("\tat ")][-15:])
+
+
+def _missing_java() -> str | None:
+    if (java := _java_version()) is None:
+        return f"Java is not installed; {_INSTALL_JAVA}"
+    return f"Java {java} is too old; {_INSTALL_JAVA}" if java < _OLDEST_JAVA else None
 
 
 def _java_version() -> int | None:
