@@ -45,11 +45,12 @@ dashboard: setup ## rebuild what is made from sql/ and the table declarations
 	$(BIN)/python tools/build_alerts.py
 	$(BIN)/python tools/build_demo_notebook.py
 
-bench: setup ## messages per second: ours, SDK loop, SDK in 32 threads
-	$(BIN)/python benchmarks/messages_per_second.py
+bench: setup ## calls, speed, growth, memory and start-up beside the SDK and dlt; BENCH=--quick for a few minutes
+	$(BIN)/uv sync --quiet --locked --extra local --extra preview --group bench --python $(BIN)/python --inexact
+	$(BIN)/python -m benchmarks $(BENCH)
 
 bench-dashboard: setup ## every query of the dashboard over 1 million messages, and the time to the first chart
-	$(BIN)/python benchmarks/dashboard_preview.py
+	$(BIN)/python -m benchmarks.dashboard_preview
 
 clean: ## remove everything that was made here
 	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Every dataset of the dashboard over many messages, one by one and in total; time from opening the page to its first chart.
 
-    python benchmarks/dashboard_preview.py --messages 1000000
+    python -m benchmarks.dashboard_preview --messages 1000000
 
 Makes an account with the demo, multiplies its rows (new ids, the same days) until there are enough, runs the datasets with the
 dashboard's own parameters on the local engine, and opens the served page of the demo account in Chromium where there is one.
@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -24,10 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
-
+from benchmarks.harness import machine
+from benchmarks.lakehouse import message_count, multiply
 from genie_obs.config import parse_settings
 from genie_obs.preview.command import open_site
 from genie_obs.preview.filters import State
@@ -37,15 +33,6 @@ from genie_obs.preview.statements import dataset_sql
 
 RESULTS = Path(__file__).parent / "results" / "dashboard_preview.json"
 DEMO_MESSAGES = 3_000
-COPIES_AT_ONCE = 25  # bounds memory: some 70 thousand messages
-OURS = Path("main") / "genie_analytics"
-# Tables that grow with the messages, and the columns whose values are new in every copy.
-GROWING = {
-    OURS / "message_details": ("message_id", "conversation_id", "statement_id"),
-    OURS / "message_ledger": ("message_id", "conversation_id"),
-    Path("system/access/audit"): ("event_id",),
-    Path("system/query/history"): ("statement_id",),
-}
 BROWSER_FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 
@@ -85,12 +72,12 @@ def measure(folder: Path, messages: int, days_lookback: str) -> dict[str, Any]:
         multiply(demo / "lakehouse", large, messages)
     with opened(large, days_lookback) as site:
         queries = measure_datasets(site)
-        rows = DeltaTable(str(large / OURS / "message_details")).count()
+        rows = message_count(large)
     with opened(demo / "lakehouse", days_lookback) as site:
         first_chart = measure_first_chart(site)
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "messages": rows,
         "days_lookback": int(days_lookback),
         "queries": queries,
@@ -102,41 +89,6 @@ def measure(folder: Path, messages: int, days_lookback: str) -> dict[str, Any]:
 def opened(lakehouse: Path, days_lookback: str) -> Any:
     settings = parse_settings({"engine": "local", "lakehouse": str(lakehouse)}, {})
     return open_site(settings, overrides={"days_lookback": days_lookback})
-
-
-def multiply(source: Path, target: Path, messages: int) -> None:
-    """Copy a lakehouse so that it holds at least this many messages."""
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(
-        source, partial, ignore=lambda where, names: [n for n in names if Path(where, n).relative_to(source) in GROWING]
-    )
-    stored = DeltaTable(str(source / OURS / "message_details")).count()
-    copies = max(1, -(-messages // stored))
-    for table, ids in GROWING.items():
-        started = time.perf_counter()
-        delta = DeltaTable(str(source / table))
-        rows = delta.to_pyarrow_table()
-        partitions = delta.metadata().partition_columns
-        for start in range(0, copies, COPIES_AT_ONCE):
-            numbers = range(start, min(start + COPIES_AT_ONCE, copies))
-            batch = pa.concat_tables([renamed(rows, ids, number) for number in numbers])
-            write_deltalake(str(partial / table), batch, mode="append", partition_by=partitions or None)
-        # As a warehouse keeps its tables: one file a day, not one per append.
-        DeltaTable(str(partial / table)).optimize.compact()
-        print(f"{table}: {rows.num_rows * copies:,} rows in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    partial.rename(target)
-
-
-def renamed(rows: pa.Table, ids: tuple[str, ...], number: int) -> pa.Table:
-    """Return the rows with ids of their own; the first copy keeps them."""
-    if number == 0:
-        return rows
-    for name in ids:
-        place = rows.schema.get_field_index(name)
-        values = pc.binary_join_element_wise(rows.column(name), f"-{number}", "")
-        rows = rows.set_column(place, rows.schema.field(place), values.cast(rows.schema.field(place).type))
-    return rows
 
 
 def measure_datasets(site: Site) -> list[dict[str, Any]]:
