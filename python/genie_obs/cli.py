@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -22,6 +22,8 @@ from genie_obs import __version__
 from genie_obs.clock import SystemClock
 from genie_obs.config import SETTINGS, Settings, parse_settings
 from genie_obs.errors import ConfigError, GenieObsError
+from genie_obs.process import forbid_memory_dumps, held_credentials
+from genie_obs.secret import CLIENT_ID_VARIABLE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,7 +136,7 @@ def plan(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
         sources = check_sources(tables, settings.scope)
         for line in sources.drift:
             logger.warning("not as this version knows it: %s", line)
-        client_id = os.environ.get("DATABRICKS_SP_CLIENT_ID", "").strip()
+        client_id = credentials_environ().get(CLIENT_ID_VARIABLE, "").strip()
         report = make_plan(tables, settings, sources.workspaces, client_id=client_id, now=SystemClock().now())
     _print(json.dumps(report.to_dict()) if is_json else lambda console: print_plan(console, report))
 
@@ -175,8 +177,11 @@ def init(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911  # one line per way to end
     """Run a command and return its exit code; the console entry point."""
+    if arguments is None:  # the process is ours, not a notebook's
+        forbid_memory_dumps()
     try:
-        cli.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+        with held_credentials(os.environ) as held:
+            cli.main(args=None if arguments is None else list(arguments), standalone_mode=False, obj=held)
     except click.exceptions.Exit as done:
         return done.exit_code
     except SystemExit as done:
@@ -197,6 +202,12 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911  # one
         click.echo(_crash_report(error), err=True)
         return EXIT_CRASHED
     return 0
+
+
+def credentials_environ() -> Mapping[str, str]:
+    """Return where a command finds credentials in variables: what `main` took out of the environment."""
+    held: Mapping[str, str] | None = click.get_current_context().find_root().obj
+    return os.environ if held is None else held
 
 
 def set_up_logging(level: str | None) -> Console | None:
@@ -243,7 +254,7 @@ def _progress(terminal: Console | None) -> Any:
 def _credentials(settings: Settings) -> Credentials:
     from genie_obs.genie_oauth import load_credentials
 
-    return load_credentials(os.environ, _secret_reader() if settings.engine.engine == "databricks" else None)
+    return load_credentials(credentials_environ(), _secret_reader() if settings.engine.engine == "databricks" else None)
 
 
 def _secret_reader() -> Callable[[str, str], str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from genie_obs.engine import EngineSettings
 from genie_obs.errors import ConfigError
+from genie_obs.hosts import HostRules, parse_allowed_host
 from genie_obs.sql import is_identifier
 
 MAX_DAYS_LOOKBACK = 3_650
@@ -56,8 +57,13 @@ class FetchSettings:
     max_requests_per_second: float | None = None  # per workspace; None: learn the limit from the service's answers
     timeout_seconds: float = 30.0  # for one request
     proxy: str | None = None  # URL of an HTTP proxy for all requests; the environment's proxy variables are not read
+    allowed_hosts: tuple[str, ...] = ()  # trusted with the credentials beside Databricks' own domains
     max_attempts: int = 20  # runs that try one message before it is abandoned
     settle_days: int = 7  # a message older than this that is still not terminal is abandoned
+
+    def host_rules(self, *, is_loopback: bool) -> HostRules:
+        """Return which hosts get the credentials; plain http never goes through a proxy, which would read it."""
+        return HostRules(allowed_hosts=self.allowed_hosts, is_loopback_allowed=is_loopback and self.proxy is None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +141,12 @@ SETTINGS = (
     ),
     Setting(name="timeout_seconds", default="30", metavar="SECONDS", help="Time-out of one request."),
     Setting(name="proxy", default="", metavar="URL", help="HTTP proxy for all requests. Default: none."),
+    Setting(
+        name="allowed_hosts",
+        default="",
+        metavar="HOST,HOST",
+        help="Hosts trusted with the credentials beside Databricks' domains: host, host:port or *.domain. Default: none.",
+    ),
     Setting(name="max_attempts", default="20", metavar="N", help="Runs that try one message before it is abandoned."),
     Setting(
         name="settle_days",
@@ -173,6 +185,7 @@ def parse_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) 
             max_requests_per_second=values.take("max_requests_per_second", _optional(_number(0.01, 100_000))),
             timeout_seconds=values.take("timeout_seconds", _number(0.1, 3_600)),
             proxy=values.take("proxy", _parse_proxy),
+            allowed_hosts=values.take("allowed_hosts", _parse_hosts),
             max_attempts=values.take("max_attempts", _integer(1, 1_000)),
             settle_days=values.take("settle_days", _integer(1, 3_650)),
         ),
@@ -230,6 +243,10 @@ def _parse_ids(text: str) -> tuple[str, ...]:
         if not _ID.fullmatch(value):
             raise ValueError(f"{value!r} is not an id; separate ids by commas")
     return ids
+
+
+def _parse_hosts(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(parse_allowed_host(part) for part in text.split(",") if part.strip()))
 
 
 def _integer(least: int, most: int) -> Callable[[str], int]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from genie_obs.cli import _secret_reader, output_flags, set_up_logging, setting_flags
+from genie_obs.cli import _secret_reader, credentials_environ, output_flags, set_up_logging, setting_flags
 from genie_obs.clock import Clock, SystemClock
 from genie_obs.config import Settings, parse_settings
 from genie_obs.doctor_report import Check, DoctorReport, fail, ok, skip
@@ -29,7 +29,7 @@ from genie_obs.job import run_async
 
 _SETTINGS = (
     "engine", "lakehouse", "catalog", "schema", "system_catalog", "workspace_ids", "space_ids", "max_concurrency",
-    "max_requests_per_second", "timeout_seconds", "proxy",
+    "max_requests_per_second", "timeout_seconds", "proxy", "allowed_hosts",
 )  # fmt: skip
 _SPARK_CONNECT_PORT = 15002  # what an address without a port means
 _CONNECT_SECONDS = 10.0
@@ -46,7 +46,7 @@ def doctor_command(*, is_json: bool, log_level: str | None, **flags: str | None)
     settings = parse_settings(flags, os.environ)
     set_up_logging(log_level or "ERROR")
     secrets = _secret_reader() if settings.engine.engine == "databricks" else None
-    report = run_doctor(settings, environ=os.environ, secrets=secrets, clock=SystemClock())
+    report = run_doctor(settings, environ=credentials_environ(), secrets=secrets, clock=SystemClock())
     click.echo(report.to_json() if is_json else "\n".join(report.lines()))
     if report.exit_code:
         raise SystemExit(report.exit_code)
@@ -95,7 +95,7 @@ def _check_with_engine(engine: Engine, settings: Settings, found: CredentialsFou
         space_ids=frozenset(settings.scope.space_ids),
         credentials=found.credentials,
         settings=settings.fetch,
-        allow_loopback_http=engine.is_loopback,
+        is_loopback=engine.is_loopback,
     )
     return [*checks, *run_async(lambda: check_workspaces(questions, clock))]
 

@@ -12,14 +12,12 @@ from genie_obs.doctor_report import Check, fail, ok
 from genie_obs.errors import ConfigError
 from genie_obs.genie_oauth import (
     CLIENT_ID_KEY,
-    CLIENT_ID_VARIABLE,
     CLIENT_SECRET_KEY,
-    CLIENT_SECRET_VARIABLE,
     SECRET_SCOPE,
     SecretReader,
     load_credentials,
 )
-from genie_obs.secret import Credentials
+from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, Credentials
 
 _ALWAYS = ("aiohttp", "pyarrow", "databricks-sdk")
 _SPARK_CLIENTS = ("pyspark-client", "pyspark", "databricks-connect")  # any one of them brings `pyspark`

@@ -30,7 +30,8 @@ from genie_obs.doctor_refusals import (
 from genie_obs.doctor_report import Check, Status, fail, ok, skip, warn
 from genie_obs.errors import ApiError, CredentialsRefusedError, WorkspaceError
 from genie_obs.genie_api import ApiSettings, GenieApi, open_session
-from genie_obs.genie_oauth import TokenSource, normalise_host, redirect_error
+from genie_obs.genie_oauth import TokenSource, redirect_error
+from genie_obs.hosts import trusted_host
 from genie_obs.http_exchange import USER_AGENT, Answer, ExchangeError, exchange
 from genie_obs.limiter import AdaptiveLimiter
 from genie_obs.outcomes import Row
@@ -55,7 +56,7 @@ class WorkspaceQuestions:
     space_ids: frozenset[str]  # only these; empty means all
     credentials: Credentials | None
     settings: FetchSettings
-    allow_loopback_http: bool
+    is_loopback: bool  # tables and simulated workspaces are on this machine
 
 
 @dataclass(kw_only=True)
@@ -123,13 +124,11 @@ class _WorkspaceCheck:
             found.checks.append(warn(found.name, f"is {row['status']}, not RUNNING: its messages wait"))
             return None
         try:
-            return normalise_host(
-                row["workspace_url"] or "",
-                allow_loopback_http=self._questions.allow_loopback_http,
-                workspace_id=row["workspace_id"],
-            )
+            rules = self._questions.settings.host_rules(is_loopback=self._questions.is_loopback)
+            return trusted_host(row["workspace_url"] or "", rules, workspace_id=row["workspace_id"])
         except WorkspaceError as error:
-            found.fail(error.reason, "correct its address; it comes from system.access.workspaces_latest")
+            detail, _, fix = error.reason.partition(". ")
+            found.fail(detail, fix or "correct its address; it comes from system.access.workspaces_latest")
             return None
 
     async def _reach(self, found: _Findings, host: str) -> bool:

@@ -18,21 +18,23 @@ GenieObsError
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from genie_obs.secret import Secret
+
 _MAX_SERVICE_TEXT_CHARACTERS = 200
 _MAX_ID_CHARACTERS = 64
 # Control, format (bidirectional overrides), surrogate and line/paragraph separators: nothing that can forge a log line.
 _UNPRINTABLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
-def clean_text(text: object, *, limit: int = _MAX_SERVICE_TEXT_CHARACTERS, hidden: Iterable[str] = ()) -> str:
+def clean_text(text: object, *, limit: int = _MAX_SERVICE_TEXT_CHARACTERS, hidden: Iterable[Secret] = ()) -> str:
     """Return foreign text fit for a log line: no control characters, one line, at most `limit` characters.
 
     `hidden` lists values (tokens, secrets) that become `***` wherever the text echoes them.
     """
     cleaned = str(text)
-    for value in hidden:
-        if value:
-            cleaned = cleaned.replace(value, "***")
+    for secret in hidden:
+        if secret:
+            cleaned = cleaned.replace(secret.reveal(), str(secret))
     # Cut generously before the per-character work, so that a huge error page costs nothing.
     cleaned = cleaned[: limit * 4]
     cleaned = "".join(" " if unicodedata.category(char) in _UNPRINTABLE_CATEGORIES else char for char in cleaned)

@@ -26,7 +26,8 @@ from genie_obs.genie_message_ingestion import (
     WorkspaceWork,
     read_workspaces,
 )
-from genie_obs.genie_oauth import TokenSource, normalise_host
+from genie_obs.genie_oauth import TokenSource
+from genie_obs.hosts import HostRules, trusted_host
 from genie_obs.limiter import AdaptiveLimiter
 from genie_obs.outcomes import RECHECK_AFTER, Context, Row
 from genie_obs.progress import RunProgress
@@ -143,7 +144,8 @@ class FetchStep:
         return sorted(due | stale)
 
     def _open_api(self, workspace_id: str, session: aiohttp.ClientSession, settings: ApiSettings) -> GenieApi:
-        host = _host(self._workspace(workspace_id), workspace_id, allow_loopback_http=self.tables.is_loopback)
+        rules = self.settings.host_rules(is_loopback=self.tables.is_loopback)
+        host = _host(self._workspace(workspace_id), workspace_id, rules)
         tokens = TokenSource(
             workspace_id=workspace_id, host=host, credentials=self.credentials, session=session, clock=self.clock
         )
@@ -237,7 +239,7 @@ def _absence(workspace_id: str) -> str:
     )
 
 
-def _host(workspace: Row | None, workspace_id: str, *, allow_loopback_http: bool) -> str:
+def _host(workspace: Row | None, workspace_id: str, rules: HostRules) -> str:
     """Return the address of a workspace.
 
     Raises:
@@ -249,6 +251,4 @@ def _host(workspace: Row | None, workspace_id: str, *, allow_loopback_http: bool
     if workspace["status"] in _NOT_RUNNING:  # one that is not known is tried
         reason = f"is {workspace['status']}, not RUNNING."
         raise WorkspaceError(reason, workspace_id=workspace_id, host=workspace["workspace_url"])
-    return normalise_host(
-        workspace["workspace_url"], allow_loopback_http=allow_loopback_http, workspace_id=workspace_id
-    )
+    return trusted_host(workspace["workspace_url"], rules, workspace_id=workspace_id)

@@ -1,9 +1,7 @@
 """The service principal's credentials, and one OAuth token per workspace (client credentials grant)."""
 
 import asyncio
-import base64
 import functools
-import ipaddress
 import logging
 import random
 import re
@@ -23,17 +21,15 @@ from genie_obs.errors import (
     WorkspaceUnreachableError,
     clean_text,
 )
-from genie_obs.http_exchange import USER_AGENT, Answer, ExchangeError, exchange, parse_json_object
+from genie_obs.http_exchange import USER_AGENT, Answer, ExchangeError, exchange, parse_json_object, without_frames
 from genie_obs.retry import RetryPolicy, is_retryable, parse_retry_after
-from genie_obs.secret import Credentials, Secret
+from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, Credentials, Secret
 
 logger = logging.getLogger(__name__)
 
 SecretReader = Callable[[str, str], str]
 """Reads one secret by (scope, key); `dbutils.secrets.get` is one."""
 
-CLIENT_ID_VARIABLE = "DATABRICKS_SP_CLIENT_ID"
-CLIENT_SECRET_VARIABLE = "DATABRICKS_SP_CLIENT_SECRET"  # noqa: S105 - the variable's name, not its value
 SECRET_SCOPE = "genie-obs"  # noqa: S105 - a scope's name
 CLIENT_ID_KEY = "sp_client_id"
 CLIENT_SECRET_KEY = "sp_client_secret"  # noqa: S105 - a key's name
@@ -44,7 +40,6 @@ _MAX_TOKEN_BODY_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 600.0  # when the answer does not say; Databricks says 3600
 _RENEWAL_RETRY_SECONDS = 60.0
 _REFUSING_STATUSES = frozenset({400, 401, 403})
-_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -74,13 +69,13 @@ def load_credentials(environ: Mapping[str, str], secrets: SecretReader | None) -
 
 
 def _read_pair(names: tuple[str, str], read: Callable[[str], str], *, place: str) -> Credentials | None:
-    client_id, client_secret = (read(name).strip() for name in names)
+    client_id, client_secret = read(names[0]).strip(), Secret(read(names[1]).strip())
     if not client_id and not client_secret:
         return None
     if not client_id or not client_secret:
         missing, present = names if not client_id else reversed(names)
         raise ConfigError(f"The {place} {missing} is missing or empty while {present} is set. Set both.")
-    return Credentials(client_id=client_id, client_secret=Secret(client_secret))
+    return Credentials(client_id=client_id, client_secret=client_secret)
 
 
 def _read_secret(secrets: SecretReader, refusals: set[str], key: str) -> str:
@@ -89,55 +84,6 @@ def _read_secret(secrets: SecretReader, refusals: set[str], key: str) -> str:
     except Exception as error:  # noqa: BLE001 - dbutils raises what it likes (Py4J, gRPC, SDK) for a missing scope or key
         refusals.add(type(error).__name__)
         return ""
-
-
-def normalise_host(workspace_url: str, *, allow_loopback_http: bool, workspace_id: str = "") -> str:
-    """Return `https://host[:port]` of a workspace's address, which may lack the scheme or carry a path.
-
-    Plain http is accepted only for this machine's loopback addresses, and only when allowed (simulator).
-
-    Raises:
-        UntrustedHostError: anything else; credentials must not go there.
-    """
-
-    def refuse(reason: str) -> UntrustedHostError:
-        shown = clean_text(workspace_url.rpartition("@")[2])
-        return UntrustedHostError(f"{reason}. Correct the workspace's URL.", workspace_id=workspace_id, host=shown)
-
-    text = workspace_url.strip()
-    try:
-        parts = urlsplit(text if "://" in text else f"https://{text}")
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        raise refuse("The address cannot be read as a URL") from None
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
-        raise refuse("The address carries a user name")
-    if parts.scheme not in {"https", "http"}:
-        raise refuse("The address is not https")
-    if not _is_host(host):
-        raise refuse("The address has no valid host name")
-    if parts.scheme == "http" and not (allow_loopback_http and is_loopback(host)):
-        raise refuse("The address is plain http, which would show the credentials to the network")
-    name = f"[{host}]" if ":" in host else host.rstrip(".")
-    is_default_port = port is None or port == {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{name}" if is_default_port else f"{parts.scheme}://{name}:{port}"
-
-
-def _is_host(host: str) -> bool:
-    return bool(_HOST_NAME.fullmatch(host)) or _parse_ip(host) is not None
-
-
-def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a bare host name can only mean this machine."""
-    address = _parse_ip(host)
-    return address.is_loopback if address is not None else host == "localhost"
 
 
 def redirect_error(answer: Answer, *, workspace_id: str, host: str) -> UntrustedHostError:
@@ -240,7 +186,7 @@ class TokenSource:
                 retry_after = parse_retry_after(answer.headers.get("Retry-After"), now=self._clock.now())
             except ExchangeError as error:
                 if not is_retryable(error):
-                    raise self._fail(WorkspaceUnreachableError, f"token request: {error}.") from error
+                    raise self._fail(WorkspaceUnreachableError, f"token request: {error}.") from without_frames(error)
                 problem = f"{error} (token request)"
             elapsed = self._clock.monotonic() - started_at
             delay = self._retry.delay_seconds(
@@ -254,9 +200,8 @@ class TokenSource:
     async def _post(self, attempt: int) -> Answer:
         self.requests += 1
         started_at = self._clock.monotonic()
-        pair = f"{self._credentials.client_id}:{self._credentials.client_secret.reveal()}"
         headers = {
-            "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+            "Authorization": self._credentials.basic_header(),
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
@@ -288,16 +233,16 @@ class TokenSource:
             reason = f"the token endpoint answered {answer.status}. Check that the URL is a Databricks workspace's."
             raise self._fail(WorkspaceUnreachableError, reason)
         body = parse_json_object(answer)
-        token = body.get("access_token")
-        if not isinstance(token, str) or not _HEADER_SAFE.fullmatch(token):
+        token = _take_token(body)
+        if not token:
             reason = (
                 "the token endpoint answered 200 without a usable access_token. Check that the URL is a workspace's."
             )
             raise self._fail(WorkspaceUnreachableError, reason)
-        return Secret(token), _parse_lifetime(body.get("expires_in"))
+        return token, _parse_lifetime(body.get("expires_in"))
 
     def _describe_refusal(self, answer: Answer) -> str:
-        hidden = (self._credentials.client_secret.reveal(),)
+        hidden = (self._credentials.client_secret, self._credentials.basic_pair())
         try:
             body = parse_json_object(answer)
         except ExchangeError:
@@ -315,6 +260,12 @@ class TokenSource:
         # A new exception for every caller: a shared one would collect all their tracebacks.
         self._failure = lambda: kind(reason, workspace_id=self._workspace_id, host=self._host)
         return self._failure()
+
+
+def _take_token(body: dict[str, Any]) -> Secret:
+    """Move the token out of an answer, so that nothing that shows the answer shows it; empty if there is no usable one."""
+    token = body.pop("access_token", None)
+    return Secret(token if isinstance(token, str) and _HEADER_SAFE.fullmatch(token) else "")
 
 
 def renewal_margin_seconds(lifetime_seconds: float) -> float:

@@ -6,7 +6,7 @@ Knows nothing of Genie, OAuth or retrying; it turns what aiohttp raises into thr
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -34,11 +34,11 @@ class NoAnswerKind(StrEnum):
 
 @dataclass(slots=True)
 class Answer:
-    """Status, headers and the decompressed body; `wire_bytes` is the body's size as it was sent."""
+    """Status, headers and the decompressed body, which may hold a token or a user's text; `wire_bytes` is its size as sent."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     wire_bytes: int
 
 
@@ -104,9 +104,15 @@ async def exchange(
             body = _decompress(raw, response.headers.get("Content-Encoding", ""), max_body_bytes)
             return Answer(response.status, response.headers, body, len(raw))
     except aiohttp.ClientPayloadError as error:
-        raise NotJsonError("the answer's body was cut off") from error
+        raise NotJsonError("the answer's body was cut off") from without_frames(error)
     except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-        raise _name_failure(error) from error
+        raise _name_failure(error) from without_frames(error)
+
+
+def without_frames(error: Exception) -> Exception:
+    """Return an error without its traceback: the frames it came through hold the request as sent, or the answer."""
+    error.__traceback__ = error.__context__ = None
+    return error
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, max_body_bytes: int) -> bytes:
@@ -138,8 +144,8 @@ def _decompress(raw: bytes, encoding: str, max_body_bytes: int) -> bytes:
         member = zlib.decompressobj(wbits=_GZIP_WINDOW_BITS)
         try:
             body += member.decompress(raw, max_body_bytes - len(body) + 1)
-        except zlib.error as error:
-            raise NotJsonError("the answer's gzip data is damaged") from error
+        except zlib.error:
+            raise NotJsonError("the answer's gzip data is damaged") from None
         if len(body) > max_body_bytes:
             raise BodyTooLargeError(max_body_bytes)
         if not member.eof:

@@ -22,6 +22,7 @@ from genie_obs.engine import open_engine
 from genie_obs.errors import ConfigError, GenieObsError
 from genie_obs.genie_oauth import load_credentials
 from genie_obs.job import RunContext, run_ingest
+from genie_obs.process import held_credentials
 from genie_obs.progress import LogProgress
 from genie_obs.run_record import RunRecord
 from genie_obs.tables import Tables
@@ -64,7 +65,8 @@ def runtime() -> None:
         RunFailedError: if parameters are wrong (nothing was written then) or the run failed.
     """
     try:
-        record, options = run_task(sys.argv[1:], os.environ)
+        with held_credentials(os.environ) as environ:
+            record, options = run_task(sys.argv[1:], environ)
     except ConfigError as error:
         raise RunFailedError(f"Wrong parameters or configuration: {error}", exit_code=EXIT_USAGE) from None
     except GenieObsError as error:

@@ -21,7 +21,8 @@ from genie_obs.errors import (
     WorkspaceUnreachableError,
     clean_text,
 )
-from genie_obs.genie_oauth import TokenSource, normalise_host, redirect_error
+from genie_obs.genie_oauth import TokenSource, redirect_error
+from genie_obs.hosts import check_origin
 from genie_obs.http_exchange import (
     USER_AGENT,
     Answer,
@@ -31,10 +32,11 @@ from genie_obs.http_exchange import (
     RetryableStatusError,
     exchange,
     parse_json_object,
+    without_frames,
 )
 from genie_obs.limiter import AdaptiveLimiter
 from genie_obs.retry import RetryPolicy, is_retryable, parse_retry_after
-from genie_obs.secret import Secret
+from genie_obs.secret import Secret, bearer_header
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +149,7 @@ class WorkspaceClient:
     ) -> None:
         self._workspace_id = workspace_id
         # Checked here too: this is the one address that ever gets the token.
-        self._host = normalise_host(host, allow_loopback_http=True, workspace_id=workspace_id)
+        self._host = check_origin(host, workspace_id=workspace_id)
         self._session = session
         self._tokens = tokens
         self._limiter = limiter
@@ -243,7 +245,7 @@ class WorkspaceClient:
             self._token = token
             self._stats.tokens += 1
             self._headers = {
-                "Authorization": f"Bearer {token.reveal()}",
+                "Authorization": bearer_header(token),
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
                 "User-Agent": USER_AGENT,
@@ -273,7 +275,9 @@ class WorkspaceClient:
         """Wait until the next attempt is due, or raise what the failed attempts amount to."""
         answer = failure.answer
         if not is_retryable(failure):
-            raise self._error(ApiError, call, attempts=attempts, answer=answer, text=str(failure)) from failure
+            raise self._error(ApiError, call, attempts=attempts, answer=answer, text=str(failure)) from without_frames(
+                failure
+            )
         delay = self._retry.delay_seconds(
             attempts, elapsed_seconds=elapsed_seconds, retry_after_seconds=self._retry_after(answer), rng=self._rng
         )
@@ -281,7 +285,9 @@ class WorkspaceClient:
             if isinstance(failure, NoAnswerError):
                 self._note_unanswered(failure)
             text = "" if isinstance(failure, RetryableStatusError) else str(failure)
-            raise self._error(TransientApiError, call, attempts=attempts, answer=answer, text=text) from failure
+            raise self._error(TransientApiError, call, attempts=attempts, answer=answer, text=text) from without_frames(
+                failure
+            )
         self._stats.retries += 1
         if answer is None or answer.status != _TOO_MANY_REQUESTS:
             await self._clock.sleep(delay)  # after a 429 the limiter makes everyone wait, this call included
@@ -307,7 +313,7 @@ class WorkspaceClient:
                 body = parse_json_object(answer)
             except ExchangeError:
                 body = {}
-        hidden = (self._token.reveal(),) if self._token is not None else ()
+        hidden = (self._token,) if self._token is not None else ()
         code = body.get("error_code")
         return kind(
             method="GET",

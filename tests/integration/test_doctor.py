@@ -184,11 +184,22 @@ def test_workspace_that_is_down_is_named(world: World) -> None:
     assert report.exit_code == 3
 
 
+def test_host_that_is_not_trusted_is_named_with_the_setting_that_allows_it(world: World) -> None:
+    first_workspace(world).url = "https://genie.acme.example"
+    world.publish()
+
+    failed = only_failure(report := examine(world))
+
+    assert "none of Databricks' domains" in failed.detail
+    assert "--allowed-hosts" in str(failed.fix)
+    assert report.exit_code == 3
+
+
 def test_host_that_does_not_resolve_is_named(world: World) -> None:
     first_workspace(world).url = "https://no-such-workspace.invalid"
     world.publish()
 
-    failed = only_failure(examine(world))
+    failed = only_failure(examine(world, allowed_hosts="no-such-workspace.invalid"))
 
     assert "DNS" in failed.detail
     assert "network policy" in str(failed.fix)

@@ -23,6 +23,16 @@ INVALID = {
     "max_concurrency": ["0", "1001"],
     "max_requests_per_second": ["0", "nan", "inf", "-1", "x"],
     "timeout_seconds": ["0", "3601", "nan"],
+    "allowed_hosts": [
+        "https://acme.com",
+        "acme.com/path",
+        "*",
+        "*.com",
+        "a b.com",
+        "me@acme.com",
+        "acme.com:99999",
+        "*.a.com:8",
+    ],
     "proxy": ["proxy:8080", "ftp://proxy", "http://a b"],
     "max_attempts": ["0", "1001"],
     "settle_days": ["0", "3651"],
@@ -68,7 +78,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         "engine": "databricks", "lakehouse": "/data", "catalog": "c", "schema": "s", "system_catalog": "sys",
         "workspace_ids": "1, 2,,1", "space_ids": "s1", "days_lookback": "3", "overlap_days": "4", "batch_size": "5",
         "max_concurrency": "6", "max_requests_per_second": "7.5", "timeout_seconds": "8", "proxy": "http://proxy:3128",
-        "max_attempts": "9", "settle_days": "10",
+        "allowed_hosts": "genie.acme.com, *.Acme.com,,genie.acme.com:443", "max_attempts": "9", "settle_days": "10",
     }  # fmt: skip
     assert set(given) == {setting.name for setting in SETTINGS}
     variables = {setting.name: setting.variable for setting in SETTINGS}
@@ -83,7 +93,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
     assert by_variable.discovery == DiscoverySettings(days_lookback=3, overlap_days=4)
     assert by_variable.fetch == FetchSettings(
         batch_size=5, max_concurrency=6, max_requests_per_second=7.5, timeout_seconds=8, proxy="http://proxy:3128",
-        max_attempts=9, settle_days=10,
+        allowed_hosts=("genie.acme.com", "*.acme.com"), max_attempts=9, settle_days=10,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from genie_obs.errors import (
     WorkspaceUnreachableError,
     clean_text,
 )
+from genie_obs.secret import Secret
 
 
 def test_config_error_lists_all_problems() -> None:
@@ -55,7 +56,7 @@ def test_every_api_error_ends_in_advice(kind: type[ApiError]) -> None:
 def test_foreign_text_is_one_printable_bounded_line() -> None:
     assert clean_text("a\r\n b\x00c\u202ed\ud800") == "a b c d"
     assert clean_text("x" * 300) == "x" * 199 + "…"
-    assert clean_text("before value after", hidden=["value", ""]) == "before *** after"
+    assert clean_text("before value after", hidden=[Secret("value"), Secret("")]) == "before *** after"
 
 
 def test_hostile_ids_cannot_forge_log_lines() -> None:

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.unit.fakes import FakeClock, Handler, ScriptedServer, replies, scripted_server
 
 from genie_obs.errors import ConfigError, CredentialsRefusedError, UntrustedHostError, WorkspaceUnreachableError
-from genie_obs.genie_oauth import TokenSource, load_credentials, normalise_host, renewal_margin_seconds
+from genie_obs.genie_oauth import TokenSource, load_credentials, renewal_margin_seconds
 from genie_obs.retry import RetryPolicy
 from genie_obs.secret import Credentials, Secret
 from genie_obs.workspace_client import ApiSettings, open_session
@@ -66,54 +66,6 @@ def test_half_of_the_variables_names_the_missing_one(missing: str) -> None:
 def test_half_of_the_scope_names_the_missing_key(missing: str) -> None:
     with pytest.raises(ConfigError, match=f"{missing} is missing"):
         load_credentials({}, lambda _, key: "" if key == missing else "x")
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("adb-1.2.azuredatabricks.net", "https://adb-1.2.azuredatabricks.net"),
-        ("HTTPS://Acme.Cloud.Databricks.COM/", "https://acme.cloud.databricks.com"),
-        ("https://acme.cloud.databricks.com/?o=123#job", "https://acme.cloud.databricks.com"),
-        (" acme.cloud.databricks.com/login \n", "https://acme.cloud.databricks.com"),
-        ("https://acme.cloud.databricks.com:443", "https://acme.cloud.databricks.com"),
-        ("https://acme.cloud.databricks.com:8443", "https://acme.cloud.databricks.com:8443"),
-        ("http://127.0.0.1:8080/x", "http://127.0.0.1:8080"),
-        ("http://localhost:8080", "http://localhost:8080"),
-        ("http://[::1]:8080", "http://[::1]:8080"),
-    ],
-)
-def test_host_is_normalised(url: str, host: str) -> None:
-    assert normalise_host(url, allow_loopback_http=True) == host
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "https://",
-        "https://me:pw-value@acme.databricks.com",
-        "https://@acme.databricks.com",
-        "http://acme.cloud.databricks.com",
-        "http://127.0.0.1.example.com",
-        "ftp://acme.databricks.com",
-        "file:///etc/passwd",
-        "https://acme databricks.com",
-        "https://acme.databricks.com:port",
-        "https://[::1",
-        "https://-acme.com",
-        "https://acme..com",
-    ],
-)
-def test_untrusted_host_is_refused_without_showing_user_info(url: str) -> None:
-    with pytest.raises(UntrustedHostError) as caught:
-        normalise_host(url, allow_loopback_http=True, workspace_id="42")
-    assert caught.value.workspace_id == "42"
-    assert "pw-value" not in str(caught.value)
-
-
-def test_loopback_http_is_refused_unless_allowed() -> None:
-    with pytest.raises(UntrustedHostError, match="plain http"):
-        normalise_host("http://127.0.0.1:80", allow_loopback_http=False)
 
 
 @pytest.mark.parametrize(("lifetime", "margin"), [(3600.0, 360.0), (300.0, 60.0), (60.0, 30.0), (4.0, 2.0)])

@@ -1,0 +1,56 @@
+"""Keeping the credentials of this process to itself: out of the environment of its children, out of core dumps."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+
+from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, Secret
+
+_PR_SET_DUMPABLE = 4  # linux/prctl.h
+
+
+class HeldEnvironment(Mapping[str, str]):
+    """An environment, and what was taken out of it: reads like before, shows nothing of what was taken."""
+
+    def __init__(self, held: Mapping[str, Secret], rest: Mapping[str, str]) -> None:
+        self._held = dict(held)
+        self._rest = rest
+
+    def __getitem__(self, name: str) -> str:
+        return self._held[name].reveal() if name in self._held else self._rest[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._held, **self._rest})
+
+    def __len__(self) -> int:
+        return len({**self._held, **self._rest})
+
+    def __repr__(self) -> str:
+        return f"HeldEnvironment({self._held!r}, …)"
+
+
+@contextmanager
+def held_credentials(environ: MutableMapping[str, str]) -> Iterator[HeldEnvironment]:
+    """Take the credentials out of an environment for a block, and put them back.
+
+    What is started meanwhile (a browser, a Spark client's helper) does not inherit them, and nothing that prints the
+    environment shows them. They are put back because a notebook may call the command again.
+    """
+    names = (CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE)
+    held = {name: Secret(environ.pop(name)) for name in names if name in environ}
+    try:
+        yield HeldEnvironment(held, environ)
+    finally:
+        environ.update({name: value.reveal() for name, value in held.items()})
+
+
+def forbid_memory_dumps() -> None:
+    """Ask Linux for no core dump of this process, and to let no other process of the same user look into it.
+
+    That covers `/proc/<pid>/environ` too, which keeps what the process was started with. Elsewhere nothing is done.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
