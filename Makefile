@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-spark lint format dashboard bench bench-dashboard clean
+.PHONY: help setup demo test test-spark lint format dashboard bench bench-dashboard licences sbom audit clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,15 @@ bench: setup ## calls, speed, growth, memory and start-up beside the SDK and dlt
 
 bench-dashboard: setup ## every query of the dashboard over 1 million messages, and the time to the first chart
 	$(BIN)/python -m benchmarks.dashboard_preview
+
+licences: setup ## licences of what the wheel pulls in; fails on one that is not allowed
+	$(BIN)/python -m tools.licences
+
+sbom: setup ## software bill of materials of the wheel (CycloneDX), from the lock file
+	$(BIN)/python tools/sbom.py
+
+audit: setup ## known vulnerabilities of the locked packages; needs a network, says so where there is none
+	$(BIN)/python tools/audit.py
 
 clean: ## remove everything that was made here
 	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache
