@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.schema import table
@@ -134,20 +135,36 @@ def select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: s
     `known` is its ledger row (state, dates), None for a message the ledger does not know; `witnessed_date` is the ledger's
     where there is one.
     """
-    rows = tables.rows(
+    witnesses, known = _select_witnesses(tables, scope, piece, client_id=client_id)
+    rows: list[Row] = witnesses.to_pylist()
+    for row in rows:
+        row["known"] = known.get(_key(row))
+    return rows
+
+
+def _select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: str) -> tuple[pa.Table, dict[Key, Row]]:
+    """Return the messages witnessed in a slice and the ledger rows of those it knows.
+
+    The messages stay Arrow: a first run may witness a whole slice of new ones, and rows as objects would cost more than
+    the engine takes to find them.
+    """
+    witnesses = tables.select(
         "select_witnesses",
         from_date=piece.from_date,
         until_date=piece.until_date,
         workspace_ids=scope.workspaces_text,
         client_id=client_id,
     )
+    if not witnesses.num_rows:
+        return witnesses, {}
+    rows = witnesses.select([*_KEY_COLUMNS, "is_creation_seen"]).to_pylist()
     known = select_known(tables, rows, recent_since=piece.from_date - timedelta(days=1))
-    for row in rows:
-        row["known"] = known.get(_key(row))
-        row["witnessed_date"] = (
-            row["known"]["witnessed_date"] if row["known"] else row["first_event_time"].astimezone(UTC).date()
-        )
-    return rows
+    # The UTC day, whatever the zone the engine labels its instants with.
+    days = witnesses["first_event_time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
+    if known:
+        ledger_days = [known[key]["witnessed_date"] if (key := _key(row)) in known else None for row in rows]
+        days = pc.coalesce(pa.chunked_array([pa.array(ledger_days, pa.date32())]), days)
+    return witnesses.append_column("witnessed_date", days), known
 
 
 def select_known(tables: Tables, rows: Iterable[Row], *, recent_since: date) -> dict[Key, Row]:
@@ -179,10 +196,11 @@ def _look_up(tables: Tables, rows: list[Row], from_date: date, until_date: date)
 
 
 def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
-    rows = select_witnesses(tables, scope, piece, client_id=client_id)
-    _merge(tables, rows, now)
-    _merge(tables, _deleted_with_conversation(tables, scope, piece), now)
-    return len(rows), sum(row["known"] is None for row in rows)
+    witnesses, known = _select_witnesses(tables, scope, piece, client_id=client_id)
+    _merge(tables, witnesses, now)
+    deleted = _deleted_with_conversation(tables, scope, piece)
+    _merge(tables, pa.Table.from_pylist(deleted, table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)), now)
+    return witnesses.num_rows, witnesses.num_rows - len(known)
 
 
 def _deleted_with_conversation(tables: Tables, scope: Scope, piece: Slice) -> list[Row]:
@@ -200,12 +218,13 @@ def _deleted_with_conversation(tables: Tables, scope: Scope, piece: Slice) -> li
     return [{**row, "witnesses": ["deleteConversation"], "user_email": None} for row in members]
 
 
-def _merge(tables: Tables, rows: list[Row], now: datetime) -> None:
-    if not rows:
+def _merge(tables: Tables, witnesses: pa.Table, now: datetime) -> None:
+    if not witnesses.num_rows:
         return
     schema = table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)
-    tables.set_view("witnessed_messages", pa.Table.from_pylist(rows, schema))
-    tables.execute("merge_witnesses", witnessed_dates=[row["witnessed_date"] for row in rows], updated_at=now)
+    tables.set_view("witnessed_messages", witnesses.select(schema.names).cast(schema))
+    dates = witnesses["witnessed_date"].unique().to_pylist()
+    tables.execute("merge_witnesses", witnessed_dates=dates, updated_at=now)
 
 
 def _cut(days: list[Row]) -> Iterator[Slice]:

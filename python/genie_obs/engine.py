@@ -94,6 +94,7 @@ class LocalEngine:
             self._root = Path(self._alias.name) / "lakehouse"
         self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=LOCAL_SYSTEM_CATALOG)
         self._registered: set[str] = set()
+        self._schemas: set[str] = set()
         self._server = _start_sail(self.names)
         host, port = self._server.listening_address
         self.spark = _connect(f"sc://{host}:{port}")
@@ -141,7 +142,9 @@ class LocalEngine:
             return
         location = str(folder).replace("'", "\\'")
         schema = name.rpartition(".")[0]
-        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}").collect()
+        if schema not in self._schemas:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}").collect()
+            self._schemas.add(schema)
         self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{location}'").collect()
         self._registered.add(name)
 

@@ -160,7 +160,7 @@ class WorkspaceReader:
 
     def _parse(self, raw: Mapping[str, Any], place: ConversationPlan | DueMessage) -> Row:
         message = parse_message(raw)
-        self._work.drift.add_all(find_drift(raw))
+        self._work.drift.add_all(find_drift(raw, message))
         message["space_id"] = message["space_id"] or place.space_id
         message["conversation_id"] = message["conversation_id"] or place.conversation_id
         return message

@@ -76,6 +76,7 @@ KNOWN_ATTACHMENT_KINDS = frozenset(
 )  # databricks-sdk, dashboards.GenieAttachment
 
 _PARAGRAPH = "\n\n"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps would build one per message
 _SECONDS_BELOW = 100_000_000_000  # the documentation's examples are in seconds, the service sends milliseconds
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -164,14 +165,14 @@ def _text_values(attachments: Sequence[Any]) -> dict[str, Any]:
 
 def _text_part(part: Any) -> tuple[str | None, Any]:
     text = _mapping(part).get("text")
-    if isinstance(text, Mapping):
+    if isinstance(text, dict):
         return _text(text.get("content")), text.get("purpose")
     return _text(text), None
 
 
 def _questions(part: Any) -> Iterator[str]:
     suggested = _mapping(part).get("suggested_questions")
-    questions = suggested.get("questions") if isinstance(suggested, Mapping) else suggested
+    questions = suggested.get("questions") if isinstance(suggested, dict) else suggested
     for question in questions if isinstance(questions, list) else ():
         if text := _text(question):
             yield text
@@ -179,16 +180,16 @@ def _questions(part: Any) -> Iterator[str]:
 
 def _part(part: Any, kind: str) -> Mapping[str, Any] | None:
     value = _mapping(part).get(kind)
-    return value if isinstance(value, Mapping) else None
+    return value if isinstance(value, dict) else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _feedback(feedback: Any) -> tuple[str | None, str | None]:
     """Return rating and comment; feedback of another form is kept whole, as a rating if it is one."""
-    if isinstance(feedback, Mapping):
+    if isinstance(feedback, dict):
         return _text(feedback.get("rating")), _text(feedback.get("comment"))
     whole = _text(feedback)
     return (whole, None) if whole in KNOWN_RATINGS else (None, whole)
@@ -196,7 +197,7 @@ def _feedback(feedback: Any) -> tuple[str | None, str | None]:
 
 def _error(error: Any) -> tuple[str | None, str | None]:
     """Return message and type."""
-    if isinstance(error, Mapping):
+    if isinstance(error, dict):
         return _text(error.get("error")), _text(error.get("type"))
     return _text(error), None
 
@@ -214,7 +215,7 @@ def _text(value: Any) -> str | None:
 
 def _json(value: Any) -> str | None:
     try:
-        return _escape_lone_surrogates(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        return _escape_lone_surrogates(_ENCODER.encode(value))
     except (RecursionError, ValueError):
         return None  # nested about a thousand levels deep, or a number of thousands of digits; `find_drift` names it
 
@@ -260,12 +261,20 @@ def _rfc3339_ms(value: Any) -> int | None:
     return milliseconds if _EARLIEST_MS <= milliseconds < _LATEST_MS else None
 
 
-def find_drift(raw: Mapping[str, Any]) -> list[str]:
+def find_drift(raw: Mapping[str, Any], parsed: Mapping[str, Any] | None = None) -> list[str]:
     """Return what in a message is not as Databricks' SDK describes it, each once; never a user's text.
 
     For example ``status: unknown value PAUSED`` or ``attachments[].chart: unknown kind``.
+
+    Args:
+        raw: the message.
+        parsed: what `parse_message` made of it, if the caller has it: saves writing its attachments as JSON once more.
     """
-    return list(dict.fromkeys(_drifts(raw)))
+    drifts = list(dict.fromkeys(_drifts(raw)))
+    attachments = raw.get("attachments")
+    if attachments is not None and (_json(attachments) if parsed is None else parsed["attachments_json"]) is None:
+        drifts.append("attachments: too deeply nested to be stored")
+    return drifts
 
 
 def _drifts(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -294,8 +303,6 @@ def _drifts(raw: Mapping[str, Any]) -> Iterator[str]:
 def _attachments_drifts(attachments: Any) -> Iterator[str]:
     if attachments is not None and not isinstance(attachments, list):
         yield f"attachments: expected list, got {json_type(attachments)}"
-    if attachments is not None and _json(attachments) is None:
-        yield "attachments: too deeply nested to be stored"
     for part in attachments if isinstance(attachments, list) else ():
         yield from _object_drifts("attachments[]", part, may_be_none=False)
         for kind, value in _mapping(part).items():
@@ -332,7 +339,7 @@ def _number_drifts(name: str, value: Any) -> Iterator[str]:
 
 
 def _object_drifts(name: str, value: Any, *, may_be_none: bool = True) -> Iterator[str]:
-    if not isinstance(value, Mapping) and not (value is None and may_be_none):
+    if not isinstance(value, dict) and not (value is None and may_be_none):
         yield f"{name}: expected object, got {json_type(value)}"
 
 
