@@ -27,6 +27,7 @@ class FakeTables:
         self._has_tables = has_tables
         self.asked: list[tuple[str, dict[str, Value]]] = []
         self.executed: list[str] = []
+        self.views: dict[str, pa.Table] = {}
 
     def has_table(self, name: str) -> bool:
         return self._has_tables
@@ -43,7 +44,7 @@ class FakeTables:
         return pa.Table.from_pylist(rows) if rows else pa.table({})
 
     def set_view(self, name: str, rows: pa.Table) -> None:
-        pass
+        self.views[name] = rows
 
     def execute(self, statement: str, **values: Value) -> None:
         self.executed.append(statement)
@@ -171,6 +172,23 @@ def test_only_messages_the_ledger_does_not_know_are_new() -> None:
 
     assert run(fake, None)[1:] == (2, 1)
     assert fake.executed == ["merge_witnesses"]
+
+
+def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_day_of_its_first_event() -> None:
+    known = {"workspace_id": "1", "message_id": "m1", "witnessed_date": date(2026, 11, 1), "state": "fetched"}
+    fake = FakeTables(
+        {
+            "select_audit_days": days(2),
+            "select_witnesses": [witnessed("m1"), witnessed("m2")],
+            "select_ledger_dates": [known],
+        }
+    )
+
+    run(fake, None)
+
+    merged = fake.views["witnessed_messages"]
+    assert merged["message_id"].to_pylist() == ["m1", "m2"]
+    assert merged["witnessed_date"].to_pylist() == [date(2026, 11, 1), NOON.date()]
 
 
 def test_nothing_witnessed_merges_nothing() -> None:

@@ -288,6 +288,8 @@ def test_attachments_nested_beyond_the_stack_do_not_raise() -> None:
     row = parse({"chart": nested}, content=nested)
     assert (row["attachments_json"], row["content"], row["attachments_count"]) == (None, None, 1)
     assert "attachments: too deeply nested to be stored" in find_drift({"attachments": [{"chart": nested}]})
+    raw = {"attachments": [{"chart": nested}]}
+    assert "attachments: too deeply nested to be stored" in find_drift(raw, parse_message(raw))
     while nested:  # freed level by level: the interpreter frees it recursively otherwise
         nested = nested.pop()
 
@@ -385,3 +387,10 @@ def test_attachments_json_is_the_same_json_value(attachments: list[Any]) -> None
     stored.encode()
     # Compared as text, as NaN is not equal to itself.
     assert json.dumps(json.loads(stored)) == json.dumps(attachments)
+
+
+@pytest.mark.parametrize("attachments", [None, [], [{"text": {"content": "42"}}], "odd", 3])
+def test_drift_is_the_same_with_and_without_the_parsed_message(attachments: Any) -> None:
+    raw = {"message_id": "m", "status": "PAUSED", "attachments": attachments}
+
+    assert find_drift(raw, parse_message(raw)) == find_drift(raw)
