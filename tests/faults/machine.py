@@ -1,0 +1,236 @@
+"""Histories: what happens to an account, what goes wrong, and the job in between, drawn and shrunk by Hypothesis."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from tests.faults.acts import DELAYS, MESSAGE_ACTS, WORLD_ACTS, Act, Meanwhile
+from tests.faults.job_process import MOMENTS, Point
+from tests.faults.oracle import Oracle
+from tests.faults.world import RunEnd, RunPlan, World
+
+from genie_obs.simulator import FaultRule
+
+COMMANDS = ("*", "merge_run", "merge_witnesses", "merge_spaces", "merge_messages", "merge_outcomes", "merge_statements")
+# Longer than any wait of the job: a day until a closed space is asked again or a failed message is tried again, and a
+# clock that was two hours ahead.
+QUIET = timedelta(hours=27)
+
+picks = st.integers(0, 40)
+message_acts = st.builds(
+    Act, st.sampled_from(MESSAGE_ACTS), picks, st.integers(0, 7), st.integers(0, len(DELAYS) - 1)
+)
+world_acts = st.builds(Act, st.sampled_from(WORLD_ACTS), picks, st.integers(0, 7))
+meanwhiles = st.lists(st.builds(Meanwhile, st.integers(1, 25), message_acts), max_size=2)
+troubles = st.one_of(
+    st.sampled_from([{"status": status} for status in (400, 401, 429, 500, 502, 503, 504)]),
+    st.sampled_from(
+        [
+            {"status": 429, "retry_after": "1"},
+            {"status": 429, "retry_after": "20"},
+            {"status": 429, "retry_after": "Fri, 20 Nov 2026 15:00:30 GMT"},
+            {"status": 503, "retry_after": "soon"},
+        ]
+    ),
+    st.sampled_from(
+        [
+            {"action": action}
+            for action in (
+                "reset", "truncate", "invalid_json", "html_502", "html_404", "wrong_content_type", "redirect", "empty_page",
+                "repeat_page_token", "expire_token", "expire_token", "timeout", "stall", "gzip_bomb",
+            )
+        ]
+    ),
+)  # fmt: skip
+operations = st.sampled_from(
+    ("*", "get_message", "get_message", "list_messages", "list_*", "get_space", "list_spaces", "list_conversations", "scim_user", "token")
+)  # fmt: skip
+
+
+@st.composite
+def fault_rules(draw: st.DrawFn) -> FaultRule:
+    """Draw one way of the service to misbehave."""
+    trouble = draw(troubles)
+    # Time-outs cost real time, bombs cost memory.
+    most = 2 if trouble.get("action") in {"timeout", "stall", "gzip_bomb"} else 12
+    return FaultRule(
+        operation=draw(operations), skip=draw(st.integers(0, 6)), times=draw(st.integers(1, most)), **trouble
+    )
+
+
+faults = st.lists(fault_rules(), min_size=1, max_size=4)
+points = st.builds(
+    Point,
+    statement=st.sampled_from(COMMANDS),
+    number=st.integers(1, 3),
+    moment=st.sampled_from(MOMENTS),
+    milliseconds=st.integers(0, 40),
+)
+flags = st.fixed_dictionaries(
+    {"batch_size": st.sampled_from(("1", "4", "10000")), "max_concurrency": st.sampled_from(("1", "3", "64"))}
+)
+TROUBLED = {"timeout_seconds": "0.4"}
+
+
+@dataclass
+class Tally:
+    """What a campaign has done so far, over all histories."""
+
+    histories: int = 0
+    steps: int = 0
+    acts: int = 0
+    runs: int = 0
+    killed: int = 0
+    twins: int = 0
+    disks_full: int = 0
+    jumps: int = 0
+    checks: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def fault_count(self) -> int:
+        """Return how many faults were injected."""
+        return sum(self.faults.values())
+
+
+TALLY = Tally()
+
+
+class History(RuleBasedStateMachine):
+    """One account's life: acts, troubles, runs; after every run what always holds, after every rest the whole truth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world: World | None = None
+
+    @initialize(
+        seed=st.integers(0, 999), quirks=st.booleans(), message_count=st.integers(0, 25), workspace_count=st.integers(1, 2)
+    )
+    def begin(self, seed: int, quirks: bool, message_count: int, workspace_count: int) -> None:
+        self.world = World(
+            seed=seed, quirks=quirks, message_count=message_count, workspace_count=workspace_count
+        )
+        self.oracle = Oracle(self.world)
+
+    # -- what happens -----------------------------------------------------------------------------------------------------
+
+    @rule(acts=st.lists(message_acts, min_size=1, max_size=5))
+    def people_act(self, acts: list[Act]) -> None:
+        for act in acts:
+            self._world.apply(act)
+        TALLY.acts += len(acts)
+
+    @rule(act=world_acts)
+    def administrators_act(self, act: Act) -> None:
+        self._world.apply(act)
+        TALLY.acts += 1
+
+    @rule(minutes=st.sampled_from((1, 20, 150, 1500)))
+    def time_passes(self, minutes: int) -> None:
+        self._world.advance(timedelta(minutes=minutes))
+
+    # -- the job ----------------------------------------------------------------------------------------------------------
+
+    @rule(faults=faults, meanwhile=meanwhiles, given=flags)
+    def run_with_faults(self, faults: list[FaultRule], meanwhile: list[Meanwhile], given: dict[str, str]) -> None:
+        [end] = self._run(RunPlan(flags=given | TROUBLED), faults=faults, meanwhile=meanwhile)
+        assert end.error is None, f"a fault of the service ended the run: {end.error}"
+
+    @rule(dies_at=points, faults=st.one_of(st.just([]), faults), meanwhile=meanwhiles, given=flags)
+    def run_killed_at_a_command(
+        self, dies_at: Point, faults: list[FaultRule], meanwhile: list[Meanwhile], given: dict[str, str]
+    ) -> None:
+        self._run(RunPlan(dies_at=dies_at, flags=given | TROUBLED), faults=faults, meanwhile=meanwhile)
+
+    @rule(after_requests=st.integers(1, 25), given=flags)
+    def run_killed_while_fetching(self, after_requests: int, given: dict[str, str]) -> None:
+        self._run(RunPlan(dies_after_requests=after_requests, flags=given))
+
+    @rule(milliseconds=st.integers(0, 600), given=flags)
+    def run_killed_any_time(self, milliseconds: int, given: dict[str, str]) -> None:
+        self._run(RunPlan(dies_after_milliseconds=milliseconds, flags=given))
+
+    @rule(
+        dies_at=st.one_of(st.none(), points), faults=st.one_of(st.just([]), faults), meanwhile=meanwhiles, first=flags, second=flags
+    )
+    def two_runs_at_once(
+        self,
+        dies_at: Point | None,
+        faults: list[FaultRule],
+        meanwhile: list[Meanwhile],
+        first: dict[str, str],
+        second: dict[str, str],
+    ) -> None:
+        plans = RunPlan(dies_at=dies_at, flags=first | TROUBLED), RunPlan(flags=second | TROUBLED)
+        ends = self._run(*plans, faults=faults, meanwhile=meanwhile)
+        errors = [end.error for end in ends if end.error is not None]
+        assert not errors, f"two runs at once, and one failed: {errors}"
+
+    @rule(at=points, given=flags)
+    def run_on_a_full_disk(self, at: Point, given: dict[str, str]) -> None:
+        self._run(RunPlan(disk_full_at=at, flags=given))
+
+    @rule(seconds=st.sampled_from((-7200, -90, 90, 7200)), after=st.integers(0, 12), given=flags)
+    def run_with_a_clock_that_jumps(self, seconds: int, after: int, given: dict[str, str]) -> None:
+        TALLY.jumps += 1
+        [end] = self._run(RunPlan(clock_jump_seconds=seconds, clock_jump_after=after, flags=given))
+        assert end.error is None, f"a clock that jumps ended the run: {end.error}"
+
+    @rule()
+    def come_to_rest(self) -> None:
+        self._world.heal()
+        self._settle()
+
+    # -- inner workings ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _world(self) -> World:
+        assert self.world is not None
+        return self.world
+
+    def _run(self, *plans: RunPlan, faults: list[FaultRule] | None = None, meanwhile: list[Meanwhile] | None = None) -> list[RunEnd]:
+        self.oracle.before_run()
+        ends = self._world.run(*plans, faults=faults or (), meanwhile=meanwhile or ())
+        TALLY.runs += len(ends)
+        TALLY.killed += sum(end.is_killed for end in ends)
+        TALLY.twins += len(plans) > 1
+        TALLY.disks_full += sum(plan.disk_full_at is not None and end.error is not None for plan, end in zip(plans, ends, strict=True))
+        for plan, end in zip(plans, ends, strict=True):
+            assert not end.is_killed or plan.may_die, "a run died that nobody killed"
+        self.oracle.after_run(ends)
+        return ends
+
+    def _settle(self) -> None:
+        self._world.advance(QUIET)
+        [end] = self._run()
+        assert end.record is not None, f"a run without any fault failed: {end.error}"
+        assert end.record["status"] == "succeeded", f"a run without any fault is {end.record['status']}: {end.record}"
+        self.oracle.check_settled()
+        TALLY.checks += 1
+
+    def teardown(self) -> None:
+        if self.world is None:
+            return
+        try:
+            if sys.exc_info()[0] is None:
+                self._finish()
+        finally:
+            self.world.close()
+            TALLY.faults.update(self.world.server.hits)
+
+    def _finish(self) -> None:
+        """Come to rest with every permission back; then a further run must find nothing at all to do."""
+        self._world.heal(permissions=True)
+        self._settle()
+        versions = self._world.versions()
+        [end] = self._run()
+        assert end.record is not None
+        assert end.record["due_count"] == end.record["new_message_count"] == 0, f"still due after a rest: {end.record}"
+        assert self._world.server.stats.calls() == 0, "a run with nothing to do asked the service"
+        assert self._world.versions() == versions, "a run with nothing to do wrote"
+        TALLY.histories += 1
