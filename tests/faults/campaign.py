@@ -79,7 +79,9 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=25)
     parser.add_argument("--seed", type=int, default=1, help="of the first batch; the next ones follow")
     parser.add_argument("--steps", type=int, default=12, help="at most so many steps a history")
-    parser.add_argument("--no-shrink", action="store_true", help="report the first history that shows a difference as it is")
+    parser.add_argument(
+        "--no-shrink", action="store_true", help="report the first history that shows a difference as it is"
+    )
     options = parser.parse_args()
     total, faults, started = machine.Tally(), Counter[str](), time.monotonic()
     print("  ".join(f"{name:>{width}}" for name, width in COLUMNS), flush=True)

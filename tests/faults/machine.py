@@ -22,9 +22,7 @@ COMMANDS = ("*", "merge_run", "merge_witnesses", "merge_spaces", "merge_messages
 QUIET = timedelta(hours=27)
 
 picks = st.integers(0, 40)
-message_acts = st.builds(
-    Act, st.sampled_from(MESSAGE_ACTS), picks, st.integers(0, 7), st.integers(0, len(DELAYS) - 1)
-)
+message_acts = st.builds(Act, st.sampled_from(MESSAGE_ACTS), picks, st.integers(0, 7), st.integers(0, len(DELAYS) - 1))
 world_acts = st.builds(Act, st.sampled_from(WORLD_ACTS), picks, st.integers(0, 7))
 meanwhiles = st.lists(st.builds(Meanwhile, st.integers(1, 25), message_acts), max_size=2)
 troubles = st.one_of(
@@ -109,12 +107,13 @@ class History(RuleBasedStateMachine):
         self.world: World | None = None
 
     @initialize(
-        seed=st.integers(0, 999), quirks=st.booleans(), message_count=st.integers(0, 25), workspace_count=st.integers(1, 2)
+        seed=st.integers(0, 999),
+        quirks=st.booleans(),
+        message_count=st.integers(0, 25),
+        workspace_count=st.integers(1, 2),
     )
     def begin(self, seed: int, quirks: bool, message_count: int, workspace_count: int) -> None:
-        self.world = World(
-            seed=seed, quirks=quirks, message_count=message_count, workspace_count=workspace_count
-        )
+        self.world = World(seed=seed, quirks=quirks, message_count=message_count, workspace_count=workspace_count)
         self.oracle = Oracle(self.world)
 
     # -- what happens -----------------------------------------------------------------------------------------------------
@@ -156,7 +155,11 @@ class History(RuleBasedStateMachine):
         self._run(RunPlan(dies_after_milliseconds=milliseconds, flags=given))
 
     @rule(
-        dies_at=st.one_of(st.none(), points), faults=st.one_of(st.just([]), faults), meanwhile=meanwhiles, first=flags, second=flags
+        dies_at=st.one_of(st.none(), points),
+        faults=st.one_of(st.just([]), faults),
+        meanwhile=meanwhiles,
+        first=flags,
+        second=flags,
     )
     def two_runs_at_once(
         self,
@@ -193,13 +196,18 @@ class History(RuleBasedStateMachine):
         assert self.world is not None
         return self.world
 
-    def _run(self, *plans: RunPlan, faults: list[FaultRule] | None = None, meanwhile: list[Meanwhile] | None = None) -> list[RunEnd]:
+    def _run(
+        self, *plans: RunPlan, faults: list[FaultRule] | None = None, meanwhile: list[Meanwhile] | None = None
+    ) -> list[RunEnd]:
+        plans = plans or (RunPlan(),)
         self.oracle.before_run()
         ends = self._world.run(*plans, faults=faults or (), meanwhile=meanwhile or ())
         TALLY.runs += len(ends)
         TALLY.killed += sum(end.is_killed for end in ends)
         TALLY.twins += len(plans) > 1
-        TALLY.disks_full += sum(plan.disk_full_at is not None and end.error is not None for plan, end in zip(plans, ends, strict=True))
+        TALLY.disks_full += sum(
+            plan.disk_full_at is not None and end.error is not None for plan, end in zip(plans, ends, strict=True)
+        )
         for plan, end in zip(plans, ends, strict=True):
             assert not end.is_killed or plan.may_die, "a run died that nobody killed"
         self.oracle.after_run(ends)

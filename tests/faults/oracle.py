@@ -208,9 +208,11 @@ class Oracle:
         self._check_spaces()
 
     def _check_unknown(self, key: Key, entry: Row) -> None:
-        assert entry["state"] in {"not_found", "forbidden"} or entry["conversation_id"] is None or entry["space_id"] is None, (
-            f"{key}: never existed, but the ledger says {entry['state']}"
-        )
+        assert (
+            entry["state"] in {"not_found", "forbidden"}
+            or entry["conversation_id"] is None
+            or entry["space_id"] is None
+        ), f"{key}: never existed, but the ledger says {entry['state']}"
         assert any(
             row["workspace_id"] == key[0] and key[1] in f"{row['request_params']} {row['response']}"
             for row in self.world.read_system("access", "audit")
@@ -228,7 +230,9 @@ class Oracle:
         if message.deleted:
             if is_current:
                 assert entry["state"] in {"deleted", "not_found"}, f"{where}: it was deleted"
-                assert row is None or (row["is_deleted"] and entry["state"] == "deleted"), f"{where}: deleted, not marked"
+                assert row is None or (row["is_deleted"] and entry["state"] == "deleted"), (
+                    f"{where}: deleted, not marked"
+                )
             if row is not None:
                 self._check_values(where, message, row, is_current=False)
             return
@@ -254,16 +258,18 @@ class Oracle:
                 is_kept = True  # a final status is kept; nobody tells that a result has expired
             if column == "updated_timestamp":
                 is_kept = got is not None and (value is None or not is_current)
-            assert is_kept and (got in shown or got is None or (column == "attachments_count" and got == 0)), (
-                f"{where}: {column} is {got!r}, should be {value!r}"
-            )
+            is_seen = got in shown or got is None or (column == "attachments_count" and got == 0)
+            assert is_kept, f"{where}: {column} is {got!r}, should be {value!r}"
+            assert is_seen, f"{where}: {column} is {got!r}, which the service never showed"
 
     def _check_names(self, where: str, message: SimulatedMessage, space: SimulatedSpace, row: Row) -> None:
         assert row["workspace_name"] == self.world.account.workspaces[message.workspace_id].name
         assert row["space_name"] is not None, f"{where}: without the name of its space"
         if not self.world.has_quirks:
             assert message.user is not None
-            assert row["user_email"] == message.user.email, f"{where}: {row['user_email']} asked, not {message.user.email}"
+            assert row["user_email"] == message.user.email, (
+                f"{where}: {row['user_email']} asked, not {message.user.email}"
+            )
             assert row["created_timestamp"] == message.created_us // 1000
             assert row["created_at"] == message.created_at.replace(microsecond=message.created_us // 1000 % 1000 * 1000)
 
@@ -279,7 +285,9 @@ class Oracle:
         if row["query_execution_status"] is None and age > timedelta(days=7):
             return
         for theirs, ours in STATEMENT_COLUMNS.items():
-            assert row[ours] == statement[theirs], f"{key}: {ours} is {row[ours]!r}, the history says {statement[theirs]!r}"
+            assert row[ours] == statement[theirs], (
+                f"{key}: {ours} is {row[ours]!r}, the history says {statement[theirs]!r}"
+            )
         assert row["query_warehouse_id"] == statement["compute"]["warehouse_id"]
 
     def _check_spaces(self) -> None:

@@ -75,8 +75,13 @@ def small_disk() -> Path | None:
     if done.returncode:
         folder.rmdir()
         return None
-    atexit.register(lambda: subprocess.run(["umount", "-l", str(folder)], check=False) and folder.rmdir())
+    atexit.register(_unmount, folder)
     return folder
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+    folder.rmdir()
 
 
 class WatchedServer(SimulatorServer):
@@ -124,7 +129,8 @@ class RunPlan:
     @property
     def may_die(self) -> bool:
         """Whether the run may be killed."""
-        return not (self.dies_at is self.dies_after_requests is self.dies_after_milliseconds is None)
+        deaths = (self.dies_at, self.dies_after_requests, self.dies_after_milliseconds)
+        return any(death is not None for death in deaths)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +145,9 @@ class RunEnd:
 class World:
     """One account and everything that reads it or goes wrong around it."""
 
-    def __init__(self, *, seed: int = 1, quirks: bool = False, message_count: int = 12, workspace_count: int = 2) -> None:
+    def __init__(
+        self, *, seed: int = 1, quirks: bool = False, message_count: int = 12, workspace_count: int = 2
+    ) -> None:
         self.account = generate_account(
             AccountSpec(
                 seed=seed, quirks=quirks, message_count=message_count, workspace_count=workspace_count,
@@ -251,16 +259,12 @@ class World:
     def _edit(self, act: Act) -> None:
         if message := self._message(act):
             text = f"edited at {self.account.now:%H:%M:%S}"
-            self.account.update(
-                self._changed(message), text, outcome=self._outcome(act), audit_delay=act.audit_delay
-            )
+            self.account.update(self._changed(message), text, outcome=self._outcome(act), audit_delay=act.audit_delay)
 
     def _execute(self, act: Act) -> None:
         message = self._message(act)
         if message is not None and message.queries:
-            self.account.execute(
-                self._changed(message), audit_delay=act.audit_delay, statement_delay=act.audit_delay
-            )
+            self.account.execute(self._changed(message), audit_delay=act.audit_delay, statement_delay=act.audit_delay)
 
     def _expire(self, act: Act) -> None:
         message = self._message(act)
@@ -274,9 +278,7 @@ class World:
 
     def _delete_conversation(self, act: Act) -> None:
         if message := self._message(act):
-            self.account.delete_conversation(
-                message.workspace_id, message.conversation_id, audit_delay=act.audit_delay
-            )
+            self.account.delete_conversation(message.workspace_id, message.conversation_id, audit_delay=act.audit_delay)
 
     def _read(self, act: Act) -> None:
         if message := self._message(act):
@@ -294,7 +296,16 @@ class World:
             )
 
     def _noise(self, act: Act) -> None:
-        results = (None, "", "{", '{"message_id": ""}', '{"message_id": "new"}', "[]", '"message_id"', '{"message": []}')
+        results = (
+            None,
+            "",
+            "{",
+            '{"message_id": ""}',
+            '{"message_id": "new"}',
+            "[]",
+            '"message_id"',
+            '{"message": []}',
+        )
         self.account.add_raw_audit_row(
             action_name=("createConversationMessage", "genieStartConversationMessage", "getSpace")[act.pick % 3],
             request_params={"space_id": "", "conversation_id": "new", "message_id": ("", "new", " ")[act.pick % 3]},
@@ -453,6 +464,4 @@ def _wait(process: ForkServerProcess, connection: Connection) -> RunEnd:
     if end is None:
         assert process.exitcode == -signal.SIGKILL, f"a run ended with exit code {process.exitcode}"
         return RunEnd(is_killed=True)
-    return RunEnd(
-        is_killed=False, record=json.loads(end.record) if end.record is not None else None, error=end.error
-    )
+    return RunEnd(is_killed=False, record=json.loads(end.record) if end.record is not None else None, error=end.error)

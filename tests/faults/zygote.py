@@ -9,8 +9,7 @@ import os
 os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
 os.environ.setdefault("SPARK_HOME", "/nonexistent")
 
-import aiohttp  # noqa: E402, F401
-import pandas as pd  # noqa: E402, F401
-import pysail.spark  # noqa: E402, F401
-import pyspark.sql.connect.session  # noqa: E402, F401
-import tests.faults.job_process  # noqa: E402, F401
+import aiohttp  # noqa: F401
+import pysail.spark  # noqa: F401
+import pyspark.sql.connect.session  # noqa: F401
+import tests.faults.job_process  # noqa: F401
