@@ -6,7 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-spark test-faults lint format dashboard bench bench-dashboard licences sbom audit clean
+.PHONY: help setup demo test test-spark test-faults test-mutations lint format dashboard bench bench-dashboard licences sbom audit clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ HISTORIES ?= 20
 SEED ?= 1
 test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1
 	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign --histories $(HISTORIES) --seed $(SEED)
+
+test-mutations: setup ## one bug per guarantee, put in on purpose: each must be caught by its test
+	$(BIN)/python -m tools.mutations
 
 lint: setup ## format check, linter, strict types
 	$(BIN)/ruff format --check .

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.faults import machine
 
-BATCH = 25
+BATCH = 5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,128 @@
+"""Shows that the tests can fail: puts one bug per guarantee into a copy of the package and runs the test that must catch it.
+
+    python -m tools.mutations
+
+A bug whose text is no longer in the package, a test that fails without the bug, and a bug that no test catches all end it
+with code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """A bug: what in a file of the package becomes what, and the test that must then fail."""
+
+    guarantee: str
+    file: str
+    changes: tuple[tuple[str, str], ...]
+    test: str
+
+
+MUTATIONS = (
+    Mutation(
+        guarantee="the watermark moves only when discovery is committed",
+        file="job.py",
+        changes=(
+            (
+                "    found = discover(\n",
+                "    record.watermark_after = days.newest_event_time\n    record.save(context.tables)\n    found = discover(\n",
+            ),
+        ),
+        test="tests/integration/test_concurrency.py::test_run_that_died_before_discovery_was_committed_does_not_move_the_watermark",
+    ),
+    Mutation(
+        guarantee="a terminal status is never undone",
+        file="statements/merge_messages.sql",
+        changes=(
+            (
+                "WHEN d.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED') AND NOT f.is_terminal THEN",
+                "WHEN FALSE THEN",
+            ),
+        ),
+        test="tests/sql/statements/test_merge_messages.py::test_terminal_status_never_goes_back",
+    ),
+    Mutation(
+        guarantee="no value is lost to a NULL",
+        file="statements/merge_messages.sql",
+        changes=(("  content = COALESCE(f.content, d.content),", "  content = f.content,"),),
+        test="tests/sql/statements/test_merge_messages.py::test_value_is_never_replaced_by_null",
+    ),
+    Mutation(
+        guarantee="a passing disturbance is tried again",
+        file="retry.py",
+        changes=(("frozenset({429, 500, 502, 503, 504})", "frozenset({429})"),),
+        test="tests/unit/test_genie_api.py::test_passing_disturbance_is_retried",
+    ),
+    Mutation(
+        guarantee="our own reads are no activity",
+        file="statements/select_witnesses.sql",
+        changes=(
+            ("LIKE 'genie-obs/%'", "LIKE 'somebody-else/%'"),
+            ("        AND action_name RLIKE", "        AND FALSE AND action_name RLIKE"),
+        ),
+        test="tests/integration/test_job.py::test_own_reads_trigger_nothing_and_are_no_witnesses",
+    ),
+    Mutation(
+        guarantee="a token never follows a redirect",
+        file="http_exchange.py",
+        changes=(("allow_redirects=False", "allow_redirects=True"),),
+        test="tests/unit/test_genie_api.py::test_redirect_is_refused_and_the_token_goes_nowhere_else",
+    ),
+)
+
+
+def run_test(test: str, package: Path) -> int:
+    """Run one test with a package folder of its own and return pytest's exit code: 0 passed, 1 failed."""
+    done = subprocess.run(  # noqa: S603  # our own list of tests
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", f"pythonpath={package} .", test],
+        cwd=ROOT,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in {0, 1}:
+        print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
+    return done.returncode
+
+
+def judge(mutation: Mutation) -> str:
+    """Return `caught`, or what is wrong."""
+    with tempfile.TemporaryDirectory(prefix="genie-obs-mutation-") as folder:
+        package = Path(folder) / "python"
+        shutil.copytree(ROOT / "python", package, ignore=shutil.ignore_patterns("__pycache__"))
+        if run_test(mutation.test, package):
+            return "FAILS WITHOUT THE BUG"
+        file = package / "genie_obs" / mutation.file
+        text = file.read_text(encoding="utf-8")
+        for old, new in mutation.changes:
+            if text.count(old) != 1:
+                return f"STALE: {old.strip()!r} occurs {text.count(old)} times in {mutation.file}"
+            text = text.replace(old, new)
+        file.write_text(text, encoding="utf-8")
+        code = run_test(mutation.test, package)
+        return "caught" if code == 1 else f"NOT CAUGHT (pytest ended with {code})"
+
+
+def main() -> int:
+    """Judge every bug and print a line for each."""
+    verdicts: list[str] = []
+    for mutation in MUTATIONS:
+        verdicts.append(judge(mutation))
+        print(f"{verdicts[-1]:<8} {mutation.guarantee}\n         {mutation.test}", flush=True)
+    return 0 if set(verdicts) == {"caught"} else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
