@@ -82,17 +82,18 @@ def main() -> int:
     parser.add_argument(
         "--no-shrink", action="store_true", help="report the first history that shows a difference as it is"
     )
+    parser.add_argument("--keep-going", action="store_true", help="go on with the next seed after a difference")
     options = parser.parse_args()
     total, faults, started = machine.Tally(), Counter[str](), time.monotonic()
     print("  ".join(f"{name:>{width}}" for name, width in COLUMNS), flush=True)
     failed = 0
     left, number = options.histories, options.seed
-    while left > 0 and not failed:
+    while left > 0 and (options.keep_going or not failed):
         batch = run_batch(number, min(BATCH, left), steps=options.steps, shrinks=not options.no_shrink)
         failed += batch.failure is not None
         add(total, batch.tally)
         faults.update(batch.tally.faults)
-        print(cells(str(number), batch.tally, failed, batch.seconds), flush=True)
+        print(cells(str(number), batch.tally, int(batch.failure is not None), batch.seconds), flush=True)
         if batch.failure is not None:
             print(batch.failure, file=sys.stderr, flush=True)
         left, number = left - BATCH, number + 1
