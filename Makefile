@@ -7,3 +7,73 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
+.PHONY: help setup demo test test-spark test-faults test-mutations lint format dashboard bench bench-dashboard fuzz licences sbom audit clean
+
+help: ## what can be done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: .venv/.installed ## install into .venv, nothing else
+
+.venv/.installed: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv sync --quiet --locked --extra local --extra preview --python $(BIN)/python --inexact
+	@touch $@
+
+demo: setup ## simulated account, whole extraction job, Delta tables in ./demo
+	$(BIN)/genie-obs demo --folder demo
+
+test: setup ## everything CI runs, except lint
+	$(BIN)/pytest -n 2 --dist loadfile
+
+test-spark: setup ## the same SQL, the whole job and the dashboard on Apache Spark with Delta Lake (Java 17, Maven)
+	$(BIN)/python tools/spark_connect_server.py --prepare
+	$(BIN)/pytest tests/spark -n 2 --dist loadfile
+
+HISTORIES ?= 20
+SEED ?= 1
+test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1
+	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign --histories $(HISTORIES) --seed $(SEED)
+
+test-mutations: setup ## one bug per guarantee, put in on purpose: each must be caught by its test
+	$(BIN)/python -m tools.mutations
+
+lint: setup ## format check, linter, strict types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+dashboard: setup ## rebuild what is made from sql/ and the table declarations
+	$(BIN)/python tools/build_dashboard.py
+	$(BIN)/python tools/build_data_model.py
+	$(BIN)/python tools/build_alerts.py
+	$(BIN)/python tools/build_demo_notebook.py
+
+bench: setup ## calls, speed, growth, memory and start-up beside the SDK and dlt; BENCH=--quick for a few minutes
+	$(BIN)/uv sync --quiet --locked --extra local --extra preview --group bench --python $(BIN)/python --inexact
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-dashboard: setup ## every query of the dashboard over 1 million messages, and the time to the first chart
+	$(BIN)/python -m benchmarks.dashboard_preview
+
+fuzz: setup ## the parsers against mutated input, ten times as much as in CI, then coverage-guided (Linux and macOS)
+	GENIE_OBS_FUZZ_FACTOR=10 $(BIN)/pytest tests/fuzz -n 2 --timeout 3000
+	$(BIN)/uv sync --quiet --locked --extra local --extra preview --group fuzz --python $(BIN)/python --inexact
+	$(BIN)/python -m tests.fuzz.coverage_guided -max_total_time=$(FUZZ_SECONDS)
+
+licences: setup ## licences of what the wheel pulls in; fails on one that is not allowed
+	$(BIN)/python -m tools.licences
+
+sbom: setup ## software bill of materials of the wheel (CycloneDX), from the lock file
+	$(BIN)/python tools/sbom.py
+
+audit: setup ## known vulnerabilities of the locked packages; needs a network, says so where there is none
+	$(BIN)/python tools/audit.py
+
+clean: ## remove everything that was made here
+	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache
