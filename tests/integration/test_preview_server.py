@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 import pytest
-from tests.browser.preview_world import served
+from tests.browser.preview_world import make_lakehouse, served
 
+from genie_obs.cli import main
 from genie_obs.preview.model import parse_dashboard
 from genie_obs.preview.parameters import BoundSql
 from genie_obs.preview.results import QueryError, Runner
@@ -111,11 +113,30 @@ def test_every_answer_carries_the_policy(address: str, path: str) -> None:
     assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert "Access-Control-Allow-Origin" not in headers
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_only_get_is_answered(address: str, method: str) -> None:
     assert _ask(address, method=method)[0] == 405
+
+
+def test_bug_is_answered_with_the_policy_and_without_a_word_of_it(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the words of a user")
+
+    monkeypatch.setattr(Site, "tile", fail)
+
+    status, headers, body = _ask(address + "api/tile/p0w0")
+
+    assert status == 500
+    assert "words" not in body
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
 def test_rebound_name_gets_nothing(address: str, engine: FakeEngine) -> None:
@@ -184,3 +205,48 @@ def test_values_of_different_types_are_different_statements() -> None:
     for value in (1, 1.0, True, "1"):
         runner.rows(BoundSql("SELECT :p", {"p": value}))
     assert len(engine.statements) == 4
+
+
+def test_other_addresses_need_a_flag_and_are_told_what_it_means(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dashboard", "serve", "--host", "0.0.0.0", "--port", "0"]) == 2  # noqa: S104  # refused, not bound
+
+    said = capsys.readouterr().err
+    assert "read every question and answer, unencrypted and without a password" in said
+    assert "--expose" in said
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Callable[..., int]:
+    lakehouse = make_lakehouse(tmp_path / "lakehouse")
+    dashboard = tmp_path / "d.lvdash.json"
+    dashboard.write_text("{}")
+    base = ["dashboard", "export", "--lakehouse", str(lakehouse), "--dashboard", str(dashboard), "--out"]
+    return lambda out, *flags: main([*base, str(out), *flags])
+
+
+def test_export_replaces_its_own_file_and_no_other(export: Callable[..., int], tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    assert [export(out), export(out)] == [0, 0]
+    assert out.stat().st_mode & 0o777 == 0o600
+
+    out.write_text("my notes")
+    assert export(out) == 2
+    assert out.read_text() == "my notes"
+    assert export(out, "--overwrite") == 0
+    assert out.read_text().startswith("<!doctype html>")
+
+
+def test_export_writes_through_no_link_and_leaves_nothing_beside(export: Callable[..., int], tmp_path: Path) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("kept")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "page.html").symlink_to(precious)
+    (folder / "other.html.partial").symlink_to(precious)
+
+    assert export(folder / "page.html") == 2
+    assert export(folder / "page.html", "--overwrite") == 2
+    assert export(folder / "other.html") == 0
+
+    assert precious.read_text() == "kept"
+    assert sorted(path.name for path in folder.iterdir()) == ["other.html", "other.html.partial", "page.html"]

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from genie_obs.preview.site import Site
 logger = logging.getLogger(__name__)
 
 _ENGINE_SETTINGS = ("engine", "lakehouse", "catalog", "schema", "system_catalog")
+_GENERATOR = b'<meta name="generator" content="genie-obs">'
+_HEAD_BYTES = 4_096
 _PACKAGED = "genie_observability.lvdash.json"
 _WORKSPACES = re.compile(r"ALL|[A-Za-z0-9_-]{1,64}(?:\s*,\s*[A-Za-z0-9_-]{1,64})*")
 
@@ -75,19 +78,28 @@ def dashboard_command() -> None:
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; others than loopback show your data to the network.",
+    help="Address to listen on; others than loopback need --expose.",
+)
+@click.option(
+    "--expose",
+    "is_exposed",
+    is_flag=True,
+    help="Let others than this machine in. There is no password: whoever reaches the address reads every question and answer.",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8_050, show_default=True, help="Port; 0 takes any free one."
 )
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in the browser.")
-def serve_command(*, host: str, port: int, is_opened: bool, **flags: Any) -> None:
+def serve_command(*, host: str, port: int, is_exposed: bool, is_opened: bool, **flags: Any) -> None:
     """Serve the dashboard as a web page; filters run its SQL again. Ctrl+C stops."""
     from genie_obs.preview.server import is_loopback, serve
 
     set_up_logging(None)
     if not is_loopback(host):
-        logger.warning("--host %s: whoever reaches this address can read every question and answer", host)
+        meaning = "whoever reaches this address can read every question and answer, unencrypted and without a password"
+        if not is_exposed:
+            raise ConfigError(f"--host {host}: {meaning}. Add --expose if that is what you want.")
+        logger.warning("--host %s: %s", host, meaning)
 
     def ready(address: str) -> None:
         click.echo(f"Dashboard at {address} (Ctrl+C stops)")
@@ -114,9 +126,11 @@ def serve_command(*, host: str, port: int, is_opened: bool, **flags: Any) -> Non
     is_flag=True,
     help="Run the queries for every combination of the dashboard's single-select filters, so that they work in the file.",
 )
-def export_command(*, out: Path, every_filter_value: bool, **flags: Any) -> None:
+@click.option("--overwrite", "is_overwriting", is_flag=True, help="Replace a file that is no earlier export.")
+def export_command(*, out: Path, every_filter_value: bool, is_overwriting: bool, **flags: Any) -> None:
     """Write the dashboard and its rows to one HTML file that loads nothing and can be sent or archived."""
     set_up_logging(None)
+    _check_out(out, is_overwriting=is_overwriting)
     with _site(flags) as site:
         size_bytes = write_export(site, out, every_filter_value=every_filter_value)
     click.echo(f"Dashboard in {out} ({size_bytes / 1e6:.1f} MB, opens in any browser, needs no network)")
@@ -130,18 +144,45 @@ def write_export(site: Site, out: Path, *, every_filter_value: bool = False) -> 
     """
     from genie_obs.preview.exporter import export_page
 
-    if not out.parent.is_dir():
-        raise ConfigError(f"--out {out}: the folder {out.parent} does not exist. Make it, or name another file.")
     content = export_page(site, every_filter_value=every_filter_value).encode()
-    partial = out.with_name(out.name + ".partial")
     try:
-        # Questions and answers are personal data: nobody else on the machine gets to read them by accident.
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-        partial.replace(out)
+        # Questions and answers are personal data: a new file, with a name nobody can foresee, that only the owner can read.
+        descriptor, partial = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
     except OSError as error:
         raise ConfigError(f"--out {out}: cannot be written ({error.strerror}).") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(partial).replace(out)
+    except OSError as error:
+        raise ConfigError(f"--out {out}: cannot be written ({error.strerror}).") from error
+    finally:
+        Path(partial).unlink(missing_ok=True)
     return len(content)
+
+
+def _check_out(out: Path, *, is_overwriting: bool) -> None:
+    """Refuse, before any query runs, what cannot be written or must not be lost.
+
+    Raises:
+        ConfigError: naming what is in the way.
+    """
+    if not out.parent.is_dir():
+        raise ConfigError(f"--out {out}: the folder {out.parent} does not exist. Make it, or name another file.")
+    if out.is_symlink():
+        raise ConfigError(f"--out {out}: it is a link to another file. Name that file, or remove the link.")
+    if out.exists() and not is_overwriting and not _is_export(out):
+        raise ConfigError(
+            f"--out {out}: there is a file that no export has written. Name another file, or add --overwrite."
+        )
+
+
+def _is_export(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return _GENERATOR in opened.read(_HEAD_BYTES)
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -20,6 +20,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
+<meta name="generator" content="genie-obs">
 {policy}<title>{title}</title>
 <link rel="icon" href="data:,">
 {style}

@@ -28,6 +28,8 @@ _HEADERS = {
     "Content-Security-Policy": served_policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -101,6 +103,9 @@ def create_app(site: Site, pool: ThreadPoolExecutor, is_our_host: Callable[[str]
             answer = await _guarded(request, handler, is_our_host)
         except web.HTTPException as error:
             answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}\n")
+        except Exception as error:  # noqa: BLE001  # a bug: the page is told so, with the headers, and not what it was about
+            logger.error("answering %s failed: %s", request.path, type(error).__name__)  # noqa: TRY400
+            answer = web.Response(status=500, text="500: this is a bug of the preview; its log says where.\n")
         for name, value in _HEADERS.items():
             answer.headers.setdefault(name, value)
         return answer
