@@ -90,6 +90,7 @@ class WatchedServer(SimulatorServer):
     def __init__(self, account: SimulatedAccount, **options: Any) -> None:
         super().__init__(account, **options)
         self.hits: Counter[str] = Counter()
+        self.disturbed: set[str] = set()  # operations that a fault hit at any time
         self._requests = 0
         self._alarms: list[tuple[int, Callable[[], None]]] = []
         self._counting = threading.Lock()
@@ -111,6 +112,7 @@ class WatchedServer(SimulatorServer):
             kind = fault.action or (f"{fault.status} Retry-After" if fault.retry_after else str(fault.status))
             with self._counting:
                 self.hits[kind] += 1
+                self.disturbed.add(operation)
         return fault
 
 
