@@ -34,8 +34,9 @@ def multiply(source: Path, target: Path, messages: int) -> None:
     shutil.copytree(source, partial)
     append_copies(source, partial, copies=-(-messages // message_count(source)) - 1)
     for table in GROWING:
-        # As a warehouse keeps its tables: one file a day, not one per append.
+        # As a warehouse keeps its tables: one file a day, not one per append, and a checkpoint of the log.
         DeltaTable(str(partial / table)).optimize.compact()
+        DeltaTable(str(partial / table)).create_checkpoint()
     partial.rename(target)
 
 

@@ -129,7 +129,7 @@ WITH messages AS (
     CONCAT(workspace_id, ' ', conversation_id) AS conversation,
     CONCAT(workspace_id, ' ', space_id) AS space,
     status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED') AS is_finished,
-    status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL AS is_answered,
+    status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL) AS is_answered,
     status = 'FAILED' AS is_failed,
     feedback_rating,
     CASE WHEN query_end_time >= created_at THEN (unix_millis(query_end_time) - unix_millis(created_at)) / 1000 END AS answer_seconds
@@ -196,7 +196,7 @@ WITH counted AS (
       WHEN status = 'FAILED' THEN 'failed'
       WHEN status = 'CANCELLED' THEN 'cancelled'
       WHEN status NOT IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') OR status IS NULL THEN 'unfinished'
-      WHEN COALESCE(query_sql, answer_text) IS NOT NULL THEN 'answered'
+      WHEN query_sql IS NOT NULL OR answer_text IS NOT NULL THEN 'answered'
       WHEN clarification_text IS NOT NULL THEN 'asked back'
       ELSE 'no answer'
     END AS outcome,
@@ -255,7 +255,7 @@ SELECT
   COUNT(DISTINCT conversation_id) AS conversation_count,
   COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
   try_divide(
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL),
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)),
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
   ) AS answered_ratio,
   COUNT_IF(status = 'FAILED') AS failed_count,
@@ -559,7 +559,7 @@ SELECT
   COUNT(*) AS message_count,
   COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
   try_divide(
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL),
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)),
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
   ) AS answered_ratio,
   COUNT_IF(status = 'FAILED') AS failed_count,
@@ -600,7 +600,7 @@ WITH askers AS (
     COUNT_IF(
       created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
       AND status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED')
-      AND COALESCE(query_sql, answer_text) IS NOT NULL
+      AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)
     ) AS answered_count,
     COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) AND status = 'FAILED') AS failed_count,
     COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) AND feedback_rating = 'POSITIVE') AS positive_count,
@@ -649,21 +649,48 @@ ORDER BY message_count DESC, last_asked_at DESC, asker;
 
 -- COMMAND ----------
 
-WITH touches AS (
+WITH opened AS (
+  -- The ledger knows who asked. Asking and waiting for the answer is most of the audit log: it is left out before the look-up in
+  -- the map, and the rest is reduced to what is distinct before it is judged.
   SELECT
     workspace_id,
     request_params['space_id'] AS space_id,
-    LOWER(user_identity.email) AS person,
-    0 AS is_asker
+    user_identity.email AS email,
+    COALESCE(user_agent, '') LIKE 'genie-obs/%' AS is_ours,
+    COALESCE(response.status_code, 200) < 400 AS is_accepted
   FROM system.access.audit
   WHERE service_name = 'aibiGenie'
     AND event_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-    AND user_identity.email LIKE '%@%'
-    AND COALESCE(user_agent, '') NOT LIKE 'genie-obs/%'
-    AND COALESCE(response.status_code, 200) < 400
-    AND COALESCE(request_params['space_id'], '') NOT IN ('', 'new')
+    AND action_name NOT IN (
+      'createConversation', 'createConversationMessage', 'genieCreateConversationMessage', 'genieStartConversationMessage',
+      'getConversationMessage', 'genieGetConversationMessage', 'getMessageQueryResult', 'genieGetMessageQueryResult',
+      'getMessageAttachmentQueryResult', 'genieGetMessageAttachmentQueryResult', 'genieGetQueryResultByAttachment', 'getQueryResult'
+    )
+  GROUP BY 1, 2, 3, 4, 5
+),
+touches AS (
+  SELECT
+    workspace_id,
+    space_id,
+    LOWER(email) AS person,
+    0 AS is_asker
+  FROM opened
+  WHERE email LIKE '%@%'
+    AND is_accepted
+    AND NOT is_ours
   UNION ALL
+  SELECT
+    workspace_id,
+    space_id,
+    LOWER(user_email) AS person,
+    1 AS is_asker
+  FROM message_ledger
+  WHERE witnessed_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+    AND user_email LIKE '%@%'
+  UNION ALL
+  -- Whom the audit log did not name, SCIM may have.
   SELECT
     workspace_id,
     space_id,
@@ -704,6 +731,7 @@ LEFT JOIN space_details AS s
   AND s.space_id = p.space_id
 LEFT JOIN names AS n
   ON n.workspace_id = p.workspace_id
+WHERE p.space_id NOT IN ('', 'new')
 GROUP BY p.workspace_id, p.space_id
 ORDER BY visitor_count DESC, workspace, space;
 
@@ -719,31 +747,26 @@ ORDER BY visitor_count DESC, workspace, space;
 -- COMMAND ----------
 
 WITH kinds AS (
-  -- First to what is distinct, then to names: the audit log is long. DISTINCT, since it may hold an event twice.
+  -- First to what is distinct, then to names: the audit log is long. An event that it holds twice counts twice: to tell
+  -- would take every event_id.
   SELECT
     action_name,
     COALESCE(user_agent, '') LIKE 'genie-obs/%' AS is_ours,
-    user_identity.email AS email,
-    user_identity.subject_name AS subject_name,
+    COALESCE(user_identity.email, user_identity.subject_name) AS actor,
     COALESCE(response.status_code, 200) AS status_code,
-    COUNT(DISTINCT event_id) AS event_count,
+    COUNT(*) AS event_count,
     MAX(event_time) AS last_event_at
   FROM system.access.audit
   WHERE service_name = 'aibiGenie'
     AND event_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-  GROUP BY
-    action_name,
-    COALESCE(user_agent, '') LIKE 'genie-obs/%',
-    user_identity.email,
-    user_identity.subject_name,
-    COALESCE(response.status_code, 200)
+  GROUP BY 1, 2, 3, 4
 ),
 named AS (
   SELECT
     CASE
       WHEN is_ours THEN 'genie-obs (our own reads)'
-      WHEN email = 'System-User' THEN 'Databricks background'
+      WHEN actor = 'System-User' THEN 'Databricks background'
       WHEN action_name LIKE 'genie%' THEN 'public API'
       ELSE 'Genie page'
     END AS client,
@@ -755,7 +778,7 @@ named AS (
       WHEN action_name RLIKE 'Space|Sample|ColumnConfig|Instruction|Evaluation|Benchmark' THEN 'configuration and benchmarks'
       ELSE 'other'
     END AS activity,
-    COALESCE(email, subject_name) AS actor,
+    actor,
     status_code,
     event_count,
     last_event_at
@@ -796,7 +819,7 @@ SELECT
   COUNT(*) AS message_count,
   COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
   try_divide(
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL),
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)),
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
   ) AS answered_ratio,
   try_divide(
@@ -843,7 +866,7 @@ WITH messages AS (
       WHEN status = 'FAILED' THEN 'failed'
       WHEN status = 'CANCELLED' THEN 'cancelled'
       WHEN status NOT IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') OR status IS NULL THEN 'unfinished'
-      WHEN COALESCE(query_sql, answer_text) IS NOT NULL THEN 'answered'
+      WHEN query_sql IS NOT NULL OR answer_text IS NOT NULL THEN 'answered'
       WHEN clarification_text IS NOT NULL THEN 'asked back'
       ELSE 'no answer'
     END AS outcome
@@ -1006,7 +1029,7 @@ counted AS (
     COUNT(*) AS message_count,
     COUNT(DISTINCT COALESCE(LOWER(user_email), user_id)) AS asker_count,
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL) AS answered_count,
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)) AS answered_count,
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND query_sql IS NULL AND answer_text IS NOT NULL) AS text_only_count,
     COUNT_IF(status = 'FAILED') AS failed_count,
     COUNT_IF(status = 'CANCELLED') AS cancelled_count,
@@ -1305,7 +1328,7 @@ ORDER BY failed_count DESC, error_type;
 
 SELECT
   CAST(date_trunc('WEEK', created_date) AS DATE) AS week_start_date,
-  COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL) AS answered_count,
+  COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)) AS answered_count,
   COUNT_IF(feedback_rating = 'POSITIVE') AS positive_count,
   COUNT_IF(feedback_rating = 'NEGATIVE') AS negative_count,
   COUNT_IF(feedback_rating IN ('POSITIVE', 'NEGATIVE')) AS rated_count,
@@ -1448,7 +1471,7 @@ WITH families AS (
     COUNT(*) AS message_count,
     COUNT(DISTINCT COALESCE(LOWER(user_email), CONCAT('user ', user_id, ' in ', workspace_id))) AS asker_count,
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL) AS answered_count,
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)) AS answered_count,
     COUNT_IF(status = 'FAILED') AS failed_count,
     COUNT_IF(feedback_rating = 'POSITIVE') AS positive_count,
     COUNT_IF(feedback_rating = 'NEGATIVE') AS negative_count,
@@ -1510,7 +1533,7 @@ WITH messages AS (
       WHEN status = 'FAILED' THEN 'failed'
       WHEN status = 'CANCELLED' THEN 'cancelled'
       WHEN status NOT IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') OR status IS NULL THEN 'unfinished'
-      WHEN COALESCE(query_sql, answer_text) IS NOT NULL THEN 'answered'
+      WHEN query_sql IS NOT NULL OR answer_text IS NOT NULL THEN 'answered'
       WHEN clarification_text IS NOT NULL THEN 'asked back'
       ELSE 'no answer'
     END AS outcome
@@ -2330,7 +2353,7 @@ WITH messages AS (
       ELSE 4
     END AS statement_number,
     status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED') AS is_finished,
-    status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL AS is_answered,
+    status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL) AS is_answered,
     status = 'FAILED' AS is_failed
   FROM message_details
   WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
@@ -2385,7 +2408,7 @@ asked AS (
     COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))) AS message_count,
     COUNT(DISTINCT CASE WHEN created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) THEN COALESCE(LOWER(user_email), user_id) END) AS asker_count,
     COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) AND status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
-    COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) AND status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL) AS answered_count,
+    COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) AND status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)) AS answered_count,
     COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) AND status = 'FAILED') AS failed_count,
     COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) AND feedback_rating = 'POSITIVE') AS positive_count,
     COUNT_IF(created_date >= date_sub(current_date(), CAST(:days_lookback AS INT)) AND feedback_rating = 'NEGATIVE') AS negative_count
@@ -2512,7 +2535,7 @@ WITH counted AS (
     COUNT(DISTINCT COALESCE(LOWER(user_email), user_id)) AS asker_count,
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
     try_divide(
-      COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL),
+      COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)),
       COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
     ) AS answered_ratio,
     COUNT_IF(status = 'FAILED') AS failed_count,
@@ -2564,7 +2587,7 @@ WITH counted AS (
     COUNT(DISTINCT COALESCE(LOWER(user_email), user_id)) AS asker_count,
     COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
     try_divide(
-      COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(query_sql, answer_text) IS NOT NULL),
+      COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)),
       COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
     ) AS answered_ratio,
     COUNT_IF(status = 'FAILED') AS failed_count,
@@ -2683,7 +2706,7 @@ sided AS (
     c.space_updated_at,
     m.created_at >= c.space_updated_at AS is_after,
     m.status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED') AS is_finished,
-    m.status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND COALESCE(m.query_sql, m.answer_text) IS NOT NULL AS is_answered,
+    m.status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (m.query_sql IS NOT NULL OR m.answer_text IS NOT NULL) AS is_answered,
     m.feedback_rating
   FROM message_details AS m
   INNER JOIN changed AS c
@@ -2726,29 +2749,55 @@ ORDER BY space_updated_at DESC, space;
 -- COMMAND ----------
 
 WITH events AS (
+  -- One row per event: the audit log may hold it twice.
   SELECT
     event_id,
-    workspace_id,
-    event_time,
-    action_name,
-    COALESCE(user_identity.email, user_identity.subject_name, 'unknown') AS actor,
-    COALESCE(response.status_code, 200) AS status_code,
-    COALESCE(
-      NULLIF(NULLIF(request_params['space_id'], ''), 'new'), get_json_object(response.result, '$.space_id')
-    ) AS space_id,
-    CASE
-      WHEN action_name RLIKE 'Download|executeFullQueryResult' THEN 'download'
-      WHEN action_name RLIKE '^(delete|genieDelete|trash|genieTrash)' THEN 'deletion'
-      ELSE 'change of a space'
-    END AS kind,
-    ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY event_time) AS copy_number
+    MAX(workspace_id) AS workspace_id,
+    MAX(event_time) AS event_time,
+    MAX(action_name) AS action_name,
+    MAX(COALESCE(user_identity.email, user_identity.subject_name)) AS actor,
+    MAX(response.status_code) AS status_code,
+    MAX(request_params['space_id']) AS requested_space_id,
+    -- Only what makes a space answers with its id.
+    MAX(CASE WHEN action_name IN ('createSpace', 'genieCreateSpace', 'cloneSpace') THEN response.result END) AS result
   FROM system.access.audit
   WHERE service_name = 'aibiGenie'
     AND event_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-    AND action_name NOT RLIKE '^(genieGet|genieList|get|list)'
-    AND action_name RLIKE
-      'Download|executeFullQueryResult|^(delete|genieDelete)|Space$|SampleQuestions|ColumnConfig|Instruction|Curated|createFile|updateFile'
+    AND action_name NOT LIKE 'get%'
+    AND action_name NOT LIKE 'list%'
+    AND action_name NOT LIKE 'genieGet%'
+    AND action_name NOT LIKE 'genieList%'
+    AND (
+      action_name LIKE '%Space'
+      OR action_name LIKE '%Download%'
+      OR action_name LIKE '%executeFullQueryResult%'
+      OR action_name LIKE 'delete%'
+      OR action_name LIKE 'genieDelete%'
+      OR action_name LIKE '%SampleQuestions%'
+      OR action_name LIKE '%ColumnConfig%'
+      OR action_name LIKE '%Instruction%'
+      OR action_name LIKE '%Curated%'
+      OR action_name LIKE '%File'
+    )
+  GROUP BY event_id
+),
+newest AS (
+  SELECT
+    event_time,
+    CASE
+      WHEN action_name LIKE '%Download%' OR action_name LIKE '%executeFullQueryResult%' THEN 'download'
+      WHEN action_name RLIKE '^(delete|genieDelete|trash|genieTrash)' THEN 'deletion'
+      ELSE 'change of a space'
+    END AS kind,
+    action_name,
+    COALESCE(actor, 'unknown') AS actor,
+    COALESCE(NULLIF(NULLIF(requested_space_id, ''), 'new'), get_json_object(result, '$.space_id')) AS space_id,
+    workspace_id,
+    COALESCE(status_code, 200) AS status_code
+  FROM events
+  ORDER BY event_time DESC, action_name, event_id
+  LIMIT 1000
 )
 SELECT
   e.event_time,
@@ -2759,13 +2808,11 @@ SELECT
   e.space_id,
   e.workspace_id,
   e.status_code
-FROM events AS e
+FROM newest AS e
 LEFT JOIN space_details AS s
   ON s.workspace_id = e.workspace_id
   AND s.space_id = e.space_id
-WHERE e.copy_number = 1
-ORDER BY event_time DESC, action_name, space_id
-LIMIT 1000;
+ORDER BY event_time DESC, action_name, space_id;
 
 -- COMMAND ----------
 

@@ -21,7 +21,7 @@ from genie_obs.preview.tiles import DATA_KINDS
 
 logger = logging.getLogger(__name__)
 
-_THREADS = 8  # statements at once; a slow one keeps a thread, the others go on
+THREADS = 8  # statements at once; a slow one keeps a thread, the others go on
 _MAX_ID_CHARACTERS = 128
 _MAX_GENERATION = 1_000_000_000
 _HEADERS = {
@@ -176,7 +176,7 @@ async def serve(site: Site, *, host: str, port: int, on_ready: Callable[[str], N
     """
     listener = _listen(host, port)
     port = listener.getsockname()[1]
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="preview")
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="preview")
     runner = web.AppRunner(create_app(site, pool, host_check(host, port)), access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
