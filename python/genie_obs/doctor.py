@@ -119,10 +119,10 @@ def _check_port(engine: str) -> None:
 
 def _no_engine(settings: Settings, error: GenieObsError) -> Check:
     given, shown = settings.engine.engine, _without_token(settings.engine.engine)
-    detail, _, advice = str(error).replace(given, shown).partition(". ")
-    if not isinstance(error, ConfigError) or not advice:
-        advice = "check that the server or the compute is up, and its address"
-    return fail("engine", f"{shown}: {detail.splitlines()[0]}", fix=advice)
+    # What to do is the second sentence of a ConfigError, and the second line of an EngineError, if it says so at all.
+    detail, _, advice = str(error).replace(given, shown).partition(". " if isinstance(error, ConfigError) else "\n")
+    advice = advice or "check that the server or the compute is up, and its address"
+    return fail("engine", f"{shown}: {detail.splitlines()[0]}", fix=advice.splitlines()[0])
 
 
 def _without_token(engine: str) -> str:

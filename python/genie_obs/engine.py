@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from genie_obs.errors import ConfigError, EngineError
+from genie_obs import __version__
+from genie_obs.errors import ConfigError, EngineError, clean_text
 from genie_obs.schema import Column, Table
 from genie_obs.sql import Names
 
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 LOCAL_SYSTEM_CATALOG = "databricks_system"
 _LOOPBACK_SERVER = re.compile(r"sc://(localhost|127\.0\.0\.1|\[::1\])(:|/|$)")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
+# What may stand in an error of the Databricks SDK or of a Spark client, which name the settings they were given.
+_SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASSWORD|SPARK_REMOTE")
+_MAX_REASON_CHARACTERS = 400
 _SQL_TO_DELTA = {"STRING": "string", "BIGINT": "long", "INT": "integer", "DOUBLE": "double", "BOOLEAN": "boolean"}
 _SQL_TO_DELTA |= {"DATE": "date", "TIMESTAMP": "timestamp"}
 
@@ -157,7 +161,7 @@ class ClusterEngine:
         self.is_loopback = bool(_LOOPBACK_SERVER.match(settings.engine))
         self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=settings.system_catalog)
         self.spark = _ambient_session() if self.kind == "databricks" else _connect(settings.engine)
-        self.binds_parameters = self.kind == "databricks" or _binds_parameters(self.spark)
+        self.binds_parameters = _binds_parameters(self.spark)
 
     def layout_clause(self, table: Table) -> str:
         """Return liquid clustering and deletion vectors; never together with partitions."""
@@ -172,8 +176,8 @@ class ClusterEngine:
         """Do nothing: the catalog of the server is shared."""
 
     def close(self) -> None:
-        """Leave the session alone on Databricks, where it belongs to the job; release it elsewhere."""
-        if self.kind == "connect":
+        """Leave the session alone on Databricks, where it belongs to the job or notebook; release it elsewhere."""
+        if self.kind == "connect" or not _is_on_databricks():
             self.spark.stop()
 
 
@@ -260,15 +264,23 @@ def _binds_parameters(session: SparkSession) -> bool:
         raise EngineError(f"Asking the Spark server failed: {str(error).splitlines()[0][:300]}") from error
 
 
+def _is_on_databricks() -> bool:
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+
+
 def _ambient_session() -> SparkSession:
     try:
-        session = _runtime_session() if "DATABRICKS_RUNTIME_VERSION" in os.environ else _remote_session()
+        session = _runtime_session() if _is_on_databricks() else _remote_session()
         session.conf.set("spark.sql.session.timeZone", "UTC")
-    except Exception as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the SDK, gRPC and Databricks Connect raise what they like
+        hidden = [value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)]
+        reason = clean_text(error, limit=_MAX_REASON_CHARACTERS, hidden=hidden)
         raise EngineError(
-            f"--engine databricks: no Spark session here ({type(error).__name__}). "
-            "Run this as a Databricks job, install genie-obs[connect] and sign in, or use --engine local."
-        ) from error
+            f"--engine databricks: no Spark session here. {type(error).__name__}: {reason}\n"
+            "Run this as a Databricks job, sign in as docs/connect.md says, or use --engine local."
+        ) from None
     return session
 
 
@@ -279,10 +291,25 @@ def _runtime_session() -> SparkSession:
 
 
 def _remote_session() -> SparkSession:
-    """Open a session on a workspace's compute from outside, through Databricks Connect."""
-    from databricks.connect import DatabricksSession
+    """Open a session on a workspace's compute from outside, through Databricks Connect.
 
-    session: SparkSession = DatabricksSession.builder.getOrCreate()
+    Workspace, sign-in and compute are what the Databricks SDK finds in variables and profile; serverless where no compute is named.
+    """
+    try:
+        from databricks.connect import DatabricksSession
+    except ImportError as error:
+        raise ConfigError(
+            "--engine databricks outside Databricks needs Databricks Connect and Python 3.12. "
+            "Install both with: pip install 'genie-obs[connect]'"
+        ) from error
+    from databricks.sdk.core import Config
+
+    builder = DatabricksSession.builder.userAgent(f"genie-obs/{__version__}")
+    if "SPARK_REMOTE" not in os.environ:
+        found = Config()
+        if not found.cluster_id and not found.serverless_compute_id:
+            builder = builder.serverless()
+    session: SparkSession = builder.getOrCreate()
     return session
 
 

@@ -16,7 +16,7 @@ from tests.deploy.bundle import ROOT, TARGETS, Bundle, load_bundle, load_with_of
 
 from genie_obs.config import SETTINGS, parse_settings
 from genie_obs.genie_oauth import SECRET_SCOPE
-from genie_obs.runtime import LOG_LEVEL, PARTIAL_OK, parse_parameters
+from genie_obs.wheel_task import LOG_LEVEL, PARTIAL_OK, parse_parameters
 
 JOBS = ("genie_obs_ingest", "genie_obs_ingest_sharded")
 # Where the session and the system tables are is no question on Databricks.
@@ -153,7 +153,7 @@ def test_wheel_task_names_the_distribution_and_its_entry_point(prod: Bundle) -> 
     task = wheel_task(prod, "genie_obs_ingest")["python_wheel_task"]
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'name = "{task["package_name"].replace("_", "-")}"' in pyproject
-    assert f'{task["entry_point"]} = "genie_obs.runtime:runtime"' in pyproject
+    assert f'{task["entry_point"]} = "genie_obs:runtime"' in pyproject
 
 
 def test_tables_dashboard_and_alerts_share_one_catalog_and_schema(bundle: Bundle) -> None:

@@ -13,20 +13,26 @@ import pytest
 from tests.integration.conftest import MakeWorld, World
 
 from genie_obs.errors import ConfigError
-from genie_obs.runtime import TaskOptions, parse_options, parse_parameters
+from genie_obs.wheel_task import TaskOptions, parse_options, parse_parameters
 
 ROOT = Path(__file__).parents[2]
 
-# What the launcher does, as far as it can be observed: arguments in sys.argv, the entry point of that name in any group, no
-# arguments, what comes back is ignored, and a loop already runs.
+# What Databricks documents: the entry point of that name in the package's metadata, without arguments, what comes back is ignored;
+# where the metadata has none, `package_name.entry_point()`. Its own launchers, where they can be read, take the name from any
+# group. Arguments are in sys.argv and an event loop already runs.
 LAUNCHER = """
-import asyncio, importlib.metadata, sys
+import asyncio, importlib, importlib.metadata, sys
 
-async def launch():
-    entry = [ep for ep in importlib.metadata.distribution("genie_obs").entry_points if ep.name == "runtime"]
-    entry[0].load()()
+def find(way):
+    if way == "metadata":
+        [entry] = [ep for ep in importlib.metadata.distribution("genie_obs").entry_points if ep.name == "runtime"]
+        return entry.load()
+    return getattr(importlib.import_module("genie_obs"), "runtime")
 
-assert asyncio.run(launch()) is None
+async def launch(way):
+    assert find(way)() is None
+
+asyncio.run(launch(sys.argv.pop(1)))
 """
 
 
@@ -71,10 +77,10 @@ def launch(site: Path, tmp_path: Path) -> Launch:
     workdir = tmp_path / "anywhere"
     workdir.mkdir()
 
-    def run(*arguments: str, **variables: str) -> Ended:
+    def run(*arguments: str, way: str = "metadata", **variables: str) -> Ended:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("GENIE_OBS_", "DATABRICKS_", "PYTHON"))}
         done = subprocess.run(
-            [sys.executable, str(launcher), *arguments],
+            [sys.executable, str(launcher), way, *arguments],
             cwd=workdir, env={**kept, "PYTHONPATH": str(site), **variables}, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert not list(workdir.iterdir())
@@ -98,10 +104,20 @@ def parameters(world: World) -> list[str]:
     ]  # fmt: skip
 
 
-def test_task_ingests_and_ends_well_inside_a_running_event_loop(launch: Launch, clean_world: World) -> None:
-    ended = launch(*parameters(clean_world), **credentials(clean_world))
+@pytest.mark.parametrize("way", ["metadata", "package attribute"])
+def test_task_ingests_and_ends_well_inside_a_running_event_loop(launch: Launch, clean_world: World, way: str) -> None:
+    ended = launch(*parameters(clean_world), way=way, **credentials(clean_world))
     assert (ended.exit_code, ended.error) == (0, "")
     assert len(clean_world.read("message_details")) == 60
+
+
+@pytest.mark.parametrize("way", ["metadata", "package attribute"])
+def test_task_finds_its_parameters_and_raises_whichever_way_it_is_called(
+    launch: Launch, clean_world: World, way: str
+) -> None:
+    ended = launch(*parameters(clean_world), "--days-lookback=soon", way=way, **credentials(clean_world))
+    assert ended.exit_code == 1
+    assert "RunFailedError: Wrong parameters or configuration: --days-lookback 'soon'" in ended.error
 
 
 def test_log_tells_the_story_in_under_thirty_lines(launch: Launch, clean_world: World) -> None:
@@ -154,10 +170,16 @@ def test_crash_names_the_place_and_quotes_no_chained_error(launch: Launch, make_
     assert "During handling" not in ended.error
 
 
-def test_without_spark_session_the_default_engine_says_so(launch: Launch, world: World) -> None:
+def test_outside_databricks_the_default_engine_says_what_to_install(launch: Launch, world: World) -> None:
     ended = launch("--catalog=main", **credentials(world))
     assert ended.exit_code == 1
-    assert "--engine databricks: no Spark session here" in ended.error
+    assert "--engine databricks outside Databricks needs Databricks Connect" in ended.error
+
+
+def test_on_databricks_without_a_session_the_reason_is_named(launch: Launch, world: World) -> None:
+    ended = launch("--catalog=main", **credentials(world), DATABRICKS_RUNTIME_VERSION="client.5.0")
+    assert ended.exit_code == 1
+    assert "RunFailedError: The run failed: --engine databricks: no Spark session here. " in ended.error
 
 
 def test_parameters_come_in_every_form_the_launcher_may_use() -> None:
