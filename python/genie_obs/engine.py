@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from genie_obs import __version__
 from genie_obs.errors import ConfigError, EngineError, clean_text
 from genie_obs.schema import Column, Table
+from genie_obs.secret import Secret
 from genie_obs.sql import Names
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def _ambient_session() -> SparkSession:
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001  # the SDK, gRPC and Databricks Connect raise what they like
-        hidden = [value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)]
+        hidden = [Secret(value) for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)]
         reason = clean_text(error, limit=_MAX_REASON_CHARACTERS, hidden=hidden)
         raise EngineError(
             f"--engine databricks: no Spark session here. {type(error).__name__}: {reason}\n"
