@@ -238,8 +238,7 @@ def _connect(url: str) -> SparkSession:
         raise ConfigError(
             f"--engine {shown} needs a Spark Connect client. Install it with: pip install 'genie-obs[local]'"
         ) from error
-    # pyspark logs failed statements, values included, to stderr by itself.
-    logging.getLogger("SQLQueryContextLogger").disabled = True
+    _keep_values_out_of_logs()
     try:
         # create, not getOrCreate: a process may hold several engines, each with its own server.
         session = SparkSession.builder.remote(url).create()
@@ -265,11 +264,17 @@ def _binds_parameters(session: SparkSession) -> bool:
         raise EngineError(f"Asking the Spark server failed: {str(error).splitlines()[0][:300]}") from error
 
 
+def _keep_values_out_of_logs() -> None:
+    # pyspark and Databricks Connect log failed statements, values included, to stderr by themselves.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
+
+
 def _is_on_databricks() -> bool:
     return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
 def _ambient_session() -> SparkSession:
+    _keep_values_out_of_logs()
     try:
         session = _runtime_session() if _is_on_databricks() else _remote_session()
         session.conf.set("spark.sql.session.timeZone", "UTC")
