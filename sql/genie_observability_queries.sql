@@ -710,37 +710,66 @@ ORDER BY client, event_count DESC, activity;
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Quality & failures
 -- ---------------------------------------------------------------------------------------------------------------------
--- query:   quality_by_day
--- title:   Does Genie answer?
--- answers: What share of the questions is answered, fails, is cancelled or needs a clarification, day by day?
--- grain:   one row per created_date with a finished question
+-- query:   answers_by_day
+-- title:   Does Genie answer, and how fast?
+-- answers: What share of the questions is answered, fails, is cancelled or needs a clarification, and how many seconds do answers take, day by day?
+-- grain:   one row per created_date with a question; text answers with a rating are not timed, since the rating moves their last change
 -- reads:   message_details
 -- params:  :workspace_id_filter (STRING; 'ALL', or ids separated by commas), :days_lookback (INT, days)
+WITH messages AS (
+  SELECT
+    created_date,
+    status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED') AS is_finished,
+    status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL) AS is_answered,
+    status = 'FAILED' AS is_failed,
+    status = 'CANCELLED' AS is_cancelled,
+    clarification_text IS NOT NULL AS is_clarified,
+    CASE WHEN query_end_time >= created_at THEN (unix_millis(query_end_time) - unix_millis(created_at)) / 1000 END AS answer_seconds,
+    CASE WHEN query_start_time >= created_at THEN (unix_millis(query_start_time) - unix_millis(created_at)) / 1000 END AS thinking_seconds,
+    CASE WHEN query_duration_ms >= 0 THEN query_duration_ms / 1000 END AS query_seconds,
+    CASE
+      WHEN query_sql IS NULL AND answer_text IS NOT NULL AND status = 'COMPLETED' AND feedback_rating IS NULL AND updated_timestamp >= created_timestamp
+        THEN (updated_timestamp - created_timestamp) / 1000
+    END AS text_seconds
+  FROM message_details
+  WHERE created_date >= date_sub(current_date(), :days_lookback)
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+),
+days AS (
+  SELECT
+    created_date,
+    COUNT(*) AS message_count,
+    COUNT_IF(is_finished) AS finished_count,
+    COUNT_IF(is_answered) AS answered_count,
+    COUNT_IF(is_failed) AS failed_count,
+    COUNT_IF(is_cancelled) AS cancelled_count,
+    COUNT_IF(is_clarified AND is_finished) AS clarified_count,
+    COUNT(answer_seconds) AS timed_count,
+    percentile(answer_seconds, array(0.5, 0.9, 0.95)) AS answer_percentiles,
+    percentile(thinking_seconds, 0.9) AS p90_thinking_seconds,
+    percentile(query_seconds, 0.9) AS p90_query_seconds,
+    COUNT(text_seconds) AS text_timed_count,
+    percentile(text_seconds, 0.9) AS p90_text_seconds
+  FROM messages
+  GROUP BY created_date
+)
 SELECT
   created_date,
-  COUNT(*) AS message_count,
-  COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
-  try_divide(
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)),
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
-  ) AS answered_ratio,
-  try_divide(
-    COUNT_IF(status = 'FAILED'),
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
-  ) AS failed_ratio,
-  try_divide(
-    COUNT_IF(status = 'CANCELLED'),
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
-  ) AS cancelled_ratio,
-  try_divide(
-    COUNT_IF(clarification_text IS NOT NULL AND status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')),
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED'))
-  ) AS clarified_ratio
-FROM message_details
-WHERE created_date >= date_sub(current_date(), :days_lookback)
-  AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-GROUP BY created_date
-HAVING COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) > 0
+  message_count,
+  finished_count,
+  try_divide(answered_count, finished_count) AS answered_ratio,
+  try_divide(failed_count, finished_count) AS failed_ratio,
+  try_divide(cancelled_count, finished_count) AS cancelled_ratio,
+  try_divide(clarified_count, finished_count) AS clarified_ratio,
+  timed_count,
+  answer_percentiles[0] AS p50_answer_seconds,
+  answer_percentiles[1] AS p90_answer_seconds,
+  answer_percentiles[2] AS p95_answer_seconds,
+  p90_thinking_seconds,
+  p90_query_seconds,
+  text_timed_count,
+  p90_text_seconds
+FROM days
 ORDER BY created_date;
 
 -- query:   conversation_flow
@@ -758,14 +787,12 @@ WITH messages AS (
     space_name,
     created_at,
     created_date,
-    feedback_rating,
     CASE
-      WHEN status = 'FAILED' THEN 'failed'
-      WHEN status = 'CANCELLED' THEN 'cancelled'
-      WHEN status NOT IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') OR status IS NULL THEN 'unfinished'
-      WHEN query_sql IS NOT NULL OR answer_text IS NOT NULL THEN 'answered'
-      WHEN clarification_text IS NOT NULL THEN 'asked back'
-      ELSE 'no answer'
+      WHEN status NOT IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED') OR status IS NULL THEN 0
+      WHEN status IN ('FAILED', 'CANCELLED') THEN 1
+      WHEN query_sql IS NULL AND answer_text IS NULL THEN CASE WHEN clarification_text IS NULL THEN 1 ELSE 2 END
+      WHEN feedback_rating = 'NEGATIVE' THEN 3
+      ELSE 4
     END AS outcome
   FROM message_details
   -- A week more than shown, to know whether the first message seen is the first of its conversation.
@@ -773,33 +800,32 @@ WITH messages AS (
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
 ),
 conversations AS (
+  -- Outcomes as numbers: 0 unfinished, 1 trouble (failed, cancelled, no answer), 2 asked back, 3 answered and rated down, 4 answered.
+  -- Time and outcome in one number give the first and the last outcome as a plain MIN and MAX, which every engine does in passing.
   SELECT
     workspace_id,
-    MIN_BY(space_id, created_at) AS space_id,
+    space_id,
     MAX(workspace_name) AS workspace_name,
     MAX(space_name) AS space_name,
     COUNT(*) AS message_count,
-    MIN_BY(outcome, created_at) AS first_outcome,
-    MIN_BY(COALESCE(feedback_rating, 'NONE'), created_at) AS first_rating,
-    MAX_BY(outcome, created_at) AS last_outcome,
+    MIN(unix_micros(created_at) * 8 + outcome) % 8 AS first_outcome,
+    MAX(unix_micros(created_at) * 8 + outcome) % 8 AS last_outcome,
     MAX(created_at) AS last_asked_at,
-    COUNT_IF(outcome IN ('failed', 'no answer', 'cancelled')) AS trouble_count,
-    array_position(
-      array_sort(collect_list(created_at)), MIN(CASE WHEN outcome = 'answered' THEN created_at END)
-    ) AS turns_to_answer
+    COUNT_IF(outcome = 1) AS trouble_count,
+    array_position(array_sort(collect_list(created_at)), MIN(CASE WHEN outcome >= 3 THEN created_at END)) AS turns_to_answer
   FROM messages
-  GROUP BY workspace_id, conversation_id
+  GROUP BY workspace_id, space_id, conversation_id
   HAVING MIN(created_date) >= date_sub(current_date(), :days_lookback)
 ),
 scoped AS (
   SELECT
     CONCAT(COALESCE(s.title, c.space_name, c.space_id, 'unknown space'), ' · ', COALESCE(c.workspace_name, c.workspace_id)) AS space,
     c.message_count,
-    c.first_outcome <> 'unfinished' AS is_first_finished,
-    c.first_outcome = 'answered' AND c.first_rating <> 'NEGATIVE' AS is_first_answered,
+    c.first_outcome > 0 AS is_first_finished,
+    c.first_outcome = 4 AS is_first_answered,
     c.trouble_count > 0 AS is_troubled,
     -- Half an hour without another question is giving up; less may be thinking.
-    c.last_outcome IN ('failed', 'no answer', 'cancelled') AND c.last_asked_at < current_timestamp() - INTERVAL 30 MINUTES AS is_abandoned,
+    c.last_outcome = 1 AND c.last_asked_at < current_timestamp() - INTERVAL 30 MINUTES AS is_abandoned,
     CASE WHEN c.turns_to_answer > 0 THEN c.turns_to_answer END AS turns_to_answer
   FROM conversations AS c
   LEFT JOIN space_details AS s
@@ -1578,41 +1604,6 @@ ORDER BY workspace_id, conversation_id, created_at, message_id;
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Performance
 -- ---------------------------------------------------------------------------------------------------------------------
--- query:   latency_by_day
--- title:   How long do people wait for an answer?
--- answers: Seconds from the question to the end of its SQL, or to the text answer, by day: p50, p90, p95
--- grain:   one row per created_date with a timed answer; text answers with a rating are not timed, since the rating moves their last change
--- reads:   message_details
--- params:  :workspace_id_filter (STRING; 'ALL', or ids separated by commas), :days_lookback (INT, days)
-WITH timed AS (
-  SELECT
-    created_date,
-    CASE WHEN query_end_time >= created_at THEN (unix_millis(query_end_time) - unix_millis(created_at)) / 1000 END AS answer_seconds,
-    CASE WHEN query_start_time >= created_at THEN (unix_millis(query_start_time) - unix_millis(created_at)) / 1000 END AS thinking_seconds,
-    CASE WHEN query_duration_ms >= 0 THEN query_duration_ms / 1000 END AS query_seconds,
-    CASE
-      WHEN query_sql IS NULL AND answer_text IS NOT NULL AND status = 'COMPLETED' AND feedback_rating IS NULL AND updated_timestamp >= created_timestamp
-        THEN (updated_timestamp - created_timestamp) / 1000
-    END AS text_seconds
-  FROM message_details
-  WHERE created_date >= date_sub(current_date(), :days_lookback)
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-)
-SELECT
-  created_date,
-  COUNT(answer_seconds) AS timed_count,
-  percentile(answer_seconds, 0.5) AS p50_answer_seconds,
-  percentile(answer_seconds, 0.9) AS p90_answer_seconds,
-  percentile(answer_seconds, 0.95) AS p95_answer_seconds,
-  percentile(thinking_seconds, 0.9) AS p90_thinking_seconds,
-  percentile(query_seconds, 0.9) AS p90_query_seconds,
-  COUNT(text_seconds) AS text_timed_count,
-  percentile(text_seconds, 0.9) AS p90_text_seconds
-FROM timed
-GROUP BY created_date
-HAVING COUNT(answer_seconds) + COUNT(text_seconds) > 0
-ORDER BY created_date;
-
 -- query:   latency_parts
 -- title:   Where does the time go?
 -- answers: How long Genie thinks, waits for the warehouse, compiles, executes and fetches: p50, p90, p95 of each part
@@ -1803,9 +1794,7 @@ summary AS (
     MAX(workspace_name) AS workspace_name,
     MAX(space_name) AS space_name,
     COUNT(answer_seconds) AS timed_count,
-    percentile(answer_seconds, 0.5) AS p50_answer_seconds,
-    percentile(answer_seconds, 0.9) AS p90_answer_seconds,
-    percentile(answer_seconds, 0.95) AS p95_answer_seconds,
+    percentile(answer_seconds, array(0.5, 0.9, 0.95)) AS answer_percentiles,
     percentile(thinking_seconds, 0.9) AS p90_thinking_seconds,
     percentile(query_seconds, 0.9) AS p90_query_seconds
   FROM timed
@@ -1816,13 +1805,13 @@ SELECT
   COALESCE(m.workspace_name, m.workspace_id) AS workspace,
   CONCAT(COALESCE(s.title, m.space_name, m.space_id, 'unknown space'), ' · ', COALESCE(m.workspace_name, m.workspace_id)) AS space,
   m.timed_count,
-  m.p50_answer_seconds,
-  m.p90_answer_seconds,
-  m.p95_answer_seconds,
+  m.answer_percentiles[0] AS p50_answer_seconds,
+  m.answer_percentiles[1] AS p90_answer_seconds,
+  m.answer_percentiles[2] AS p95_answer_seconds,
   m.p90_thinking_seconds,
   m.p90_query_seconds,
   CASE
-    WHEN m.p90_answer_seconds < 30 THEN 'fine'
+    WHEN m.answer_percentiles[1] < 30 THEN 'fine'
     WHEN m.p90_query_seconds > m.p90_thinking_seconds THEN 'slow SQL: look at the statements and the warehouse'
     ELSE 'slow thinking: fewer tables, shorter instructions'
   END AS advice
@@ -1838,52 +1827,76 @@ ORDER BY p90_answer_seconds DESC, space;
 -- grain:   one row per UTC day of start_time and purpose; profiling and authoring statements belong to no message
 -- reads:   message_details, system.query.history
 -- params:  :workspace_id_filter (STRING; 'ALL', or ids separated by commas), :days_lookback (INT, days)
-WITH history AS (
+WITH seen AS (
   SELECT
     workspace_id,
     statement_id,
-    -- A statement may be published again, with figures that only grow.
+    FALSE AS is_answering,
+    start_time,
+    execution_status = 'FAILED' AS is_failed,
+    total_duration_ms,
+    waiting_for_compute_duration_ms,
+    waiting_at_capacity_duration_ms,
+    read_bytes,
+    read_rows,
+    spilled_local_bytes,
+    from_result_cache
+  FROM system.query.history
+  WHERE start_time >= CAST(date_sub(current_date(), :days_lookback) AS TIMESTAMP)
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+    AND (query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie'))
+  UNION ALL
+  SELECT
+    workspace_id,
+    explode(statement_ids) AS statement_id,
+    TRUE AS is_answering,
+    CAST(NULL AS TIMESTAMP) AS start_time,
+    FALSE AS is_failed,
+    CAST(NULL AS BIGINT) AS total_duration_ms,
+    CAST(NULL AS BIGINT) AS waiting_for_compute_duration_ms,
+    CAST(NULL AS BIGINT) AS waiting_at_capacity_duration_ms,
+    CAST(NULL AS BIGINT) AS read_bytes,
+    CAST(NULL AS BIGINT) AS read_rows,
+    CAST(NULL AS BIGINT) AS spilled_local_bytes,
+    FALSE AS from_result_cache
+  FROM message_details
+  WHERE created_date >= date_sub(current_date(), :days_lookback + 1)
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+),
+statements AS (
+  -- Grouped once for two ends: a statement may be published again, with figures that only grow, and may belong to a message.
+  SELECT
+    workspace_id,
+    statement_id,
+    COUNT_IF(is_answering) > 0 AS is_answering,
     CAST(MIN(start_time) AS DATE) AS started_date,
-    MAX(execution_status) AS execution_status,
+    COUNT_IF(is_failed) > 0 AS is_failed,
     MAX(total_duration_ms) AS total_duration_ms,
     MAX(waiting_for_compute_duration_ms) AS waiting_for_compute_duration_ms,
     MAX(waiting_at_capacity_duration_ms) AS waiting_at_capacity_duration_ms,
     MAX(read_bytes) AS read_bytes,
     MAX(read_rows) AS read_rows,
     MAX(spilled_local_bytes) AS spilled_local_bytes,
-    MAX(from_result_cache) AS is_from_cache
-  FROM system.query.history
-  WHERE start_time >= CAST(date_sub(current_date(), :days_lookback) AS TIMESTAMP)
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-    AND (query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie'))
+    COUNT_IF(from_result_cache) > 0 AS is_from_cache
+  FROM seen
   GROUP BY workspace_id, statement_id
-),
-answering AS (
-  SELECT DISTINCT
-    workspace_id,
-    explode(statement_ids) AS statement_id
-  FROM message_details
-  WHERE created_date >= date_sub(current_date(), :days_lookback + 1)
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
 )
 SELECT
-  h.started_date,
-  CASE WHEN a.statement_id IS NULL THEN 'profiling and authoring' ELSE 'answering a question' END AS purpose,
+  started_date,
+  CASE WHEN is_answering THEN 'answering a question' ELSE 'profiling and authoring' END AS purpose,
   COUNT(*) AS statement_count,
-  COUNT_IF(h.execution_status = 'FAILED') AS failed_count,
-  try_divide(COUNT_IF(h.execution_status = 'FAILED'), COUNT(*)) AS failed_ratio,
-  SUM(h.read_bytes) / 1073741824 AS read_gib,
-  SUM(h.read_rows) AS read_rows,
-  SUM(h.spilled_local_bytes) / 1073741824 AS spilled_gib,
-  COUNT_IF(h.is_from_cache) AS cached_count,
-  try_divide(COUNT_IF(h.is_from_cache), COUNT(*)) AS cached_ratio,
-  percentile(CASE WHEN h.total_duration_ms >= 0 THEN h.total_duration_ms / 1000 END, 0.95) AS p95_total_seconds,
-  COUNT_IF(h.waiting_for_compute_duration_ms > 0) AS waited_for_start_count,
-  COUNT_IF(h.waiting_at_capacity_duration_ms > 0) AS waited_in_queue_count
-FROM history AS h
-LEFT JOIN answering AS a
-  ON a.workspace_id = h.workspace_id
-  AND a.statement_id = h.statement_id
+  COUNT_IF(is_failed) AS failed_count,
+  try_divide(COUNT_IF(is_failed), COUNT(*)) AS failed_ratio,
+  SUM(read_bytes) / 1073741824 AS read_gib,
+  SUM(read_rows) AS read_rows,
+  SUM(spilled_local_bytes) / 1073741824 AS spilled_gib,
+  COUNT_IF(is_from_cache) AS cached_count,
+  try_divide(COUNT_IF(is_from_cache), COUNT(*)) AS cached_ratio,
+  percentile(CASE WHEN total_duration_ms >= 0 THEN total_duration_ms / 1000 END, 0.95) AS p95_total_seconds,
+  COUNT_IF(waiting_for_compute_duration_ms > 0) AS waited_for_start_count,
+  COUNT_IF(waiting_at_capacity_duration_ms > 0) AS waited_in_queue_count
+FROM statements
+WHERE started_date IS NOT NULL
 GROUP BY 1, 2
 ORDER BY started_date, purpose;
 
@@ -1896,11 +1909,11 @@ ORDER BY started_date, purpose;
 WITH history AS (
   SELECT
     workspace_id,
+    compute.warehouse_id AS warehouse_id,
     statement_id,
     -- A statement may be published again, with figures that only grow.
-    MAX(compute.warehouse_id) AS warehouse_id,
-    MAX(CASE WHEN (query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie')) THEN 1 ELSE 0 END) = 1 AS is_genie,
-    MAX(execution_status) AS execution_status,
+    COUNT_IF(query_source.genie_space_id IS NOT NULL OR client_application IN ('Databricks SQL Genie Space', 'DatabricksGenie')) > 0 AS is_genie,
+    COUNT_IF(execution_status = 'FAILED') > 0 AS is_failed,
     date_trunc('MINUTE', MIN(start_time)) AS start_minute,
     MAX(waiting_for_compute_duration_ms) AS waiting_for_compute_ms,
     MAX(waiting_at_capacity_duration_ms) AS waiting_at_capacity_ms,
@@ -1909,7 +1922,7 @@ WITH history AS (
   WHERE start_time >= CAST(date_sub(current_date(), :days_lookback) AS TIMESTAMP)
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
     AND compute.warehouse_id IS NOT NULL
-  GROUP BY workspace_id, statement_id
+  GROUP BY workspace_id, compute.warehouse_id, statement_id
 ),
 minutes AS (
   SELECT
@@ -1935,7 +1948,7 @@ summary AS (
     warehouse_id,
     COUNT(*) AS statement_count,
     COUNT_IF(is_genie) AS genie_statement_count,
-    COUNT_IF(is_genie AND execution_status = 'FAILED') AS genie_failed_count,
+    COUNT_IF(is_genie AND is_failed) AS genie_failed_count,
     COUNT_IF(is_genie AND waiting_for_compute_ms > 0) AS waited_for_start_count,
     COUNT_IF(is_genie AND waiting_at_capacity_ms > 0) AS waited_in_queue_count,
     percentile(

@@ -93,7 +93,7 @@ def quality() -> Bands:
     return [
         *page_top("quality", "Does Genie answer, and what is to be done where it does not?",
                   "Ratios stand next to the number they are of (n). Click a cause or a space to filter the failed questions below."),
-        (7, [(6, chart("line", "quality-shares", "quality_by_day", "What share is answered, fails, is cancelled, is asked back?",
+        (7, [(6, chart("line", "quality-shares", "answers_by_day", "What share is answered, fails, is cancelled, is asked back?",
                        x=day("created_date"), y=shares, y_title="Share of finished questions",
                        note="days with few questions swing; the number per day is on the overview")),
              (6, combo("quality-ratings", "ratings_by_week", "Are answers rated helpful?", x=week("week_start_date"), bars=ratings,
@@ -163,7 +163,7 @@ def performance() -> Bands:
     return [
         *page_top("performance", "How long do people wait, and for what?",
                   "From the question to the end of its SQL. Statements reach the system tables up to some hours after the answer."),
-        (7, [(6, chart("line", "performance-by-day", "latency_by_day", "How long do people wait for an answer?", x=day("created_date"),
+        (7, [(6, chart("line", "performance-by-day", "answers_by_day", "How long do people wait for an answer?", x=day("created_date"),
                        y=percentiles, y_title="Seconds to the answer")),
              (6, chart("bar", "performance-parts", "latency_parts", "Where does the time go?", x=col("part", "Part of the way"),
                        y=parts, y_title="Seconds", sort=part_order, layout="group",
