@@ -5,17 +5,10 @@ import sys
 
 import pytest
 
-# Workers of pytest-xdist say their main module is a file that does not exist; processes started by spawn or forkserver
-# would run it first and fail.
-_main = sys.modules["__main__"]
-if not Path(getattr(_main, "__file__", None) or __file__).exists():
-    del _main.__file__
-
-
 # pytest-xdist workers run from `python -c`; pyspark takes a main module without a file for its own doctest runner and
-# then wants a whole Spark installation.
+# then wants a whole Spark installation. A file that exists, since multiprocessing runs it in the processes it starts.
 if not hasattr(sys.modules["__main__"], "__file__"):
-    sys.modules["__main__"].__file__ = "pytest-xdist"
+    sys.modules["__main__"].__file__ = __file__
 
 
 @pytest.fixture(autouse=True)
