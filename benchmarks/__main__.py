@@ -22,10 +22,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="smaller, one run each")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--all", action="store_true", help="the whole grid of throughput")
     options = parser.parse_args()
     for part in options.only:
         say(f"-- {part}")
         flags = ["--quick"] if options.quick else []
+        flags += ["--all"] if options.all and part == "throughput" else []
         subprocess.run([sys.executable, "-m", f"benchmarks.{part}", *flags], check=True, cwd=ROOT)
     for _, row in measured_cells(Results.load("throughput")):
         print_cell(row)

@@ -1,6 +1,6 @@
 """Messages per second, end to end, side by side: ours, the official SDK in a loop and in 32 threads, dlt, and the floor.
 
-    python -m benchmarks.throughput [--cells 0ms-uncapped-4t-8w …] [--runs 3]
+    python -m benchmarks.throughput [--all | --cells 0ms-uncapped-4t-8w …] [--runs 3]
 
 Every contender is a whole process that starts from the audit log and ends with its rows merged into a Delta table (the floor
 excepted). All of them ask the same simulated server, one after the other, `runs` times in turn. Slow contenders get smaller
@@ -37,7 +37,6 @@ from benchmarks.harness import (
 
 OURS, FLOOR, DLT, THREADS, LOOP = "genie-obs ingest", "floor (aiohttp)", "dlt", "SDK in 32 threads", "SDK in a loop"
 CAP = 50.0  # requests per second and workspace
-HEADLINE = "4 turns, 8 workspaces, no cap"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -66,11 +65,18 @@ CELLS = [
     for turns, workspaces, is_capped, latency_ms in product((4, 1), (8, 1), (False, True), (0, 150))
 ]
 
+# Every value of every axis, and the cells with goals; `--all` measures the whole grid.
+CORE_CELLS = (
+    "0ms-uncapped-4t-8w", "0ms-uncapped-1t-1w", "150ms-uncapped-4t-8w", "150ms-uncapped-1t-1w",
+    "150ms-capped-4t-1w", "0ms-capped-1t-8w",
+)  # fmt: skip
+QUICK_CELLS = ("0ms-uncapped-4t-8w", "150ms-uncapped-4t-8w", "150ms-uncapped-1t-1w", "150ms-capped-4t-1w")
+
 
 def sizes(cell: Cell, *, is_quick: bool) -> dict[str, int]:
     """Return how many messages each contender gets in a cell, so that a run takes seconds; a cap allows so many in a time."""
     if cell.is_capped:
-        calls = (400 if is_quick else 1_000) * cell.workspaces  # of ours
+        calls = (400 if is_quick else 800) * cell.workspaces  # of ours
         each = (150 if is_quick else 300) * cell.workspaces
         return {OURS: calls * cell.turns, DLT: each, THREADS: each, LOOP: each if cell.latency_ms == 0 else 60}
     if cell.latency_ms:
@@ -294,20 +300,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="smaller accounts, four cells, one run")
+    parser.add_argument("--all", action="store_true", help="the whole grid of sixteen cells, not only six")
     parser.add_argument("--cells", nargs="*", choices=[cell.key for cell in CELLS], metavar="CELL", help="only these")
     options = parser.parse_args()
-    wanted = set(options.cells or (QUICK_CELLS if options.quick else (cell.key for cell in CELLS)))
+    wanted = set(options.cells or (QUICK_CELLS if options.quick else CORE_CELLS))
     results = Results.load("throughput")
-    cells = [cell for cell in CELLS if cell.key in wanted]
+    cells = [cell for cell in CELLS if cell.key in wanted or options.all]
     measure_cells(cells, 1 if options.quick else options.runs, is_quick=options.quick, results=results)
     results.figures = {}
     for figure in figures(results):
         results.add(figure)
     results.save()
     print_figures(results.figures.values())
-
-
-QUICK_CELLS = ("0ms-uncapped-4t-8w", "150ms-uncapped-4t-8w", "150ms-uncapped-1t-1w", "150ms-capped-4t-1w")
 
 
 if __name__ == "__main__":
