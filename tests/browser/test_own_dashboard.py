@@ -95,13 +95,20 @@ def test_every_page_is_whole_and_readable(browser: Browser, addresses: dict[str,
     assert not [url for url in opened.requests if not url.startswith((addresses[form].split("#")[0], "data:", "blob:"))]
 
 
-def test_row_of_a_failed_question_opens_its_transcript(browser: Browser, addresses: dict[str, str]) -> None:
+def _served_tab(browser: Browser, address: str, name: str) -> Opened:
+    """Open one tab of the served page; closed with its browser."""
     page = browser.new_page(viewport={"width": 1_400, "height": 900})
     opened = Opened(page)
-    page.goto(addresses["serve"])
+    page.goto(address)
     page.wait_for_selector("[role=tab]")
-    page.get_by_role("tab", name="Quality & failures").click()
+    page.get_by_role("tab", name=name).click()
     opened.settle()
+    return opened
+
+
+def test_row_of_a_failed_question_opens_its_transcript(browser: Browser, addresses: dict[str, str]) -> None:
+    opened = _served_tab(browser, addresses["serve"], "Quality & failures")
+    page = opened.page
     row = page.locator(f"{opened.tile('Which questions failed?')} tbody tr.opens").first
     question = row.locator("td").nth(4).inner_text()
     row.locator("button.open").click()
@@ -114,15 +121,18 @@ def test_row_of_a_failed_question_opens_its_transcript(browser: Browser, address
 
 
 def test_transcript_tells_thinking_from_running_the_statement(browser: Browser, addresses: dict[str, str]) -> None:
-    page = browser.new_page(viewport={"width": 1_400, "height": 900})
-    opened = Opened(page)
-    page.goto(addresses["serve"])
-    page.wait_for_selector("[role=tab]")
-    page.get_by_role("tab", name="Performance").click()
-    opened.settle()
+    opened = _served_tab(browser, addresses["serve"], "Performance")
+    page = opened.page
     # Every row of this table has a statement in the query history.
     page.locator(f"{opened.tile('Which statements are slowest, and what would help?')} button.open").first.click()
     chosen = page.get_by_role("dialog").locator("article.chosen")
     chosen.wait_for()
     assert re.search(r"Genie thought [\d.]+ \w+ · [A-Z]+ · SQL [\d.]+ \w+", chosen.inner_text())
     page.close()
+
+
+def test_shares_are_compared_in_points_and_counts_in_percent(browser: Browser, addresses: dict[str, str]) -> None:
+    opened = _served_tab(browser, addresses["serve"], "Overview")
+    assert re.search(r"[+-]?[\d.]+ points vs [\d.]+%", opened.text("Answered"))
+    assert re.search(r"[+-]?[\d.]+% vs [\d,]+ ", opened.text("Questions asked"))
+    opened.page.close()
