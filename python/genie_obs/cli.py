@@ -28,7 +28,7 @@ from genie_obs.secret import CLIENT_ID_VARIABLE
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from genie_obs.secret import Credentials
+    from genie_obs.secret import Credentials, Secret
     from genie_obs.tables import Tables
 
 logger = logging.getLogger(__name__)
@@ -110,10 +110,16 @@ def ingest(*, is_json: bool, log_level: str | None, **flags: str | None) -> None
 
     settings = parse_settings(flags, os.environ)
     credentials = _credentials(settings)
+    content_hash_key = _content_hash_key(settings)
     terminal = set_up_logging(log_level)
     with _tables(settings) as tables, _progress(terminal) as progress:
         context = RunContext(
-            tables=tables, settings=settings, credentials=credentials, clock=SystemClock(), progress=progress
+            tables=tables,
+            settings=settings,
+            credentials=credentials,
+            clock=SystemClock(),
+            progress=progress,
+            content_hash_key=content_hash_key,
         )
         record = run_ingest(context)
     _print(record.to_json() if is_json else lambda console: print_run(console, record))
@@ -255,6 +261,14 @@ def _credentials(settings: Settings) -> Credentials:
     from genie_obs.genie_oauth import load_credentials
 
     return load_credentials(credentials_environ(), _secret_reader() if settings.engine.engine == "databricks" else None)
+
+
+def _content_hash_key(settings: Settings) -> Secret | None:
+    from genie_obs.genie_oauth import load_content_hash_key
+
+    return load_content_hash_key(
+        credentials_environ(), _secret_reader() if settings.engine.engine == "databricks" else None
+    )
 
 
 def _secret_reader() -> Callable[[str, str], str]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from genie_obs.content_policy import ContentSettings, parse_policies
 from genie_obs.engine import EngineSettings
 from genie_obs.errors import ConfigError
 from genie_obs.hosts import HostRules, parse_allowed_host
 from genie_obs.sql import is_identifier
 
 MAX_DAYS_LOOKBACK = 3_650
+N = TypeVar("N", int, float)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SPARK_CONNECT = re.compile(r"sc://[^\s/]+(/.*)?")
 
@@ -74,6 +76,7 @@ class Settings:
     scope: Scope
     discovery: DiscoverySettings
     fetch: FetchSettings
+    content: ContentSettings = field(default_factory=ContentSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +157,24 @@ SETTINGS = (
         metavar="DAYS",
         help="Days after which a message that never became final is abandoned.",
     ),
+    Setting(
+        name="content_policy",
+        default="full",
+        metavar="POLICY; WORKSPACE=POLICY; WORKSPACE/SPACE=POLICY",
+        help="What is kept of texts: full, redacted, hashed or metrics_only; by workspace and space where it differs.",
+    ),
+    Setting(
+        name="phone_regions",
+        default="US",
+        metavar="CC,CC",
+        help="Policy redacted: countries whose national phone numbers are masked, beside international ones.",
+    ),
+    Setting(
+        name="retention_days",
+        default="",
+        metavar="DAYS",
+        help="Each run erases the texts of messages older than this. Default: texts are kept.",
+    ),
 )
 
 
@@ -188,6 +209,11 @@ def parse_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) 
             allowed_hosts=values.take("allowed_hosts", _parse_hosts),
             max_attempts=values.take("max_attempts", _integer(1, 1_000)),
             settle_days=values.take("settle_days", _integer(1, 3_650)),
+        ),
+        content=ContentSettings(
+            policies=values.take("content_policy", parse_policies),
+            phone_regions=values.take("phone_regions", _parse_regions),
+            retention_days=values.take("retention_days", _optional(_integer(1, 36_500))),
         ),
     )
     values.raise_problems()
@@ -281,5 +307,14 @@ def _parse_proxy(text: str) -> str | None:
     return text or None
 
 
-def _optional(parse: Callable[[str], float]) -> Callable[[str], float | None]:
+def _parse_regions(text: str) -> tuple[str, ...]:
+    from phonenumbers import SUPPORTED_REGIONS  # not at the top: it costs every command some milliseconds
+
+    regions = tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip()))
+    if unknown := [region for region in regions if region not in SUPPORTED_REGIONS]:
+        raise ValueError(f"{', '.join(unknown)}: no country; use two-letter codes such as US,DE")
+    return regions
+
+
+def _optional(parse: Callable[[str], N]) -> Callable[[str], N | None]:
     return lambda text: parse(text) if text else None

@@ -13,11 +13,10 @@ from genie_obs.errors import ConfigError
 from genie_obs.genie_oauth import (
     CLIENT_ID_KEY,
     CLIENT_SECRET_KEY,
-    SECRET_SCOPE,
     SecretReader,
     load_credentials,
 )
-from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, Credentials
+from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, SECRET_SCOPE, Credentials
 
 _ALWAYS = ("aiohttp", "pyarrow", "databricks-sdk")
 _SPARK_CLIENTS = ("pyspark-client", "pyspark", "databricks-connect")  # any one of them brings `pyspark`

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import DriftCounter, describe_unknown
 from genie_obs.progress import RunProgress
 from genie_obs.schema import table
@@ -40,7 +41,13 @@ class Enriched:
 
 
 def enrich(
-    tables: Tables, *, run_id: str, oldest_stored_date: date | None, now: datetime, progress: RunProgress
+    tables: Tables,
+    *,
+    run_id: str,
+    oldest_stored_date: date | None,
+    now: datetime,
+    progress: RunProgress,
+    guard: ContentGuard,
 ) -> Enriched:
     """Join what the query history has by now; repeating it changes nothing.
 
@@ -49,6 +56,7 @@ def enrich(
         run_id: the run that asks.
         oldest_stored_date: earliest created_date this run stored a row for; None if it stored none.
         now: instant of the pass, UTC; messages stored more than 7 days before are no longer looked at.
+        guard: decides what may be kept of a statement's error.
         progress: told how many statements are looked for, and when a slice is done.
     """
     total = Enriched()
@@ -60,7 +68,7 @@ def enrich(
     progress.expect(sum(day["message_count"] for day in days))
     for group in _cut(days):
         wanted = sum(day["message_count"] for day in group)
-        joined = _join(tables, [day["created_date"] for day in group], stored_since, total.drift)
+        joined = _join(tables, [day["created_date"] for day in group], stored_since, total.drift, guard)
         total.joined_count += joined
         total.missing_count += wanted - joined
         progress.advance(wanted)
@@ -73,7 +81,7 @@ def _floor(tables: Tables, run_id: str, oldest_stored_date: date | None, now: da
     return min((day for day in (runs["oldest_stored_date"], oldest_stored_date) if day is not None), default=None)
 
 
-def _join(tables: Tables, days: list[date], stored_since: datetime, drift: DriftCounter) -> int:
+def _join(tables: Tables, days: list[date], stored_since: datetime, drift: DriftCounter, guard: ContentGuard) -> int:
     found = tables.select(
         "select_statements",
         created_dates=days,
@@ -83,9 +91,20 @@ def _join(tables: Tables, days: list[date], stored_since: datetime, drift: Drift
     if found.num_rows:
         _note_statuses(found, drift)
         schema = pa.schema([table("message_details").arrow_schema().field(name) for name in _STATEMENT_COLUMNS])
-        tables.set_view("joined_statements", found.select(_STATEMENT_COLUMNS).cast(schema))
+        tables.set_view("joined_statements", _protected(found, guard).select(_STATEMENT_COLUMNS).cast(schema))
         tables.execute("merge_statements", created_dates=found.column("created_date").unique().to_pylist())
     return int(found.num_rows)
+
+
+def _protected(found: pa.Table, guard: ContentGuard) -> pa.Table:
+    """Return the statements with their errors, which quote SQL, as the content policy allows them."""
+    columns = ("query_error_message", "workspace_id", "space_id", "content_policy")
+    errors = [
+        guard.protect_statement_error(*values)
+        for values in zip(*(found.column(name).to_pylist() for name in columns), strict=True)
+    ]
+    at = found.column_names.index("query_error_message")
+    return found.set_column(at, "query_error_message", pa.array(errors, pa.string()))
 
 
 def _note_statuses(found: pa.Table, drift: DriftCounter) -> None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from genie_obs.batch_merger import BatchMerger
 from genie_obs.clock import Clock
 from genie_obs.config import FetchSettings
+from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import describe_unknown
 from genie_obs.errors import WorkspaceError
 from genie_obs.fetch_planner import ConversationSizes
@@ -72,6 +73,7 @@ class FetchStep:
     progress: RunProgress
     record: RunRecord
     work: FetchWork
+    guard: ContentGuard
     _stats: ApiStats = field(default_factory=ApiStats, init=False)
     _tokens: list[TokenSource] = field(default_factory=list, init=False)
 
@@ -130,6 +132,7 @@ class FetchStep:
                 api=api,
                 due=due,
                 spaces=self._space_directory(workspace_id, api),
+                guard=self.guard,
                 users=UserDirectory(api, users.get(workspace_id, {}), self.record.drift),
                 drift=self.record.drift,
             )
@@ -189,6 +192,7 @@ class FetchStep:
             workspace_id=workspace_id,
             client_id=self.credentials.client_id,
             clock=self.clock,
+            guard=self.guard,
             drift=self.record.drift,
         )
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from genie_obs.batch_merger import BatchMerger
 from genie_obs.clock import Clock
+from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import DriftCounter
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError, WorkspaceError
 from genie_obs.fetch_planner import ConversationPlan, ConversationSizes, DueMessage, plan_conversations
@@ -39,6 +40,7 @@ class WorkspaceWork:
     due: pa.Table  # rows of select_due for this workspace, in order
     spaces: SpaceDirectory
     users: UserDirectory
+    guard: ContentGuard
     drift: DriftCounter = field(default_factory=DriftCounter)
 
 
@@ -163,7 +165,8 @@ class WorkspaceReader:
         self._work.drift.add_all(find_drift(raw, message))
         message["space_id"] = message["space_id"] or place.space_id
         message["conversation_id"] = message["conversation_id"] or place.conversation_id
-        return message
+        # The one place where text enters: from here on a message is as it may be stored.
+        return self._work.guard.protect_message(message, self._context.workspace_id, place.space_id)
 
     async def _store(self, due: DueMessage, message: Row, at: Any, left: dict[str, DueMessage]) -> None:
         message["user_email"] = due.user_email or await self._work.users.email(message["user_id"])

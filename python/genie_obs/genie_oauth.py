@@ -23,14 +23,21 @@ from genie_obs.errors import (
 )
 from genie_obs.http_exchange import USER_AGENT, Answer, ExchangeError, exchange, parse_json_object, without_frames
 from genie_obs.retry import RetryPolicy, is_retryable, parse_retry_after
-from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, Credentials, Secret
+from genie_obs.secret import (
+    CLIENT_ID_VARIABLE,
+    CLIENT_SECRET_VARIABLE,
+    CONTENT_HASH_KEY,
+    CONTENT_HASH_KEY_VARIABLE,
+    SECRET_SCOPE,
+    Credentials,
+    Secret,
+)
 
 logger = logging.getLogger(__name__)
 
 SecretReader = Callable[[str, str], str]
 """Reads one secret by (scope, key); `dbutils.secrets.get` is one."""
 
-SECRET_SCOPE = "genie-obs"  # noqa: S105 - a scope's name
 CLIENT_ID_KEY = "sp_client_id"
 CLIENT_SECRET_KEY = "sp_client_secret"  # noqa: S105 - a key's name
 
@@ -66,6 +73,14 @@ def load_credentials(environ: Mapping[str, str], secrets: SecretReader | None) -
             "and grant READ on it to the job."
         )
     return found
+
+
+def load_content_hash_key(environ: Mapping[str, str], secrets: SecretReader | None) -> Secret | None:
+    """Return the key of content policy `hashed`, from its variable or else from the secret scope; None if there is none."""
+    key = environ.get(CONTENT_HASH_KEY_VARIABLE, "").strip()
+    if not key and secrets is not None:
+        key = _read_secret(secrets, set(), CONTENT_HASH_KEY).strip()
+    return Secret(key) if key else None
 
 
 def _read_pair(names: tuple[str, str], read: Callable[[str], str], *, place: str) -> Credentials | None:

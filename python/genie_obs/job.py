@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from genie_obs.clock import Clock
 from genie_obs.config import Scope, Settings
+from genie_obs.content_policy import ContentGuard
 from genie_obs.discovery import Window, discover, select_audit_days, select_window
 from genie_obs.due import select_due, select_sizes, select_spaces
 from genie_obs.enrichment import enrich
@@ -20,7 +21,7 @@ from genie_obs.fetch_step import FetchStep, FetchWork, has_stale_spaces
 from genie_obs.outcomes import Row
 from genie_obs.progress import RunProgress
 from genie_obs.run_record import RunRecord
-from genie_obs.secret import Credentials
+from genie_obs.secret import Credentials, Secret
 from genie_obs.sources import SOURCES, WORKSPACES
 from genie_obs.tables import Tables
 
@@ -38,6 +39,7 @@ class RunContext:
     credentials: Credentials
     clock: Clock
     progress: RunProgress
+    content_hash_key: Secret | None = None  # only content policy `hashed` needs one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,11 @@ def run_ingest(context: RunContext) -> RunRecord:
         GenieObsError: if the tables fail; the record then says `failed`.
     """
     tables, settings, clock = context.tables, context.settings, context.clock
+    guard = ContentGuard(
+        settings.content,
+        hash_key=context.content_hash_key,
+        keep_since=settings.content.keep_since(clock.now()),
+    )
     sources = check_sources(tables, settings.scope)
     tables.create()
     started = clock.monotonic()
@@ -114,8 +121,8 @@ def run_ingest(context: RunContext) -> RunRecord:
     record.save(tables)
     try:
         _discover(context, record, window)
-        _fetch(context, record, sources.workspaces)
-        _enrich(context, record)
+        _fetch(context, record, sources.workspaces, guard)
+        _enrich(context, record, guard)
         record.status = "partial" if record.workspace_errors else "succeeded"
     except BaseException as error:
         record.status = "failed"
@@ -155,7 +162,7 @@ def _discover(context: RunContext, record: RunRecord, window: Window) -> None:
     )  # fmt: skip
 
 
-def _fetch(context: RunContext, record: RunRecord, workspaces: list[Row]) -> None:
+def _fetch(context: RunContext, record: RunRecord, workspaces: list[Row], guard: ContentGuard) -> None:
     started = context.clock.monotonic()
     scope, tables = context.settings.scope, context.tables
     spaces = select_spaces(tables, scope)
@@ -169,13 +176,14 @@ def _fetch(context: RunContext, record: RunRecord, workspaces: list[Row]) -> Non
             clock=context.clock,
             progress=context.progress,
             record=record,
+            guard=guard,
             work=FetchWork(workspaces=workspaces, spaces=spaces, due=due, sizes=select_sizes(tables, due)),
         )
         run_async(step.run)
     record.fetch_seconds = context.clock.monotonic() - started
 
 
-def _enrich(context: RunContext, record: RunRecord) -> None:
+def _enrich(context: RunContext, record: RunRecord, guard: ContentGuard) -> None:
     started = context.clock.monotonic()
     context.progress.step("Joining statements")
     done = enrich(
@@ -184,6 +192,7 @@ def _enrich(context: RunContext, record: RunRecord) -> None:
         oldest_stored_date=record.oldest_stored_date,
         now=record.started_at,
         progress=context.progress,
+        guard=guard,
     )
     record.statements_joined_count, record.statements_missing_count = done.joined_count, done.missing_count
     record.drift.merge(done.drift)

@@ -113,7 +113,7 @@ def parse_message(raw: Mapping[str, Any]) -> dict[str, Any]:
         **_text_values(attachments),
         "suggested_questions": [text for part in attachments for text in _questions(part)],
         "attachments_count": len(attachments),
-        "attachments_json": None if raw.get("attachments") is None else _json(raw["attachments"]),
+        "attachments_json": None if raw.get("attachments") is None else to_json(raw["attachments"]),
         "feedback_rating": rating,
         "feedback_comment": comment,
         "error_type": error_type,
@@ -210,10 +210,11 @@ def _user_id(value: Any) -> str | None:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    return _escape_lone_surrogates(value) if isinstance(value, str) else _json(value)
+    return _escape_lone_surrogates(value) if isinstance(value, str) else to_json(value)
 
 
-def _json(value: Any) -> str | None:
+def to_json(value: Any) -> str | None:
+    """Return a value as compact JSON that UTF-8 can hold; None if it is too deep, or too long a number."""
     try:
         return _escape_lone_surrogates(_ENCODER.encode(value))
     except (RecursionError, ValueError):
@@ -272,7 +273,7 @@ def find_drift(raw: Mapping[str, Any], parsed: Mapping[str, Any] | None = None) 
     """
     drifts = list(dict.fromkeys(_drifts(raw)))
     attachments = raw.get("attachments")
-    if attachments is not None and (_json(attachments) if parsed is None else parsed["attachments_json"]) is None:
+    if attachments is not None and (to_json(attachments) if parsed is None else parsed["attachments_json"]) is None:
         drifts.append("attachments: too deeply nested to be stored")
     return drifts
 

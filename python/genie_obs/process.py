@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 
-from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, Secret
+from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, CONTENT_HASH_KEY_VARIABLE, Secret
 
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
 
@@ -39,7 +39,7 @@ def held_credentials(environ: MutableMapping[str, str]) -> Iterator[HeldEnvironm
     What is started meanwhile (a browser, a Spark client's helper) does not inherit them, and nothing that prints the
     environment shows them. They are put back because a notebook may call the command again.
     """
-    names = (CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE)
+    names = (CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, CONTENT_HASH_KEY_VARIABLE)
     held = {name: Secret(environ.pop(name)) for name in names if name in environ}
     try:
         yield HeldEnvironment(held, environ)

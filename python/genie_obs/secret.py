@@ -7,6 +7,9 @@ from typing import Any, NoReturn
 
 CLIENT_ID_VARIABLE = "DATABRICKS_SP_CLIENT_ID"
 CLIENT_SECRET_VARIABLE = "DATABRICKS_SP_CLIENT_SECRET"  # noqa: S105 - the variable's name, not its value
+CONTENT_HASH_KEY_VARIABLE = "GENIE_OBS_CONTENT_HASH_KEY"
+SECRET_SCOPE = "genie-obs"  # noqa: S105 - a scope's name
+CONTENT_HASH_KEY = "content_hash_key"
 _MASK = "***"
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from genie_obs.clock import Clock
+from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import DriftCounter, json_type
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError
 from genie_obs.genie_api import GenieApi
@@ -43,9 +44,11 @@ class SpaceDirectory:
         workspace_id: str,
         client_id: str,
         clock: Clock,
+        guard: ContentGuard,
         drift: DriftCounter | None = None,
     ) -> None:
         self._api = api
+        self._guard = guard
         self._drift = drift or DriftCounter()
         self._workspace_id = workspace_id
         self._client_id = client_id
@@ -142,6 +145,7 @@ class SpaceDirectory:
     def _record_readable(self, space: Mapping[str, Any]) -> None:
         row: Row = {name: self._text(space, name) for name in _TEXTS}
         row |= {column: self._instant(space, name) for column, name in _INSTANTS.items()}
+        row = self._guard.protect_space(row, self._workspace_id, space["space_id"])
         self._record(space["space_id"], row, state="readable", reason=None, http_status=200)
 
     def _text(self, space: Mapping[str, Any], name: str) -> str | None:

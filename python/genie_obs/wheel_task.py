@@ -20,7 +20,7 @@ from genie_obs.clock import SystemClock
 from genie_obs.config import SETTINGS, Settings, parse_settings
 from genie_obs.engine import open_engine
 from genie_obs.errors import ConfigError, GenieObsError
-from genie_obs.genie_oauth import load_credentials
+from genie_obs.genie_oauth import load_content_hash_key, load_credentials
 from genie_obs.job import RunContext, run_ingest
 from genie_obs.process import held_credentials
 from genie_obs.progress import LogProgress
@@ -90,14 +90,21 @@ def run_task(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[RunR
     settings = parse_settings(_with_runtime_engine(parameters, environ), environ)
     set_up_logging(options.log_level)
     logger.info("genie-obs %s%s", __version__, _given(parameters))
-    credentials = load_credentials(environ, _read_secret if settings.engine.engine == "databricks" else None)
+    secrets = _read_secret if settings.engine.engine == "databricks" else None
+    credentials = load_credentials(environ, secrets)
+    content_hash_key = load_content_hash_key(environ, secrets)
     clock = SystemClock()
     engine = open_engine(settings.engine)
     try:
         with _JobProgress(clock) as progress:
             record = run_ingest(
                 RunContext(
-                    tables=Tables(engine), settings=settings, credentials=credentials, clock=clock, progress=progress
+                    tables=Tables(engine),
+                    settings=settings,
+                    credentials=credentials,
+                    clock=clock,
+                    progress=progress,
+                    content_hash_key=content_hash_key,
                 )
             )
     finally:

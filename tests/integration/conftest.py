@@ -54,6 +54,7 @@ class World:
     lakehouse: Path
     flags: dict[str, str] = field(default_factory=dict)
     secret: str | None = None
+    content_hash_key: Secret | None = None
 
     def settings(self, **flags: str) -> Settings:
         given = {"engine": "local", "lakehouse": str(self.lakehouse), "days_lookback": "60", **self.flags, **flags}
@@ -87,6 +88,7 @@ class World:
                     credentials=credentials,
                     clock=clock,
                     progress=progress,
+                    content_hash_key=self.content_hash_key,
                 )
             )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from genie_obs.config import SETTINGS, DiscoverySettings, FetchSettings, Scope, parse_settings
+from genie_obs.content_policy import ContentPolicies, ContentSettings, Policy
 from genie_obs.engine import EngineSettings
 from genie_obs.errors import ConfigError
 
@@ -36,6 +37,18 @@ INVALID = {
     "proxy": ["proxy:8080", "ftp://proxy", "http://a b"],
     "max_attempts": ["0", "1001"],
     "settle_days": ["0", "3651"],
+    "content_policy": [
+        "everything",
+        "full; redacted",
+        "1=",
+        "1=erased",
+        "1=full;1=hashed",
+        "1/s=full;1/s=full",
+        "a b=full",
+        "1/=full",
+    ],
+    "phone_regions": ["Germany", "US,XX"],
+    "retention_days": ["0", "-1", "1.5"],
 }
 
 
@@ -44,6 +57,7 @@ def test_nothing_given_is_the_documented_default() -> None:
 
     assert settings.engine == EngineSettings(engine="local", lakehouse=Path("lakehouse"))
     assert (settings.scope, settings.discovery, settings.fetch) == (Scope(), DiscoverySettings(), FetchSettings())
+    assert settings.content == ContentSettings()
 
 
 def test_engine_defaults_to_databricks_on_databricks() -> None:
@@ -79,6 +93,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         "workspace_ids": "1, 2,,1", "space_ids": "s1", "days_lookback": "3", "overlap_days": "4", "batch_size": "5",
         "max_concurrency": "6", "max_requests_per_second": "7.5", "timeout_seconds": "8", "proxy": "http://proxy:3128",
         "allowed_hosts": "genie.acme.com, *.Acme.com,,genie.acme.com:443", "max_attempts": "9", "settle_days": "10",
+        "content_policy": "redacted; 1=hashed; 1/s1=metrics_only", "phone_regions": "us, DE,US", "retention_days": "400",
     }  # fmt: skip
     assert set(given) == {setting.name for setting in SETTINGS}
     variables = {setting.name: setting.variable for setting in SETTINGS}
@@ -95,6 +110,13 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         batch_size=5, max_concurrency=6, max_requests_per_second=7.5, timeout_seconds=8, proxy="http://proxy:3128",
         allowed_hosts=("genie.acme.com", "*.acme.com"), max_attempts=9, settle_days=10,
     )  # fmt: skip
+    assert by_variable.content == ContentSettings(
+        policies=ContentPolicies(
+            default=Policy.REDACTED, workspaces={"1": Policy.HASHED}, spaces={("1", "s1"): Policy.METRICS_ONLY}
+        ),
+        phone_regions=("US", "DE"),
+        retention_days=400,
+    )
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in INVALID.items() for value in values])

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.fakes import FakeClock
 from tests.unit.test_discovery import NOON, FakeTables
 
+from genie_obs.content_policy import ContentGuard, ContentSettings
 from genie_obs.enrichment import MAX_SLICE_MESSAGES, Enriched, enrich
 from genie_obs.progress import LogProgress
 
@@ -16,12 +17,19 @@ TODAY = NOON.date()
 
 
 def run(fake: FakeTables, oldest: date | None = TODAY) -> Enriched:
-    return enrich(fake.as_tables(), run_id="r", oldest_stored_date=oldest, now=NOON, progress=LogProgress(FakeClock()))
+    return enrich(
+        fake.as_tables(),
+        run_id="r",
+        oldest_stored_date=oldest,
+        now=NOON,
+        progress=LogProgress(FakeClock()),
+        guard=ContentGuard(ContentSettings()),
+    )
 
 
 def answers(floor: date | None, *days: tuple[date, int], found: int = 0) -> dict[str, list[dict[str, Any]]]:
     statement = {
-        "workspace_id": "1", "message_id": "m", "created_date": TODAY, "statement_id": "s", "query_execution_status": "FINISHED",
+        "workspace_id": "1", "message_id": "m", "created_date": TODAY, "statement_id": "s", "query_execution_status": "FINISHED", "space_id": "s1", "content_policy": "full",
         "query_duration_ms": 1, "query_start_time": NOON, "query_end_time": NOON, "query_warehouse_id": "w", "query_read_rows": 1,
         "query_read_bytes": 1, "query_produced_rows": 1, "query_from_result_cache": False, "query_error_message": None,
     }  # fmt: skip

@@ -1,5 +1,7 @@
 -- Store what was fetched. A value is never replaced by NULL, a terminal status never by one that is not, an answer never by
 -- an older one. A row that would not change is not written. A deletion marks the row and keeps its content.
+-- Texts written under another content policy are replaced as a whole, by nothing too: what a stricter policy does not keep must
+-- not stay because it was there. An erased row stays erased.
 MERGE INTO message_details AS d
 USING fetched_messages AS f
 ON d.workspace_id = f.workspace_id
@@ -8,8 +10,10 @@ ON d.workspace_id = f.workspace_id
   AND d.created_date IN (:created_dates)
 WHEN MATCHED
   AND (d.api_fetch_timestamp IS NULL OR f.api_fetch_timestamp >= d.api_fetch_timestamp)
+  AND NOT (d.content_policy <=> 'erased')
   AND (
-    NOT (COALESCE(f.workspace_name, d.workspace_name) <=> d.workspace_name)
+    f.content_policy <> COALESCE(d.content_policy, 'full')
+    OR NOT (COALESCE(f.workspace_name, d.workspace_name) <=> d.workspace_name)
     OR NOT (COALESCE(f.space_name, d.space_name) <=> d.space_name)
     OR NOT (COALESCE(f.user_id, d.user_id) <=> d.user_id)
     OR NOT (COALESCE(f.user_email, d.user_email) <=> d.user_email)
@@ -34,27 +38,30 @@ WHEN MATCHED
   space_name = COALESCE(f.space_name, d.space_name),
   user_id = COALESCE(f.user_id, d.user_id),
   user_email = COALESCE(f.user_email, d.user_email),
-  content = COALESCE(f.content, d.content),
+  content = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.content ELSE COALESCE(f.content, d.content) END,
   status = CASE
     WHEN d.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED') AND NOT f.is_terminal THEN d.status
     ELSE COALESCE(f.status, d.status)
   END,
   updated_timestamp = GREATEST(f.updated_timestamp, d.updated_timestamp),
-  query_sql = COALESCE(f.query_sql, d.query_sql),
-  query_title = COALESCE(f.query_title, d.query_title),
-  query_description = COALESCE(f.query_description, d.query_description),
+  query_sql = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.query_sql ELSE COALESCE(f.query_sql, d.query_sql) END,
+  query_title = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.query_title ELSE COALESCE(f.query_title, d.query_title) END,
+  query_description = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.query_description ELSE COALESCE(f.query_description, d.query_description) END,
   statement_id = COALESCE(f.statement_id, d.statement_id),
   query_row_count = COALESCE(f.query_row_count, d.query_row_count),
   statement_ids = CASE WHEN size(f.statement_ids) > 0 THEN f.statement_ids ELSE d.statement_ids END,
-  answer_text = COALESCE(f.answer_text, d.answer_text),
-  clarification_text = COALESCE(f.clarification_text, d.clarification_text),
-  suggested_questions = CASE WHEN size(f.suggested_questions) > 0 THEN f.suggested_questions ELSE d.suggested_questions END,
+  answer_text = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.answer_text ELSE COALESCE(f.answer_text, d.answer_text) END,
+  clarification_text = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.clarification_text ELSE COALESCE(f.clarification_text, d.clarification_text) END,
+  suggested_questions = CASE
+    WHEN size(f.suggested_questions) > 0 OR f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.suggested_questions
+    ELSE d.suggested_questions
+  END,
   attachments_count = CASE WHEN f.attachments_json IS NOT NULL THEN COALESCE(f.attachments_count, d.attachments_count) ELSE d.attachments_count END,
-  attachments_json = COALESCE(f.attachments_json, d.attachments_json),
+  attachments_json = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.attachments_json ELSE COALESCE(f.attachments_json, d.attachments_json) END,
   feedback_rating = COALESCE(f.feedback_rating, d.feedback_rating),
-  feedback_comment = COALESCE(f.feedback_comment, d.feedback_comment),
+  feedback_comment = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.feedback_comment ELSE COALESCE(f.feedback_comment, d.feedback_comment) END,
   error_type = COALESCE(f.error_type, d.error_type),
-  error_message = COALESCE(f.error_message, d.error_message),
+  error_message = CASE WHEN f.content_policy <> COALESCE(d.content_policy, 'full') THEN f.error_message ELSE COALESCE(f.error_message, d.error_message) END,
   -- Another statement is the answer now: what was joined describes the old one, so it is looked up anew.
   query_execution_status = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS STRING) ELSE d.query_execution_status END,
   query_duration_ms = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS BIGINT) ELSE d.query_duration_ms END,
@@ -65,7 +72,14 @@ WHEN MATCHED
   query_read_bytes = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS BIGINT) ELSE d.query_read_bytes END,
   query_produced_rows = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS BIGINT) ELSE d.query_produced_rows END,
   query_from_result_cache = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS BOOLEAN) ELSE d.query_from_result_cache END,
-  query_error_message = CASE WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS STRING) ELSE d.query_error_message END,
+  query_error_message = CASE
+    WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS STRING)
+    WHEN f.content_policy <> COALESCE(d.content_policy, 'full') AND d.query_error_message IS NOT NULL
+      -- It comes from the query history, which is not read again for a statement that is final.
+      THEN COALESCE(f.query_error_message, CASE WHEN f.content_policy = 'full' THEN d.query_error_message ELSE '[not kept]' END)
+    ELSE d.query_error_message
+  END,
+  content_policy = COALESCE(f.content_policy, d.content_policy),
   is_deleted = CASE WHEN f.ingestion_timestamp >= d.ingestion_timestamp THEN f.is_deleted ELSE d.is_deleted END,
   api_fetch_timestamp = CASE WHEN f.is_deleted THEN d.api_fetch_timestamp ELSE f.api_fetch_timestamp END,
   ingestion_timestamp = f.ingestion_timestamp,
@@ -76,12 +90,12 @@ WHEN NOT MATCHED AND NOT f.is_deleted THEN INSERT (
   query_row_count, statement_ids, answer_text, clarification_text, suggested_questions, attachments_count, attachments_json,
   feedback_rating, feedback_comment, error_type, error_message, query_execution_status, query_duration_ms, query_start_time,
   query_end_time, query_warehouse_id, query_read_rows, query_read_bytes, query_produced_rows, query_from_result_cache,
-  query_error_message, is_deleted, api_fetch_timestamp, ingestion_timestamp, ingestion_batch_id
+  query_error_message, content_policy, is_deleted, api_fetch_timestamp, ingestion_timestamp, ingestion_batch_id
 ) VALUES (
   f.workspace_id, f.message_id, f.space_id, f.conversation_id, f.workspace_name, f.space_name, f.user_id, f.user_email, f.content, f.status,
   f.created_timestamp, f.updated_timestamp, f.created_at, f.created_date, f.query_sql, f.query_title, f.query_description, f.statement_id,
   f.query_row_count, f.statement_ids, f.answer_text, f.clarification_text, f.suggested_questions, f.attachments_count, f.attachments_json,
   f.feedback_rating, f.feedback_comment, f.error_type, f.error_message, CAST(NULL AS STRING), CAST(NULL AS BIGINT), CAST(NULL AS TIMESTAMP),
   CAST(NULL AS TIMESTAMP), CAST(NULL AS STRING), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS BOOLEAN),
-  CAST(NULL AS STRING), f.is_deleted, f.api_fetch_timestamp, f.ingestion_timestamp, f.ingestion_batch_id
+  CAST(NULL AS STRING), f.content_policy, f.is_deleted, f.api_fetch_timestamp, f.ingestion_timestamp, f.ingestion_batch_id
 )

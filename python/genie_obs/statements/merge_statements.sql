@@ -15,4 +15,7 @@ WHEN MATCHED AND d.statement_id = s.statement_id THEN UPDATE SET
   query_read_bytes = COALESCE(s.query_read_bytes, d.query_read_bytes),
   query_produced_rows = COALESCE(s.query_produced_rows, d.query_produced_rows),
   query_from_result_cache = COALESCE(s.query_from_result_cache, d.query_from_result_cache),
-  query_error_message = COALESCE(s.query_error_message, d.query_error_message)
+  query_error_message = CASE
+    WHEN d.content_policy <=> 'erased' THEN d.query_error_message
+    ELSE COALESCE(s.query_error_message, d.query_error_message)
+  END

@@ -5,8 +5,10 @@ WITH wanted AS (
   SELECT
     workspace_id,
     message_id,
+    space_id,
     statement_id,
     created_date,
+    content_policy,
     query_execution_status
   FROM message_details
   WHERE created_date IN (:created_dates)
@@ -18,7 +20,9 @@ versions AS (
   SELECT
     w.workspace_id,
     w.message_id,
+    w.space_id,
     w.created_date,
+    w.content_policy,
     w.statement_id,
     w.query_execution_status AS known_execution_status,
     h.execution_status,
@@ -41,7 +45,9 @@ versions AS (
 SELECT
   workspace_id,
   message_id,
+  space_id,
   created_date,
+  content_policy,
   statement_id,
   execution_status AS query_execution_status,
   total_duration_ms AS query_duration_ms,

@@ -211,6 +211,7 @@ def details_row(**values: Any) -> Row:
         "query_produced_rows": 1,
         "query_from_result_cache": False,
         "query_error_message": "statement failed",
+        "content_policy": "full",
         "is_deleted": False,
         "api_fetch_timestamp": NOON + HOUR,
         "ingestion_timestamp": NOON + HOUR,

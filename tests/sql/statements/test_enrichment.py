@@ -85,7 +85,10 @@ JOINED: Row = {
 def test_statement_is_found_with_everything_the_history_tells(lake: Lake) -> None:
     rows = found(lake, [wanting()], [statement()])
 
-    assert rows == [{"workspace_id": "1", "message_id": "m1", "created_date": TODAY, "statement_id": "st1", **JOINED}]
+    place = {"space_id": "s1", "content_policy": "full"}
+    assert rows == [
+        {"workspace_id": "1", "message_id": "m1", "created_date": TODAY, "statement_id": "st1", **place, **JOINED}
+    ]
 
 
 def test_empty_history_finds_nothing(lake: Lake) -> None:

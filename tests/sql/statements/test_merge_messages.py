@@ -44,6 +44,7 @@ CHANGES: dict[str, Any] = {
     "feedback_comment": "wrong year",
     "error_type": "ANOTHER_EXCEPTION",
     "error_message": "went wrong again",
+    "content_policy": "redacted",
     "is_deleted": True,
 }
 

@@ -1,0 +1,234 @@
+"""What of a message's text may be written: a policy per workspace and space, applied before anything reaches a table. Pure.
+
+`full` keeps text verbatim, `redacted` masks what identifies a person or opens a door, `hashed` keeps a keyed hash of each
+text (equal questions stay equal), `metrics_only` keeps none. Ids, times, statuses, ratings, counts and the asker stay in all.
+Where there was text, `hashed` and `metrics_only` leave something in its place, so that a count of answers stays a count.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from genie_obs.errors import ConfigError
+from genie_obs.message_rows import to_json
+from genie_obs.redaction import Redactor
+from genie_obs.secret import CONTENT_HASH_KEY, CONTENT_HASH_KEY_VARIABLE, SECRET_SCOPE, Secret
+
+Row = dict[str, Any]
+
+TEXT_COLUMNS = (
+    "content", "query_sql", "query_title", "query_description", "answer_text", "clarification_text", "feedback_comment",
+    "error_message", "query_error_message",
+)  # fmt: skip
+NOT_KEPT = "[not kept]"
+_NOTHING_IN_JSON = {"attachments_json": "[]", "serialized_space": "{}"}
+_ENUM_COLUMNS = ("status", "error_type", "feedback_rating")
+_ENUM_VALUE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HASH_CHARACTERS = 32  # 128 bits: two texts of one account never meet by chance
+_LEAST_KEY_CHARACTERS = 16
+
+
+class Policy(StrEnum):
+    """What is kept of a text, from everything to nothing."""
+
+    FULL = "full"
+    REDACTED = "redacted"
+    HASHED = "hashed"
+    METRICS_ONLY = "metrics_only"
+    ERASED = "erased"  # not to be chosen: the state of a row after `genie-obs erase`
+
+    @property
+    def strictness(self) -> int:
+        """Return its place in the order above."""
+        return list(Policy).index(self)
+
+
+CHOICES = tuple(policy for policy in Policy if policy is not Policy.ERASED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentPolicies:
+    """Which policy holds where: the space's own, else its workspace's, else the default."""
+
+    default: Policy = Policy.FULL
+    workspaces: Mapping[str, Policy] = field(default_factory=dict)
+    spaces: Mapping[tuple[str, str], Policy] = field(default_factory=dict)
+
+    def of(self, workspace_id: str, space_id: str | None) -> Policy:
+        """Return the policy of a space."""
+        by_space = self.spaces.get((workspace_id, space_id or ""))
+        return by_space or self.workspaces.get(workspace_id) or self.default
+
+    def all(self) -> frozenset[Policy]:
+        """Return every policy that is in force somewhere."""
+        return frozenset({self.default, *self.workspaces.values(), *self.spaces.values()})
+
+
+def parse_policies(text: str) -> ContentPolicies:
+    """Read ``full; 123=redacted; 123/01ef=metrics_only``: the default, policies of workspaces, policies of spaces.
+
+    Raises:
+        ValueError: naming every part that cannot be read.
+    """
+    default: list[Policy] = []
+    workspaces: dict[str, Policy] = {}
+    spaces: dict[tuple[str, str], Policy] = {}
+    problems: list[str] = []
+    for part in filter(None, map(str.strip, text.split(";"))):
+        place, equals, name = (piece.strip() for piece in part.rpartition("="))
+        policy = next((choice for choice in CHOICES if choice.value == name), None)
+        workspace_id, slash, space_id = (piece.strip() for piece in place.partition("/"))
+        if policy is None:
+            problems.append(f"{name!r} is no policy; use {', '.join(CHOICES)}")
+        elif not equals:
+            default.append(policy)
+        elif not _ID.fullmatch(workspace_id) or (slash and not _ID.fullmatch(space_id)):
+            problems.append(f"{place!r} is neither a workspace id nor workspace id/space id")
+        elif (workspace_id, space_id) in spaces or (not slash and workspace_id in workspaces):
+            problems.append(f"{place} has two policies")
+        elif slash:
+            spaces[workspace_id, space_id] = policy
+        else:
+            workspaces[workspace_id] = policy
+    if len(default) > 1:
+        problems.append(f"two defaults, {' and '.join(default)}; put the workspace id and '=' before one of them")
+    if problems:
+        raise ValueError("; ".join(problems))
+    return ContentPolicies(default=default[0] if default else Policy.FULL, workspaces=workspaces, spaces=spaces)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentSettings:
+    """What may be written of a message's text, and for how long it is kept."""
+
+    policies: ContentPolicies = field(default_factory=ContentPolicies)
+    phone_regions: tuple[str, ...] = (
+        "US",
+    )  # countries whose national phone numbers are masked, beside international ones
+    retention_days: int | None = None  # text of older messages is erased by each run; None: kept
+
+    def keep_since(self, now: datetime) -> datetime | None:
+        """Return the instant before which no text may be kept, None for no such instant."""
+        return None if self.retention_days is None else now - timedelta(days=self.retention_days)
+
+
+class ContentGuard:
+    """Applies the policies: every row with text passes through it before it is handed to a table."""
+
+    def __init__(
+        self, settings: ContentSettings, *, hash_key: Secret | None = None, keep_since: datetime | None = None
+    ) -> None:
+        """Make a guard.
+
+        Args:
+            settings: the policies.
+            hash_key: key of the hashes; only `hashed` needs one.
+            keep_since: messages asked before this instant (UTC) are kept without text, whatever their policy.
+
+        Raises:
+            ConfigError: if a policy is `hashed` and there is no key, or one that can be guessed.
+        """
+        self._policies = settings.policies
+        in_force = settings.policies.all()
+        self._hash_key = _checked_key(hash_key) if Policy.HASHED in in_force else b""
+        self._redactor = Redactor(settings.phone_regions) if Policy.REDACTED in in_force else None
+        self._keep_since_ms = None if keep_since is None else int(keep_since.timestamp() * 1_000)
+
+    def protect_message(self, row: Row, workspace_id: str, space_id: str) -> Row:
+        """Return a parsed message as it may be stored, with the policy it is stored under in `content_policy`."""
+        policy = self._policies.of(workspace_id, space_id)
+        if policy is not Policy.METRICS_ONLY and self._is_too_old(row.get("created_timestamp")):
+            policy = Policy.METRICS_ONLY
+        return self.protect_row(row, policy)
+
+    def protect_row(self, row: Row, policy: Policy) -> Row:
+        """Return a row of `message_details` as a policy allows it."""
+        if policy is Policy.FULL:
+            return {**row, "content_policy": policy.value}
+        kept = {name: self.protect_text(row[name], policy) for name in TEXT_COLUMNS if name in row}
+        questions = [self.protect_text(text, policy) for text in row.get("suggested_questions") or ()]
+        return {
+            **row,
+            **kept,
+            "attachments_json": self._protect_json("attachments_json", row.get("attachments_json"), policy),
+            "suggested_questions": questions,
+            # Kept verbatim whatever the service sends, so words could stand there too.
+            **{name: self._protect_enum(row[name], policy) for name in _ENUM_COLUMNS if name in row},
+            "content_policy": policy.value,
+        }
+
+    def protect_space(self, row: Row, workspace_id: str, space_id: str) -> Row:
+        """Return a row of `space_details` as its policy allows it: the title stays, the rest is text like any other."""
+        policy = self._policies.of(workspace_id, space_id)
+        if policy is Policy.FULL:
+            return row
+        return {
+            **row,
+            "description": self.protect_text(row["description"], policy),
+            "serialized_space": self._protect_json("serialized_space", row["serialized_space"], policy),
+        }
+
+    def protect_statement_error(
+        self, text: str | None, workspace_id: str, space_id: str | None, row_policy: str | None
+    ) -> str | None:
+        """Return a statement's error as the stricter allows it: the policy in force, or that of the row it is written to."""
+        of_row = Policy(row_policy) if row_policy in set(Policy) else Policy.FULL
+        return self.protect_text(text, max(self._policies.of(workspace_id, space_id), of_row, key=_strictness))
+
+    def protect_text(self, text: str | None, policy: Policy) -> str | None:
+        """Return a text as a policy allows it; nothing stays nothing."""
+        if text is None or policy is Policy.FULL:
+            return text
+        if policy is Policy.REDACTED and self._redactor is not None:
+            return self._redactor.mask(text)
+        if policy is Policy.HASHED and self._hash_key:
+            digest = hmac.new(self._hash_key, text.encode(), "sha256").hexdigest()
+            return f"[hash {digest[:_HASH_CHARACTERS]}]"
+        return NOT_KEPT
+
+    def _protect_json(self, name: str, text: str | None, policy: Policy) -> str | None:
+        if text is None:
+            return None
+        if policy is not Policy.REDACTED or self._redactor is None:
+            return _NOTHING_IN_JSON[name]
+        try:
+            masked = to_json(self._redactor.mask_json(json.loads(text)))
+        except (RecursionError, ValueError):
+            masked = None
+        # No JSON, or too deep to walk: masked as the text it is.
+        return self._redactor.mask(text) if masked is None else masked
+
+    def _protect_enum(self, value: str | None, policy: Policy) -> str | None:
+        return value if value is None or _ENUM_VALUE.fullmatch(value) else self.protect_text(value, policy)
+
+    def _is_too_old(self, created_timestamp: int | None) -> bool:
+        return (
+            self._keep_since_ms is not None
+            and created_timestamp is not None
+            and created_timestamp < self._keep_since_ms
+        )
+
+
+def _checked_key(key: Secret | None) -> bytes:
+    where = f"Set {CONTENT_HASH_KEY_VARIABLE}, or store {CONTENT_HASH_KEY} in the secret scope {SECRET_SCOPE}"
+    if not key:
+        raise ConfigError(
+            f"Content policy 'hashed' needs a key: without one, a short question can be guessed from its hash. {where}."
+        )
+    if len(key.reveal()) < _LEAST_KEY_CHARACTERS:
+        raise ConfigError(
+            f"The key of content policy 'hashed' is too short; use {_LEAST_KEY_CHARACTERS} characters or more. {where}."
+        )
+    return key.reveal().encode()
+
+
+def _strictness(policy: Policy) -> int:
+    return policy.strictness
