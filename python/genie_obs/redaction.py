@@ -46,8 +46,11 @@ _NAMED_SECRET = re.compile(
     re.VERBOSE,
 )
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]")
-_DIGIT_RUN = re.compile(r"(?<!\w)(?<!\d\.)\d++(?:[ \u00a0-]\d++)*+(?![\w])")
+_DIGIT_RUN = re.compile(r"(?<!\w)(?<!\d\.)\d++(?:[ \u00a0-]\d++)*+")
 _PHONE_HINT = re.compile(r"\+ ?\(?\d|\d[ ()./-]{1,3}\d")
+# With a country's code and a gap after it a number is masked even if it is not a valid one: digits that follow may not be part of it.
+_INTERNATIONAL = re.compile(r"(?<!\w)[+\uff0b][1-9]\d{0,2}[ ()./\u00a0-]{1,3}\d[\d ()./\u00a0-]{5,18}\d")
+_PLUS_BEFORE_PLUS = re.compile(r"[+\uff0b](?=[^\w]{0,3}[+\uff0b])")
 _PHONE_SEPARATOR = re.compile(r"[ ()/.\u00a0-]")
 _DATE_OR_NUMBER = re.compile(r"\d{4}-\d\d?-\d\d?\b.*|\d+[.,]\d+|\d{1,3}(?:\.\d{1,3}){3}")
 
@@ -100,6 +103,7 @@ class Redactor:
         text = _replace(text, _ibans(text), IBAN)
         text = _replace(text, _cards(text), CARD)
         if _PHONE_HINT.search(text):
+            text = _INTERNATIONAL.sub(PHONE, text)
             for region in self._phone_regions:
                 text = _replace(text, self._phones(text, region), PHONE)
         return text
@@ -115,6 +119,8 @@ class Redactor:
         return value
 
     def _phones(self, text: str, region: str | None) -> Iterator[tuple[int, int]]:
+        # A sign before the sign hides the number from the matcher.
+        text = _PLUS_BEFORE_PLUS.sub(";", text)
         # max_tries: by default the matcher gives up after 65,535 candidates, and what follows would stay readable.
         for match in self._matcher(text, region, leniency=self._leniency, max_tries=len(text) + 1):
             if _is_written_as_phone(text, match.start, match.raw_string):
@@ -181,6 +187,8 @@ def _cards(text: str) -> Iterator[tuple[int, int]]:
         if run.end() - run.start() < _LEAST_CARD_DIGITS:
             continue
         groups = list(re.finditer(r"\d+", run.group()))
+        if text[run.end() : run.end() + 1].isalnum():
+            groups.pop()  # the head of a word
         at = 0
         while at < len(groups):
             last = _card_from(groups, at)

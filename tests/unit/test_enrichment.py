@@ -29,7 +29,8 @@ def run(fake: FakeTables, oldest: date | None = TODAY) -> Enriched:
 
 def answers(floor: date | None, *days: tuple[date, int], found: int = 0) -> dict[str, list[dict[str, Any]]]:
     statement = {
-        "workspace_id": "1", "message_id": "m", "created_date": TODAY, "statement_id": "s", "query_execution_status": "FINISHED", "space_id": "s1", "content_policy": "full",
+        "workspace_id": "1", "message_id": "m", "created_date": TODAY, "statement_id": "s", "query_execution_status": "FINISHED",
+        "space_id": "s1", "content_policy": "full",
         "query_duration_ms": 1, "query_start_time": NOON, "query_end_time": NOON, "query_warehouse_id": "w", "query_read_rows": 1,
         "query_read_bytes": 1, "query_produced_rows": 1, "query_from_result_cache": False, "query_error_message": None,
     }  # fmt: skip

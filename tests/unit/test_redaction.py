@@ -81,6 +81,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="@"), max_size=4
 @settings(deadline=None)
 @given(before=WORDS, secret=SECRETS, after=WORDS)
 @example(before="", secret="bob@example.com", after="'")
+@example(before="+", secret="+49 170 1234567", after="")
 def test_secret_is_found_between_any_words(before: str, secret: str, after: str) -> None:
     assert secret not in REDACTOR.mask(f"{before} {secret} {after}")
 
