@@ -169,12 +169,6 @@ SETTINGS = (
         metavar="CC,CC",
         help="Policy redacted: countries whose national phone numbers are masked, beside international ones.",
     ),
-    Setting(
-        name="retention_days",
-        default="",
-        metavar="DAYS",
-        help="Each run erases the texts of messages older than this. Default: texts are kept.",
-    ),
 )
 
 
@@ -213,7 +207,6 @@ def parse_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) 
         content=ContentSettings(
             policies=values.take("content_policy", parse_policies),
             phone_regions=values.take("phone_regions", _parse_regions),
-            retention_days=values.take("retention_days", _optional(_integer(1, 36_500))),
         ),
     )
     values.raise_problems()

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -107,31 +106,23 @@ def parse_policies(text: str) -> ContentPolicies:
 
 @dataclass(frozen=True, kw_only=True)
 class ContentSettings:
-    """What may be written of a message's text, and for how long it is kept."""
+    """What may be written of a message's text."""
 
     policies: ContentPolicies = field(default_factory=ContentPolicies)
     phone_regions: tuple[str, ...] = (
         "US",
     )  # countries whose national phone numbers are masked, beside international ones
-    retention_days: int | None = None  # text of older messages is erased by each run; None: kept
-
-    def keep_since(self, now: datetime) -> datetime | None:
-        """Return the instant before which no text may be kept, None for no such instant."""
-        return None if self.retention_days is None else now - timedelta(days=self.retention_days)
 
 
 class ContentGuard:
     """Applies the policies: every row with text passes through it before it is handed to a table."""
 
-    def __init__(
-        self, settings: ContentSettings, *, hash_key: Secret | None = None, keep_since: datetime | None = None
-    ) -> None:
+    def __init__(self, settings: ContentSettings, *, hash_key: Secret | None = None) -> None:
         """Make a guard.
 
         Args:
             settings: the policies.
             hash_key: key of the hashes; only `hashed` needs one.
-            keep_since: messages asked before this instant (UTC) are kept without text, whatever their policy.
 
         Raises:
             ConfigError: if a policy is `hashed` and there is no key, or one that can be guessed.
@@ -140,14 +131,10 @@ class ContentGuard:
         in_force = settings.policies.all()
         self._hash_key = _checked_key(hash_key) if Policy.HASHED in in_force else b""
         self._redactor = Redactor(settings.phone_regions) if Policy.REDACTED in in_force else None
-        self._keep_since_ms = None if keep_since is None else int(keep_since.timestamp() * 1_000)
 
     def protect_message(self, row: Row, workspace_id: str, space_id: str) -> Row:
         """Return a parsed message as it may be stored, with the policy it is stored under in `content_policy`."""
-        policy = self._policies.of(workspace_id, space_id)
-        if policy is not Policy.METRICS_ONLY and self._is_too_old(row.get("created_timestamp")):
-            policy = Policy.METRICS_ONLY
-        return self.protect_row(row, policy)
+        return self.protect_row(row, self._policies.of(workspace_id, space_id))
 
     def protect_row(self, row: Row, policy: Policy) -> Row:
         """Return a row of `message_details` as a policy allows it."""
@@ -208,13 +195,6 @@ class ContentGuard:
 
     def _protect_enum(self, value: str | None, policy: Policy) -> str | None:
         return value if value is None or _ENUM_VALUE.fullmatch(value) else self.protect_text(value, policy)
-
-    def _is_too_old(self, created_timestamp: int | None) -> bool:
-        return (
-            self._keep_since_ms is not None
-            and created_timestamp is not None
-            and created_timestamp < self._keep_since_ms
-        )
 
 
 def _checked_key(key: Secret | None) -> bytes:

@@ -100,11 +100,7 @@ def run_ingest(context: RunContext) -> RunRecord:
         GenieObsError: if the tables fail; the record then says `failed`.
     """
     tables, settings, clock = context.tables, context.settings, context.clock
-    guard = ContentGuard(
-        settings.content,
-        hash_key=context.content_hash_key,
-        keep_since=settings.content.keep_since(clock.now()),
-    )
+    guard = ContentGuard(settings.content, hash_key=context.content_hash_key)
     sources = check_sources(tables, settings.scope)
     tables.create()
     started = clock.monotonic()

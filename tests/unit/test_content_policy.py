@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -135,13 +134,6 @@ def test_equal_texts_have_equal_hashes_under_one_key_only() -> None:
 def test_hashed_without_a_key_that_cannot_be_guessed_is_refused(key: Secret | None) -> None:
     with pytest.raises(ConfigError, match="GENIE_OBS_CONTENT_HASH_KEY"):
         ContentGuard(ContentSettings(policies=parse_policies("full;1/s=hashed")), hash_key=key)
-
-
-def test_message_older_than_the_retention_is_kept_without_text() -> None:
-    created = datetime.fromtimestamp(RAW["created_timestamp"] / 1_000, UTC)  # type: ignore[operator]
-
-    assert protected("full", keep_since=created)["content_policy"] == "full"
-    assert protected("full", keep_since=created.replace(microsecond=1_000))["content_policy"] == "metrics_only"
 
 
 def test_error_of_a_statement_follows_the_stricter_of_policy_and_row() -> None:
