@@ -21,7 +21,9 @@ def find_cli() -> str:
     """Return the CLI, or skip: nothing installs it, and the one of another age knows no bundles."""
     cli = shutil.which("databricks")
     if cli is None:
-        pytest.skip("the Databricks CLI is not installed")
+        pytest.skip(
+            "the Databricks CLI is not on the PATH: no package registry has it, Databricks' installer brings it"
+        )
     said = subprocess.run([cli, "--version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"v?(\d+)\.(\d+)", said)
     if version is None or (int(version[1]), int(version[2])) < OLDEST:
