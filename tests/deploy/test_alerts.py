@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,6 +42,15 @@ class Alerts:
             return min(values) if values else None
         assert len(values) <= 1
         return values[0] if values else None
+
+    def fires(self, name: str) -> bool:
+        """Return what the alert would say, by its operator and the default threshold of the bundle."""
+        evaluation = load_bundle("prod").resources["alerts"][name]["evaluation"]
+        found = self.value(name)
+        if found is None:
+            return bool(evaluation["empty_result_state"] == "TRIGGERED")
+        compare = {"GREATER_THAN": operator.gt, "LESS_THAN": operator.lt}[evaluation["comparison_operator"]]
+        return bool(compare(found, evaluation["threshold"]["value"]["double_value"]))
 
     def runs(self, *rows: Row) -> None:
         filled = []
@@ -216,3 +226,20 @@ def test_negative_ratings_jump_compares_rated_answers_only(alerts: Alerts) -> No
 def test_a_few_bad_ratings_alarm_nobody(alerts: Alerts) -> None:
     alerts.messages((9, DAY, BAD), (95, 10 * DAY, GOOD))
     assert alerts.run("negative_ratings_jump") == []
+
+
+def test_every_alert_fires_on_its_side_of_the_default_threshold(alerts: Alerts) -> None:
+    alerts.runs({"age": 5 * HOUR})
+    alerts.ledger(("1", "fetched", 94, 2 * DAY), ("1", "forbidden", 6, 2 * DAY), ("2", "fetched", 50, 2 * DAY))
+    alerts.messages(
+        (50, HOUR, FAILED), (50, HOUR, {}), (20, 10 * DAY, FAILED), (380, 10 * DAY, {}), (30, DAY, BAD), (95, 10 * DAY, GOOD)
+    )  # fmt: skip
+    assert {name: alerts.fires(name) for name in ALERTS} == dict.fromkeys(ALERTS, True)
+
+    alerts.runs({"age": 2 * HOUR})
+    alerts.ledger(("1", "fetched", 96, 2 * DAY), ("1", "forbidden", 4, 2 * DAY), ("2", "fetched", 50, 2 * DAY))
+    alerts.messages(
+        (6, HOUR, FAILED), (94, HOUR, {}), (20, 10 * DAY, FAILED), (380, 10 * DAY, {}), (1, DAY, BAD), (30, DAY, GOOD),
+        (2, 10 * DAY, BAD), (95, 10 * DAY, GOOD),
+    )  # fmt: skip
+    assert {name: alerts.fires(name) for name in ALERTS} == dict.fromkeys(ALERTS, False)
