@@ -42,7 +42,9 @@ class Policy(StrEnum):
     REDACTED = "redacted"
     HASHED = "hashed"
     METRICS_ONLY = "metrics_only"
-    ERASED = "erased"  # not to be chosen: the state of a row after `genie-obs erase`
+    ERASED = (
+        "erased"  # not to be chosen: set by hand when texts are removed, and no run touches such a row's texts again
+    )
 
     @property
     def strictness(self) -> int:
@@ -109,9 +111,8 @@ class ContentSettings:
     """What may be written of a message's text."""
 
     policies: ContentPolicies = field(default_factory=ContentPolicies)
-    phone_regions: tuple[str, ...] = (
-        "US",
-    )  # countries whose national phone numbers are masked, beside international ones
+    # Countries whose national phone numbers are masked, beside international ones.
+    phone_regions: tuple[str, ...] = ("US",)
 
 
 class ContentGuard:

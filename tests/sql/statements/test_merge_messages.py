@@ -79,6 +79,17 @@ def test_message_with_nothing_but_its_ids_is_stored(lake: Lake) -> None:
     assert {name for name, value in row.items() if value is not None} == {*KEY, *BOOKKEEPING}
 
 
+def test_row_marked_as_erased_stays_as_it_is_whatever_is_fetched_later(lake: Lake) -> None:
+    lake.fill("message_details", details_row(content=None, user_email=None, answer_text=None, content_policy="erased"))
+    version = lake.version("message_details")
+
+    lake.merge_messages(
+        fetched_message(content="brought back", user_email="ann@example.com", feedback_rating="NEGATIVE")
+    )
+
+    assert lake.version("message_details") == version
+
+
 def test_unchanged_message_writes_nothing(lake: Lake) -> None:
     lake.fill("message_details", details_row())
     version = lake.version("message_details")

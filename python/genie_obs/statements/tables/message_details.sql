@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS message_details (
   query_produced_rows BIGINT COMMENT 'Rows produced by the statement',
   query_from_result_cache BOOLEAN COMMENT 'Whether the result came from the result cache',
   query_error_message STRING COMMENT 'Error of the statement',
-  content_policy STRING COMMENT 'Policy the texts of this row were written under: full, redacted, hashed or metrics_only; erased when they were removed; NULL in rows older than this column: full',
+  content_policy STRING COMMENT 'Policy the texts of this row were written under: full, redacted, hashed or metrics_only; erased where somebody removed them by hand, which no run undoes; NULL in rows older than this column: full',
   is_deleted BOOLEAN COMMENT 'The message no longer exists in Genie: it was deleted after it was stored; content is kept',
   api_fetch_timestamp TIMESTAMP COMMENT 'When the stored answer of the API was fetched (UTC)',
   ingestion_timestamp TIMESTAMP COMMENT 'When this row was last written by a fetch (UTC)',
