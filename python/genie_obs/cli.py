@@ -266,9 +266,8 @@ def _credentials(settings: Settings) -> Credentials:
 def _content_hash_key(settings: Settings) -> Secret | None:
     from genie_obs.genie_oauth import load_content_hash_key
 
-    return load_content_hash_key(
-        credentials_environ(), _secret_reader() if settings.engine.engine == "databricks" else None
-    )
+    secrets = _secret_reader() if settings.engine.engine == "databricks" else None
+    return load_content_hash_key(settings.content, credentials_environ(), secrets)
 
 
 def _secret_reader() -> Callable[[str, str], str]:

@@ -53,6 +53,7 @@ class Policy(StrEnum):
 
 
 CHOICES = tuple(policy for policy in Policy if policy is not Policy.ERASED)
+_NAMES = frozenset(policy.value for policy in Policy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,11 @@ class ContentSettings:
     # Countries whose national phone numbers are masked, beside international ones.
     phone_regions: tuple[str, ...] = ("US",)
 
+    @property
+    def needs_hash_key(self) -> bool:
+        """Return whether some text is to be hashed."""
+        return Policy.HASHED in self.policies.all()
+
 
 class ContentGuard:
     """Applies the policies: every row with text passes through it before it is handed to a table."""
@@ -129,9 +135,9 @@ class ContentGuard:
             ConfigError: if a policy is `hashed` and there is no key, or one that can be guessed.
         """
         self._policies = settings.policies
-        in_force = settings.policies.all()
-        self._hash_key = _checked_key(hash_key) if Policy.HASHED in in_force else b""
-        self._redactor = Redactor(settings.phone_regions) if Policy.REDACTED in in_force else None
+        self._hash_key = _checked_key(hash_key) if settings.needs_hash_key else b""
+        is_redacting = Policy.REDACTED in settings.policies.all()
+        self._redactor = Redactor(settings.phone_regions) if is_redacting else None
 
     def protect_message(self, row: Row, workspace_id: str, space_id: str) -> Row:
         """Return a parsed message as it may be stored, with the policy it is stored under in `content_policy`."""
@@ -168,7 +174,9 @@ class ContentGuard:
         self, text: str | None, workspace_id: str, space_id: str | None, row_policy: str | None
     ) -> str | None:
         """Return a statement's error as the stricter allows it: the policy in force, or that of the row it is written to."""
-        of_row = Policy(row_policy) if row_policy in set(Policy) else Policy.FULL
+        if text is None:
+            return None
+        of_row = Policy(row_policy) if row_policy in _NAMES else Policy.FULL
         return self.protect_text(text, max(self._policies.of(workspace_id, space_id), of_row, key=_strictness))
 
     def protect_text(self, text: str | None, policy: Policy) -> str | None:

@@ -13,7 +13,7 @@ from genie_obs.cli import _secret_reader, credentials_environ, output_flags, set
 from genie_obs.clock import Clock, SystemClock
 from genie_obs.config import Settings, parse_settings
 from genie_obs.doctor_report import Check, DoctorReport, fail, ok, skip
-from genie_obs.doctor_setup import CredentialsFound, check_credentials, check_versions
+from genie_obs.doctor_setup import CredentialsFound, check_content_policy, check_credentials, check_versions
 from genie_obs.doctor_tables import (
     check_our_tables,
     check_sources,
@@ -29,7 +29,7 @@ from genie_obs.job import run_async
 
 _SETTINGS = (
     "engine", "lakehouse", "catalog", "schema", "system_catalog", "workspace_ids", "space_ids", "max_concurrency",
-    "max_requests_per_second", "timeout_seconds", "proxy", "allowed_hosts",
+    "max_requests_per_second", "timeout_seconds", "proxy", "allowed_hosts", "content_policy",
 )  # fmt: skip
 _SPARK_CONNECT_PORT = 15002  # what an address without a port means
 _CONNECT_SECONDS = 10.0
@@ -66,6 +66,7 @@ def run_doctor(
     checks = [check_versions(settings.engine.engine)]
     found = check_credentials(environ, secrets)
     checks.extend(found.checks)
+    checks.extend(check_content_policy(settings.content, environ, secrets))
     try:
         _check_port(settings.engine.engine)
         engine = open_engine(settings.engine)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from genie_obs import __version__
+from genie_obs.content_policy import ContentGuard, ContentSettings
 from genie_obs.doctor_report import Check, fail, ok
 from genie_obs.errors import ConfigError
 from genie_obs.genie_oauth import (
     CLIENT_ID_KEY,
     CLIENT_SECRET_KEY,
     SecretReader,
+    load_content_hash_key,
     load_credentials,
 )
 from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, SECRET_SCOPE, Credentials
@@ -87,6 +89,20 @@ def check_credentials(environ: Mapping[str, str], secrets: SecretReader | None) 
         )
         checks.insert(0, ok("secret scope", what))
     return CredentialsFound(checks=tuple(checks), credentials=found)
+
+
+def check_content_policy(
+    content: ContentSettings, environ: Mapping[str, str], secrets: SecretReader | None
+) -> list[Check]:
+    """Check the key of policy `hashed`, without which no run starts; no check where nothing is hashed."""
+    if not content.needs_hash_key:
+        return []
+    try:
+        ContentGuard(content, hash_key=load_content_hash_key(content, environ, secrets))
+    except ConfigError as error:
+        detail, _, fix = str(error).partition(". ")
+        return [fail("content policy", detail, fix=fix)]
+    return [ok("content policy", "the key of policy hashed is there and long enough")]
 
 
 def _no_credentials(error: ConfigError, *, has_scope: bool, in_variables: bool) -> Check:

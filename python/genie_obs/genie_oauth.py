@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from genie_obs.clock import Clock
+from genie_obs.content_policy import ContentSettings
 from genie_obs.errors import (
     ConfigError,
     CredentialsRefusedError,
@@ -75,11 +76,27 @@ def load_credentials(environ: Mapping[str, str], secrets: SecretReader | None) -
     return found
 
 
-def load_content_hash_key(environ: Mapping[str, str], secrets: SecretReader | None) -> Secret | None:
-    """Return the key of content policy `hashed`, from its variable or else from the secret scope; None if there is none."""
+def load_content_hash_key(
+    content: ContentSettings, environ: Mapping[str, str], secrets: SecretReader | None
+) -> Secret | None:
+    """Return the key of content policy `hashed`, from its variable or else from the secret scope.
+
+    None where nothing is hashed, and nothing is read then; None too where there is no key, which `ContentGuard` refuses.
+
+    Raises:
+        ConfigError: if a key is needed and the scope cannot be read or lacks it; never quotes a value.
+    """
+    if not content.needs_hash_key:
+        return None
     key = environ.get(CONTENT_HASH_KEY_VARIABLE, "").strip()
+    refusals: set[str] = set()
     if not key and secrets is not None:
-        key = _read_secret(secrets, set(), CONTENT_HASH_KEY).strip()
+        key = _read_secret(secrets, refusals, CONTENT_HASH_KEY).strip()
+    if refusals:
+        raise ConfigError(
+            f"Content policy 'hashed' needs a key, and reading {CONTENT_HASH_KEY} from the secret scope {SECRET_SCOPE} failed "
+            f"({', '.join(refusals)}). Store it there and grant READ on the scope to the job, or set {CONTENT_HASH_KEY_VARIABLE}."
+        )
     return Secret(key) if key else None
 
 

@@ -92,7 +92,7 @@ def run_task(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[RunR
     logger.info("genie-obs %s%s", __version__, _given(parameters))
     secrets = _read_secret if settings.engine.engine == "databricks" else None
     credentials = load_credentials(environ, secrets)
-    content_hash_key = load_content_hash_key(environ, secrets)
+    content_hash_key = load_content_hash_key(settings.content, environ, secrets)
     clock = SystemClock()
     engine = open_engine(settings.engine)
     try:

@@ -149,6 +149,14 @@ def test_half_the_credentials_is_named(world: World) -> None:
     assert report.exit_code == 2
 
 
+def test_policy_without_its_key_is_named(world: World) -> None:
+    failed = only_failure(report := examine(world, content_policy="hashed"))
+
+    assert failed.name == "content policy"
+    assert "GENIE_OBS_CONTENT_HASH_KEY" in str(failed.fix)
+    assert report.exit_code == 2
+
+
 def test_wrong_secret_is_told_by_all_workspaces_refusing(world: World) -> None:
     report = examine(world, environ={**credentials(world), "DATABRICKS_SP_CLIENT_SECRET": "not-the-one"})
 

@@ -1,4 +1,4 @@
-"""Content policies, erasure and retention, with the whole job and every byte of the lakehouse."""
+"""Content policies, with the whole job and every byte of the lakehouse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from tests.integration.conftest import HOUR, World
 from tests.integration.privacy_world import ADDRESS, WORD, mark, mark_all_texts, places_of
 
-from genie_obs.content_policy import NOT_KEPT
+from genie_obs.cli import main
+from genie_obs.content_policy import NOT_KEPT, ContentGuard, ContentSettings, Policy, parse_policies
 from genie_obs.secret import Secret
 
 HASH_KEY = Secret("not to be guessed at all")
@@ -54,6 +55,28 @@ def test_policy_is_applied_before_anything_is_written_and_when_a_message_is_read
     assert all(row["content"] for row in rows.values())
     assert any(row["query_sql"] for row in rows.values())
     assert again["feedback_comment"]
+
+
+def test_key_of_the_hashes_is_taken_from_its_variable_and_without_it_nothing_is_written(
+    marked: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = marked
+    monkeypatch.setenv("DATABRICKS_SP_CLIENT_ID", world.account.client_id)
+    monkeypatch.setenv("DATABRICKS_SP_CLIENT_SECRET", world.account.client_secret)
+    arguments = [
+        "ingest", "--engine", "local", "--lakehouse", str(world.lakehouse), "--days-lookback", "3650", "--content-policy", "hashed",
+    ]  # fmt: skip
+
+    assert main(arguments) == 2
+    assert "GENIE_OBS_CONTENT_HASH_KEY" in capsys.readouterr().err
+    assert not ours(world).exists()
+
+    monkeypatch.setenv("GENIE_OBS_CONTENT_HASH_KEY", HASH_KEY.reveal())
+    assert main(arguments) == 0
+    guard = ContentGuard(ContentSettings(policies=parse_policies("hashed")), hash_key=HASH_KEY)
+    truth = {(m.workspace_id, m.message_id): m.content for m in world.account.messages()}
+    stored = {key: row["content"] for key, row in world.by_key("message_details").items()}
+    assert stored == {key: guard.protect_text(text, Policy.HASHED) for key, text in truth.items()}
 
 
 def test_policies_differ_by_workspace_and_space(marked: World) -> None:

@@ -7,9 +7,11 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
+from genie_obs.content_policy import ContentSettings, parse_policies
 from genie_obs.doctor_refusals import is_network_refusal
 from genie_obs.doctor_report import Check, DoctorReport, Status, fail, ok, skip, warn
-from genie_obs.doctor_setup import check_credentials, check_versions
+from genie_obs.doctor_setup import check_content_policy, check_credentials, check_versions
+from genie_obs.genie_oauth import load_content_hash_key
 
 BOTH = {"sp_client_id": "the-id", "sp_client_secret": "the-secret"}
 VERSIONS = {
@@ -120,6 +122,50 @@ def test_what_is_wrong_with_the_scope_is_told_with_its_fix(scope: FakeScope, det
     assert fix in str(checks["secret scope"].fix)
     assert checks["credentials"].status is Status.FAIL
     assert "the-id" not in repr(found.checks)
+
+
+HASHED = ContentSettings(policies=parse_policies("full; 1=hashed"))
+
+
+def test_key_is_no_question_where_nothing_is_hashed() -> None:
+    def unread(scope: str, key: str) -> str:
+        raise AssertionError(key)
+
+    assert check_content_policy(ContentSettings(), {}, unread) == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "scope"),
+    [
+        ({"GENIE_OBS_CONTENT_HASH_KEY": "a key long enough"}, None),
+        ({}, FakeScope(content_hash_key=" a key long enough\n")),
+    ],
+    ids=["variable", "scope"],
+)
+def test_key_of_the_hashes_is_found_without_being_shown(environ: dict[str, str], scope: FakeScope | None) -> None:
+    [check] = check_content_policy(HASHED, environ, scope)
+
+    assert check.status is Status.OK
+    assert "long enough" not in repr(load_content_hash_key(HASHED, environ, scope))
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        (None, "without one, a short question can be guessed"),
+        (FakeScope(content_hash_key=""), "without one, a short question can be guessed"),
+        (FakeScope(content_hash_key="!PERMISSION_DENIED: no"), "from the secret scope genie-obs failed (RuntimeError)"),
+        (FakeScope(content_hash_key="short"), "too short"),
+    ],
+    ids=["nowhere", "empty", "no READ", "short"],
+)
+def test_missing_key_of_the_hashes_is_named_with_its_fix(scope: FakeScope | None, said: str) -> None:
+    [check] = check_content_policy(HASHED, {}, scope)
+
+    assert check.status is Status.FAIL
+    assert said in check.detail
+    assert "content_hash_key" in str(check.fix) + check.detail
+    assert "GENIE_OBS_CONTENT_HASH_KEY" in str(check.fix)
 
 
 def test_half_in_the_environment_is_not_completed_from_the_scope() -> None:

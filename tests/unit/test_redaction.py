@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -88,7 +87,7 @@ def test_secret_is_found_between_any_words(before: str, secret: str, after: str)
 
 @settings(deadline=None)
 @given(st.text() | st.text("0123456789 +-()./@:=eyJ'\"aDE\n"))
-def test_any_text_is_masked_and_what_is_masked_stays(text: str) -> None:
+def test_any_text_can_be_masked_and_does_not_swell(text: str) -> None:
     masked = REDACTOR.mask(text)
 
     json.dumps(masked)
@@ -101,13 +100,10 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+# A pattern that went back over a quarter of a megabyte for each of its characters would not end in this time, by far.
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_time_grows_with_the_length_of_the_text_whatever_it_holds(piece: str) -> None:
-    def seconds(characters: int) -> float:
-        text = piece * (characters // len(piece))
-        started = time.process_time()
-        REDACTOR.mask(text)
-        return time.process_time() - started
+def test_no_text_holds_the_job_up(piece: str) -> None:
+    text = piece * (256_000 // len(piece))
 
-    # Sixteen times the text: linear is 16, quadratic 256.
-    assert seconds(64_000) < 60 * max(seconds(4_000), 0.002)
+    assert len(REDACTOR.mask(text)) <= 8 * len(text)

@@ -76,7 +76,7 @@ WHEN MATCHED
     WHEN f.statement_id <> d.statement_id THEN CAST(NULL AS STRING)
     WHEN f.content_policy <> COALESCE(d.content_policy, 'full') AND d.query_error_message IS NOT NULL
       -- It comes from the query history, which is not read again for a statement that is final.
-      THEN COALESCE(f.query_error_message, CASE WHEN f.content_policy = 'full' THEN d.query_error_message ELSE '[not kept]' END)
+      THEN CASE WHEN f.content_policy = 'full' THEN d.query_error_message ELSE '[not kept]' END
     ELSE d.query_error_message
   END,
   content_policy = COALESCE(f.content_policy, d.content_policy),
