@@ -16,7 +16,8 @@ from genie_obs.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-_START_CONCURRENCY = 16  # grows by one every other success: 64 in flight at once would all be refused together
+_START_CONCURRENCY = 16  # what is in flight when the limit is first met is refused together
+_TRIAL_ANSWERS = 96  # until so many were accepted the concurrency stays, then it grows by one with each
 _DEFAULT_PAUSE_SECONDS = 1.0  # after a 429 without Retry-After; what Databricks' own SDK waits
 _MIN_PAUSE_SECONDS = 0.2
 _MAX_BLIND_PAUSE_SECONDS = 30.0
@@ -49,7 +50,7 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
         self._ceiling = max_requests_per_second
         self._concurrency = min(max_concurrency, _START_CONCURRENCY)
         self._max_concurrency = max_concurrency
-        self._concurrency_credit = 0.0
+        self._accepted_count = 0
         self._in_flight = asyncio.Semaphore(self._concurrency)
         self._turnstile = asyncio.Lock()
         self._pace = max_requests_per_second  # requests per second; None: not limited
@@ -75,12 +76,10 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
         """Count one answer that was not a refusal for rate."""
         self._sample.accepted += 1
         self._sample.recent.append(self._clock.monotonic())
-        if self._concurrency < self._max_concurrency:
-            self._concurrency_credit += 0.5
-            if self._concurrency_credit >= 1.0:
-                self._concurrency_credit -= 1.0
-                self._concurrency += 1
-                self._in_flight.release()
+        self._accepted_count += 1
+        if self._concurrency < self._max_concurrency and self._accepted_count > _TRIAL_ANSWERS:
+            self._concurrency += 1
+            self._in_flight.release()
 
     def on_throttled(self, retry_after_seconds: float | None, *, sent_at: float | None = None) -> None:
         """Count one 429. Refusals of requests sent before the first of them was known are one signal.
