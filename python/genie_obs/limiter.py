@@ -3,7 +3,9 @@
 Until the first 429 only concurrency is limited. A 429 stops everyone for its `Retry-After`; then requests are paced.
 What the service accepted between two refusals, over the time between them, *is* its limit: a token bucket is empty at
 both ends. So the pace is set just under that measured rate and creeps up again, faster the longer nothing is refused.
-Creeping over the limit on purpose also uses up what a bucket saved during the wait, so a wait costs next to nothing.
+A bucket also saves up, while we wait, what is not asked: after a wait the next requests go at twice the pace, until
+most of that is used, so a wait costs next to nothing. A service that refuses them counts in windows and saves nothing;
+it is not hurried again.
 """
 
 import asyncio
@@ -30,6 +32,8 @@ _GROWTH = 0.002  # relative pace gained per second when the measurement is good 
 _GROWTH_IN_DOUBT = 0.06  # ... plus this times the share of the measured time that was waiting, not asking ...
 _GROWTH_ABOVE_LIMIT = 0.05  # ... plus this share of how far the pace is above the last known limit ...
 _MAX_GROWTH = 0.1  # ... up to this
+_SAVED_SECONDS = 1.0  # how much of a wait a bucket is believed to save up; larger ones are used up by creeping
+_HURRY = 1.6  # requests at twice the pace by requests saved up: half of them, 80 %, come from what was saved
 _MAX_LATENESS_SECONDS = 0.1  # timers fire late; this much delay is caught up with, so that the pace holds on average
 
 
@@ -59,6 +63,8 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
         self._is_learning = False  # a refusal was seen whose measurement is not used yet
         self._limit: float | None = None  # last measured limit, requests per second
         self._growth = _GROWTH
+        self._is_saved_up = True  # what is not asked while waiting may be asked after it; until a refusal tells otherwise
+        self._to_hurry = 0  # so many of the next requests go at twice the pace
         self._throttles_in_a_row = 0  # without enough accepted requests between them
         self._throttled_at: float | None = None
         self._sample = _Sample(None)
@@ -97,6 +103,8 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
 
     def _start_episode(self, now: float) -> None:
         self._is_learning = True
+        self._is_saved_up = self._is_saved_up and self._sample.accepted >= self._sample.hurried
+        self._to_hurry = 0
         self._sample.end_at = now
         self._throttled_at = now
         self._throttles_in_a_row += 1
@@ -143,7 +151,11 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
     def _take_turn(self, now: float, *, is_pace_bound: bool) -> None:
         if self._pace is None:
             return
-        self._next_at = max(self._next_at, now - _MAX_LATENESS_SECONDS) + 1.0 / self._pace
+        pace = self._pace
+        if self._to_hurry:
+            self._to_hurry -= 1
+            pace = self._below_ceiling(2.0 * pace)
+        self._next_at = max(self._next_at, now - _MAX_LATENESS_SECONDS) + 1.0 / pace
         # Only a pace that holds requests back is tested by them: a quiet hour must not raise it.
         if is_pace_bound and self._limit is not None:
             above = max(0.0, self._pace / self._limit - 1.0)
@@ -158,6 +170,9 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
             self._throttles_in_a_row = 1
             self._limit = max(sample.measure_limit(now), _MIN_PACE)
             self._set_pace(_MARGIN * min(self._limit, before or self._limit))
+            if self._is_saved_up:
+                seconds = min(self._paused_until - sample.end_at, _SAVED_SECONDS)
+                self._to_hurry = self._sample.hurried = int(_HURRY * self._limit * seconds)
         else:
             self._limit = max(before / 2.0, _MIN_PACE) if before is not None else _UNMEASURED_PACE
             self._set_pace(self._limit)
@@ -166,19 +181,22 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
         logger.debug("limiter: %d accepted since the last refusal, pace now %.2f/s", sample.accepted, self._pace)
 
     def _set_pace(self, pace: float) -> None:
-        pace = max(pace, _MIN_PACE)
-        self._pace = pace if self._ceiling is None else min(pace, self._ceiling)
+        self._pace = self._below_ceiling(max(pace, _MIN_PACE))
+
+    def _below_ceiling(self, pace: float) -> float:
+        return pace if self._ceiling is None else min(pace, self._ceiling)
 
 
 class _Sample:
     """The answers accepted from one refusal (None: the beginning) to the next; seconds are monotonic."""
 
-    __slots__ = ("accepted", "end_at", "recent", "start_at")
+    __slots__ = ("accepted", "end_at", "hurried", "recent", "start_at")
 
     def __init__(self, start_at: float | None) -> None:
         self.start_at = start_at
         self.end_at = 0.0
         self.accepted = 0
+        self.hurried = 0  # how many were to be asked at twice the pace
         self.recent: deque[float] = deque(maxlen=_RECENT_ANSWERS)
 
     def measure_limit(self, now: float) -> float:
@@ -192,7 +210,7 @@ class _Sample:
         if self.start_at is not None:
             rate = self.accepted / max(self.end_at - self.start_at, _MIN_PAUSE_SECONDS)
         newest_first = list(reversed(self.recent))
-        count = len(newest_first)
+        count = len(newest_first) if self.start_at is None else len(newest_first) // 2
         while count >= _MIN_SAMPLE:
             rate = max(rate, count / max(now - newest_first[count - 1], _MIN_PAUSE_SECONDS))
             count //= 2
