@@ -63,7 +63,7 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
         self._is_learning = False  # a refusal was seen whose measurement is not used yet
         self._limit: float | None = None  # last measured limit, requests per second
         self._growth = _GROWTH
-        self._is_saved_up = True  # what is not asked while waiting may be asked after it; until a refusal tells otherwise
+        self._is_saved_up = True  # whether the service saves up what is not asked while waiting; a refusal may deny it
         self._to_hurry = 0  # so many of the next requests go at twice the pace
         self._throttles_in_a_row = 0  # without enough accepted requests between them
         self._throttled_at: float | None = None

@@ -160,7 +160,9 @@ def test_fixed_window_is_used_well_and_refuses_little() -> None:
 def test_after_a_wait_what_was_saved_up_is_used_but_not_in_windows() -> None:
     def busiest_second(service: Service, start: float, end: float) -> float:
         outcome = ask(service, 4_000, latency=lambda: 0.05)
-        return max(outcome.rate_between(second / 10, second / 10 + 1) for second in range(int(start * 10), int(end * 10)))
+        return max(
+            outcome.rate_between(second / 10, second / 10 + 1) for second in range(int(start * 10), int(end * 10))
+        )
 
     assert busiest_second(TokenBucket(50), 2, 60) >= 80
     assert busiest_second(FixedWindow(50), 10, 60) <= 65
