@@ -84,8 +84,8 @@ CELLS = (
         from genie_obs.cli import set_up_logging
         from genie_obs.clock import SystemClock
         from genie_obs.config import parse_settings
+        from genie_obs.credentials import load_credentials
         from genie_obs.engine import open_engine
-        from genie_obs.genie_oauth import load_credentials
         from genie_obs.job import RunContext, check_sources, run_ingest
         from genie_obs.plan_report import make_plan
         from genie_obs.progress import LogProgress

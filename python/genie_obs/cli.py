@@ -258,13 +258,13 @@ def _progress(terminal: Console | None) -> Any:
 
 
 def _credentials(settings: Settings) -> Credentials:
-    from genie_obs.genie_oauth import load_credentials
+    from genie_obs.credentials import load_credentials
 
     return load_credentials(credentials_environ(), _secret_reader() if settings.engine.engine == "databricks" else None)
 
 
 def _content_hash_key(settings: Settings) -> Secret | None:
-    from genie_obs.genie_oauth import load_content_hash_key
+    from genie_obs.credentials import load_content_hash_key
 
     secrets = _secret_reader() if settings.engine.engine == "databricks" else None
     return load_content_hash_key(settings.content, credentials_environ(), secrets)

@@ -1,7 +1,7 @@
 """Settings: every one is declared once, read from a flag or a ``GENIE_OBS_*`` variable, and checked together with the others.
 
 Flags win over variables. An empty value means "not set", so that a job can pass parameters it leaves blank.
-Credentials are no settings: see :func:`genie_obs.genie_oauth.load_credentials`.
+Credentials are no settings: see :func:`genie_obs.credentials.load_credentials`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import click
 from genie_obs.cli import _secret_reader, credentials_environ, output_flags, set_up_logging, setting_flags
 from genie_obs.clock import Clock, SystemClock
 from genie_obs.config import Settings, parse_settings
+from genie_obs.credentials import SecretReader
 from genie_obs.doctor_report import Check, DoctorReport, fail, ok, skip
 from genie_obs.doctor_setup import CredentialsFound, check_content_policy, check_credentials, check_versions
 from genie_obs.doctor_tables import (
@@ -24,7 +25,6 @@ from genie_obs.doctor_workspaces import WorkspaceQuestions, check_workspaces
 from genie_obs.doctor_writing import check_target
 from genie_obs.engine import Engine, open_engine
 from genie_obs.errors import ConfigError, EngineError, GenieObsError
-from genie_obs.genie_oauth import SecretReader
 from genie_obs.job import run_async
 
 _SETTINGS = (

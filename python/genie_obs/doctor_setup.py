@@ -9,15 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 from genie_obs import __version__
 from genie_obs.content_policy import ContentGuard, ContentSettings
-from genie_obs.doctor_report import Check, fail, ok
-from genie_obs.errors import ConfigError
-from genie_obs.genie_oauth import (
+from genie_obs.credentials import (
     CLIENT_ID_KEY,
     CLIENT_SECRET_KEY,
     SecretReader,
     load_content_hash_key,
     load_credentials,
 )
+from genie_obs.doctor_report import Check, fail, ok
+from genie_obs.errors import ConfigError
 from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, SECRET_SCOPE, Credentials
 
 _ALWAYS = ("aiohttp", "pyarrow", "databricks-sdk")

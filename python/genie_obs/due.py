@@ -21,6 +21,11 @@ def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
     return tables.rows("select_spaces", workspace_ids=scope.workspaces_text)
 
 
+def has_stale_spaces(spaces: Iterable[Row], now: datetime) -> bool:
+    """Say whether any space was last asked for a day ago."""
+    return any(space["fetched_at"] <= now - RECHECK_AFTER for space in spaces)
+
+
 def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetime) -> pa.Table:
     """Return the due messages: workspace by workspace, conversations together, the newest first.
 

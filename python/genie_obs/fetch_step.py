@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,6 +15,7 @@ from genie_obs.clock import Clock
 from genie_obs.config import FetchSettings
 from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import describe_unknown
+from genie_obs.due import has_stale_spaces
 from genie_obs.errors import WorkspaceError
 from genie_obs.fetch_planner import ConversationSizes
 from genie_obs.genie_api import ApiSettings, ApiStats, GenieApi, open_session
@@ -30,7 +30,7 @@ from genie_obs.genie_message_ingestion import (
 from genie_obs.genie_oauth import TokenSource
 from genie_obs.hosts import HostRules, trusted_host
 from genie_obs.limiter import AdaptiveLimiter
-from genie_obs.outcomes import RECHECK_AFTER, Context, Row
+from genie_obs.outcomes import Context, Row
 from genie_obs.progress import RunProgress
 from genie_obs.run_record import RunRecord
 from genie_obs.secret import Credentials
@@ -55,11 +55,6 @@ class FetchWork:
     spaces: list[Row]
     due: pa.Table
     sizes: ConversationSizes
-
-
-def has_stale_spaces(spaces: Iterable[Row], record: RunRecord) -> bool:
-    """Say whether any space was last asked for a day ago."""
-    return any(space["fetched_at"] <= record.started_at - RECHECK_AFTER for space in spaces)
 
 
 @dataclass(kw_only=True)
@@ -143,7 +138,7 @@ class FetchStep:
     def _busy_workspaces(self) -> list[str]:
         """Return the workspaces with due messages, and those whose spaces were last asked for a day ago."""
         due = set(self.work.due["workspace_id"].unique().to_pylist())
-        stale = {row["workspace_id"] for row in self.work.spaces if has_stale_spaces([row], self.record)}
+        stale = {row["workspace_id"] for row in self.work.spaces if has_stale_spaces([row], self.record.started_at)}
         return sorted(due | stale)
 
     def _open_api(self, workspace_id: str, session: aiohttp.ClientSession, settings: ApiSettings) -> GenieApi:

@@ -14,10 +14,9 @@ from genie_obs.clock import Clock
 from genie_obs.config import Scope, Settings
 from genie_obs.content_policy import ContentGuard
 from genie_obs.discovery import Window, discover, select_audit_days, select_window
-from genie_obs.due import select_due, select_sizes, select_spaces
+from genie_obs.due import has_stale_spaces, select_due, select_sizes, select_spaces
 from genie_obs.enrichment import enrich
 from genie_obs.errors import ConfigError, GenieObsError
-from genie_obs.fetch_step import FetchStep, FetchWork, has_stale_spaces
 from genie_obs.outcomes import Row
 from genie_obs.progress import RunProgress
 from genie_obs.run_record import RunRecord
@@ -164,7 +163,9 @@ def _fetch(context: RunContext, record: RunRecord, workspaces: list[Row], guard:
     spaces = select_spaces(tables, scope)
     due = select_due(tables, scope, spaces, record.started_at)
     record.due_count = due.num_rows
-    if due.num_rows or has_stale_spaces(spaces, record):
+    if due.num_rows or has_stale_spaces(spaces, record.started_at):
+        from genie_obs.fetch_step import FetchStep, FetchWork  # a run with nothing to do needs no HTTP client
+
         step = FetchStep(
             tables=tables,
             settings=context.settings.fetch,

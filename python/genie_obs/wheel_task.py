@@ -18,9 +18,9 @@ from genie_obs import __version__
 from genie_obs.cli import EXIT_CRASHED, EXIT_PARTIAL, EXIT_USAGE, set_up_logging
 from genie_obs.clock import SystemClock
 from genie_obs.config import SETTINGS, Settings, parse_settings
+from genie_obs.credentials import load_content_hash_key, load_credentials
 from genie_obs.engine import open_engine
 from genie_obs.errors import ConfigError, GenieObsError
-from genie_obs.genie_oauth import load_content_hash_key, load_credentials
 from genie_obs.job import RunContext, run_ingest
 from genie_obs.process import held_credentials
 from genie_obs.progress import LogProgress

@@ -8,10 +8,10 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from genie_obs.content_policy import ContentSettings, parse_policies
+from genie_obs.credentials import load_content_hash_key
 from genie_obs.doctor_refusals import is_network_refusal
 from genie_obs.doctor_report import Check, DoctorReport, Status, fail, ok, skip, warn
 from genie_obs.doctor_setup import check_content_policy, check_credentials, check_versions
-from genie_obs.genie_oauth import load_content_hash_key
 
 BOTH = {"sp_client_id": "the-id", "sp_client_secret": "the-secret"}
 VERSIONS = {

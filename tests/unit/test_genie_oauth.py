@@ -13,59 +13,14 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.unit.fakes import FakeClock, Handler, ScriptedServer, replies, scripted_server
 
-from genie_obs.errors import ConfigError, CredentialsRefusedError, UntrustedHostError, WorkspaceUnreachableError
-from genie_obs.genie_oauth import TokenSource, load_credentials, renewal_margin_seconds
+from genie_obs.errors import CredentialsRefusedError, UntrustedHostError, WorkspaceUnreachableError
+from genie_obs.genie_oauth import TokenSource, renewal_margin_seconds
 from genie_obs.retry import RetryPolicy
 from genie_obs.secret import Credentials, Secret
 from genie_obs.workspace_client import ApiSettings, open_session
 
 SECRET = "made-up-value"
 CREDENTIALS = Credentials(client_id="app-1", client_secret=Secret(SECRET))
-ENVIRON = {"DATABRICKS_SP_CLIENT_ID": "app-1", "DATABRICKS_SP_CLIENT_SECRET": SECRET}
-
-
-def no_secret(scope: str, key: str) -> str:
-    raise LookupError(f"{scope}/{key}")
-
-
-def test_credentials_come_from_variables_first() -> None:
-    assert load_credentials(ENVIRON, no_secret) == CREDENTIALS
-
-
-def test_credentials_come_from_the_secret_scope_otherwise() -> None:
-    stored = {("genie-obs", "sp_client_id"): "app-1", ("genie-obs", "sp_client_secret"): SECRET}
-    assert load_credentials({}, lambda scope, key: stored[scope, key]) == CREDENTIALS
-
-
-def test_credentials_lose_pasted_white_space() -> None:
-    environ = {name: f" \t{value}\r\n" for name, value in ENVIRON.items()}
-    assert load_credentials(environ, None) == CREDENTIALS
-
-
-def test_empty_variables_count_as_missing() -> None:
-    environ = dict.fromkeys(ENVIRON, " \n")
-    with pytest.raises(ConfigError, match="DATABRICKS_SP_CLIENT_ID") as caught:
-        load_credentials(environ, None)
-    assert "secret scope genie-obs" in str(caught.value)
-
-
-def test_unreadable_scope_is_named_when_nothing_is_found() -> None:
-    with pytest.raises(ConfigError, match="LookupError"):
-        load_credentials({}, no_secret)
-
-
-@pytest.mark.parametrize("missing", list(ENVIRON))
-def test_half_of_the_variables_names_the_missing_one(missing: str) -> None:
-    environ = {name: value for name, value in ENVIRON.items() if name != missing}
-    with pytest.raises(ConfigError, match=f"{missing} is missing") as caught:
-        load_credentials(environ, None)
-    assert SECRET not in str(caught.value)
-
-
-@pytest.mark.parametrize("missing", ["sp_client_id", "sp_client_secret"])
-def test_half_of_the_scope_names_the_missing_key(missing: str) -> None:
-    with pytest.raises(ConfigError, match=f"{missing} is missing"):
-        load_credentials({}, lambda _, key: "" if key == missing else "x")
 
 
 @pytest.mark.parametrize(("lifetime", "margin"), [(3600.0, 360.0), (300.0, 60.0), (60.0, 30.0), (4.0, 2.0)])
