@@ -183,17 +183,18 @@ class Measured:
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a process to its end.
+    """Run a process to its end, from compiled bytecode as installed software is, whatever this shell says.
 
     Its peak memory is the kernel's own high-water mark, which starts at the size of the process that starts it: keep this one small.
 
     Raises:
         RuntimeError: if it fails; with the end of what it said.
     """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, stdout=output, stderr=errors, cwd=ROOT, env={**os.environ, **(environment or {})}
+            command, stdout=output, stderr=errors, cwd=ROOT, env={**inherited, **(environment or {})}
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
