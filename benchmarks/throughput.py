@@ -74,9 +74,11 @@ QUICK_CELLS = ("0ms-uncapped-4t-8w", "150ms-uncapped-4t-8w", "150ms-uncapped-1t-
 
 
 def sizes(cell: Cell, *, is_quick: bool) -> dict[str, int]:
-    """Return how many messages each contender gets in a cell, so that a run takes seconds; a cap allows so many in a time."""
+    """Return how many messages each contender gets in a cell, so that a run takes seconds, of ours under a cap 48."""
     if cell.is_capped:
-        calls = (800 if is_quick else 2_400) * cell.workspaces  # of ours: what the cap allows in 48 s
+        calls = (
+            800 if is_quick else 2_400
+        ) * cell.workspaces  # of ours; in 16 s the ramp and the last merge would weigh a tenth
         each = (150 if is_quick else 600) * cell.workspaces
         return {OURS: calls * cell.turns, DLT: each, THREADS: each, LOOP: each if cell.latency_ms == 0 else 60}
     if cell.latency_ms:

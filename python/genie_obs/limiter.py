@@ -63,8 +63,7 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
         self._is_learning = False  # a refusal was seen whose measurement is not used yet
         self._limit: float | None = None  # last measured limit, requests per second
         self._growth = _GROWTH
-        self._is_saved_up = True  # whether the service saves up what is not asked while waiting; a refusal may deny it
-        self._to_hurry = 0  # so many of the next requests go at twice the pace
+        self._saves_up = True  # whether the service is believed to save up what is not asked while waiting
         self._throttles_in_a_row = 0  # without enough accepted requests between them
         self._throttled_at: float | None = None
         self._sample = _Sample(None)
@@ -103,8 +102,7 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
 
     def _start_episode(self, now: float) -> None:
         self._is_learning = True
-        self._is_saved_up = self._is_saved_up and self._sample.accepted >= self._sample.hurried
-        self._to_hurry = 0
+        self._saves_up = self._saves_up and self._sample.accepted >= self._sample.hurried
         self._sample.end_at = now
         self._throttled_at = now
         self._throttles_in_a_row += 1
@@ -152,8 +150,8 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
         if self._pace is None:
             return
         pace = self._pace
-        if self._to_hurry:
-            self._to_hurry -= 1
+        if self._sample.to_hurry:
+            self._sample.to_hurry -= 1
             pace = self._below_ceiling(2.0 * pace)
         self._next_at = max(self._next_at, now - _MAX_LATENESS_SECONDS) + 1.0 / pace
         # Only a pace that holds requests back is tested by them: a quiet hour must not raise it.
@@ -170,9 +168,9 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
             self._throttles_in_a_row = 1
             self._limit = max(sample.measure_limit(now), _MIN_PACE)
             self._set_pace(_MARGIN * min(self._limit, before or self._limit))
-            if self._is_saved_up:
+            if self._saves_up:
                 seconds = min(self._paused_until - sample.end_at, _SAVED_SECONDS)
-                self._to_hurry = self._sample.hurried = int(_HURRY * self._limit * seconds)
+                self._sample.hurried = self._sample.to_hurry = int(_HURRY * self._limit * seconds)
         else:
             self._limit = max(before / 2.0, _MIN_PACE) if before is not None else _UNMEASURED_PACE
             self._set_pace(self._limit)
@@ -190,13 +188,14 @@ class AdaptiveLimiter(AbstractAsyncContextManager[float]):
 class _Sample:
     """The answers accepted from one refusal (None: the beginning) to the next; seconds are monotonic."""
 
-    __slots__ = ("accepted", "end_at", "hurried", "recent", "start_at")
+    __slots__ = ("accepted", "end_at", "hurried", "recent", "start_at", "to_hurry")
 
     def __init__(self, start_at: float | None) -> None:
         self.start_at = start_at
         self.end_at = 0.0
         self.accepted = 0
-        self.hurried = 0  # how many were to be asked at twice the pace
+        self.hurried = 0  # so many requests were to go at twice the pace ...
+        self.to_hurry = 0  # ... and so many of them still are
         self.recent: deque[float] = deque(maxlen=_RECENT_ANSWERS)
 
     def measure_limit(self, now: float) -> float:
@@ -210,7 +209,7 @@ class _Sample:
         if self.start_at is not None:
             rate = self.accepted / max(self.end_at - self.start_at, _MIN_PAUSE_SECONDS)
         newest_first = list(reversed(self.recent))
-        count = len(newest_first) if self.start_at is None else len(newest_first) // 2
+        count = len(newest_first)
         while count >= _MIN_SAMPLE:
             rate = max(rate, count / max(now - newest_first[count - 1], _MIN_PAUSE_SECONDS))
             count //= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ def test_cap_counts_what_the_server_refused(capsys: pytest.CaptureFixture[str]) 
     row = {"conditions": str(cell), "contenders": [throughput.summary(throughput.THREADS, [run])]}
     throughput.print_cell(row)
     assert "SDK in 32 threads" in capsys.readouterr().out
+
+
+def test_contenders_run_from_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    measured = harness.measure([sys.executable, "-c", "import sys; print(sys.dont_write_bytecode)"])
+    assert measured.output.strip() == "False"
 
 
 def test_growth_memory_and_startup(tmp_path: Path) -> None:
