@@ -79,9 +79,8 @@ def _odd(body: dict[str, Any], message: "SimulatedMessage") -> dict[str, Any]:
     if quirks & Quirk.ATTACHMENTS_EMPTY:
         body["attachments"] = []
     if quirks & Quirk.UNKNOWN_ATTACHMENT:  # a kind of the future: viz itself was added this way
-        body.setdefault("attachments", []).append(
-            {"attachment_id": message.attachment_id("canvas"), "canvas": {"title": "Summary", "blocks": 3}}
-        )
+        canvas = {"attachment_id": message.attachment_id("canvas"), "canvas": {"title": "Summary", "blocks": 3}}
+        body["attachments"] = [*(body.get("attachments") or ()), canvas]
     if quirks & Quirk.INT_AS_STRING:  # SDK: its int64 decoder accepts numbers and strings
         for name in ("user_id", "created_timestamp", "last_updated_timestamp"):
             if isinstance(body.get(name), int):
