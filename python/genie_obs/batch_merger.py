@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -25,10 +25,12 @@ MAX_BATCH_BYTES = (
     64 * 1024 * 1024
 )  # of text; a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group
 MAX_BATCH_SECONDS = 30.0  # a slow workspace must not keep what was fetched in memory for long
+# Also how long a merge may be repeated after it lost against another run's, whose rows are newer and must win.
+_CLOCKS_DIFFER_BY = timedelta(minutes=10)
 _FLAGS = pa.schema([("is_terminal", pa.bool_())])
 _OUTCOME_COLUMNS = (
-    "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "witnesses", "state",
-    "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
+    "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
+    "witnesses", "state", "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
 )  # fmt: skip
 
 
@@ -113,7 +115,7 @@ class BatchMerger:
     def _merge(self, batch: list[Outcome]) -> None:
         started = self._clock.monotonic()
         batch = self._without_known(batch)
-        merge_outcomes(self._tables, batch)
+        merge_outcomes(self._tables, batch, latest_credible_at=self._clock.now() + _CLOCKS_DIFFER_BY)
         self._add_up(batch)
         self.totals.seconds += self._clock.monotonic() - started
         self._on_merged(sum(not outcome.is_listed_only for outcome in batch))
@@ -139,18 +141,25 @@ class BatchMerger:
         )
 
 
-def merge_outcomes(tables: Tables, batch: list[Outcome]) -> None:
-    """Merge one batch, one outcome per message: `message_details` first, then the ledger. Repeating it changes nothing."""
+def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: datetime) -> None:
+    """Merge one batch, one outcome per message: `message_details` first, then the ledger. Repeating it changes nothing.
+
+    What is stored with an instant after `latest_credible_at` was written by a clock that was wrong.
+    """
     details = [outcome.details for outcome in batch if outcome.details]
     if details:
         columns = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
         tables.set_view("fetched_messages", pa.Table.from_pylist(details, columns))
-        tables.execute("merge_messages", created_dates=_dates(details, "created_date"))
+        tables.execute(
+            "merge_messages", created_dates=_dates(details, "created_date"), latest_credible_at=latest_credible_at
+        )
     rows = [outcome.ledger for outcome in batch]
     if rows:
         columns = table("message_ledger").arrow_schema(*_OUTCOME_COLUMNS)
         tables.set_view("message_outcomes", pa.Table.from_pylist(rows, columns))
-        tables.execute("merge_outcomes", witnessed_dates=_dates(rows, "witnessed_date"))
+        tables.execute(
+            "merge_outcomes", witnessed_dates=_dates(rows, "witnessed_date"), latest_credible_at=latest_credible_at
+        )
 
 
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:

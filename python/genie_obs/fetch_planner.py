@@ -24,6 +24,7 @@ class DueMessage:
     conversation_id: str
     witnessed_date: date
     first_event_time: datetime
+    last_write_event_time: datetime | None  # the newest write known when the message was found due
     user_email: str | None
     state: str
     attempts: int

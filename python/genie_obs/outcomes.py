@@ -97,6 +97,7 @@ def listed_only(context: Context, message: Row, *, space_name: str | None, fetch
         conversation_id=message["conversation_id"],
         witnessed_date=created_at.date(),
         first_event_time=created_at,
+        last_write_event_time=None,
         user_email=None,
         state="pending",
         attempts=0,
@@ -135,6 +136,7 @@ def _ledger(
         "conversation_id": due.conversation_id,
         "witnessed_date": due.witnessed_date,
         "first_event_time": due.first_event_time,
+        "last_write_event_time": due.last_write_event_time,
         "witnesses": ["api:list"],  # only used when the ledger does not know the message
         "state": state,
         "state_reason": reason,

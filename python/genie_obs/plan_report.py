@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +20,6 @@ from genie_obs.tables import Tables
 # Without a run to learn from: 64 requests in flight at 150 ms each, a quarter of it for good measure.
 _ASSUMED_CALLS_PER_SECOND = 100.0
 _FINAL = ("fetched", "deleted", "not_found", "abandoned")
-_CLOCK_SLACK = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +91,7 @@ def make_plan(
 
 
 def _is_due(row: Row, settings: Settings) -> bool:
-    """Say whether discovery would make this message due: never seen, or final and changed after it was last read."""
+    """Say whether discovery would make this message due: never seen, or final and changed since."""
     if row["space_id"] is None or row["conversation_id"] is None:
         return False
     if settings.scope.space_ids and row["space_id"] not in settings.scope.space_ids:
@@ -104,7 +103,6 @@ def _is_due(row: Row, settings: Settings) -> bool:
         written_at is not None
         and known["state"] in _FINAL
         and (known["last_write_event_time"] is None or written_at > known["last_write_event_time"])
-        and (known["last_attempt_at"] is None or written_at > known["last_attempt_at"] - _CLOCK_SLACK)
     )
 
 

@@ -178,8 +178,7 @@ class History(RuleBasedStateMachine):
     def run_on_a_full_disk(self, at: Point, given: dict[str, str]) -> None:
         self._run(RunPlan(disk_full_at=at, flags=given))
 
-    # Ahead by more than a minute is a known limit: test_regressions.py.
-    @rule(seconds=st.sampled_from((-7200, -90, 50)), after=st.integers(0, 12), given=flags)
+    @rule(seconds=st.sampled_from((-7200, -90, 50, 7200)), after=st.integers(0, 12), given=flags)
     def run_with_a_clock_that_jumps(self, seconds: int, after: int, given: dict[str, str]) -> None:
         TALLY.jumps += 1
         [end] = self._run(RunPlan(clock_jump_seconds=seconds, clock_jump_after=after, flags=given))

@@ -20,9 +20,6 @@ def history() -> Iterator[History]:
     history.close()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="known limit: what happens in the time a job's clock was ahead by is taken for read already"
-)
 def test_rating_after_a_run_whose_clock_was_ahead_is_not_lost(history: History) -> None:
     history.run_with_a_clock_that_jumps(seconds=7200, after=0, given={})
     history.time_passes(20)

@@ -21,7 +21,8 @@ CANARY = "the words of a user"
 CONTEXT = Context(workspace_id="1", workspace_name="w", run_id="r", settings=FetchSettings())
 DUE = DueMessage(
     workspace_id="1", message_id="m", space_id="s", conversation_id="c", witnessed_date=NOW.date(), first_event_time=NOW,
-    user_email=None, state="pending", attempts=0, created_date=None, is_deletion_seen=False,
+    last_write_event_time=None, user_email=None, state="pending", attempts=0, created_date=None,
+    is_deletion_seen=False,
 )  # fmt: skip
 
 

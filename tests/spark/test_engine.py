@@ -120,7 +120,7 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
     on.set_view("fetched_messages", pa.Table.from_pylist(rows, schema))
 
     for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute("merge_messages", created_dates=[NOON.date()])
+        on.execute("merge_messages", created_dates=[NOON.date()], latest_credible_at=NOON)
 
     stored = {row["message_id"]: row for row in rows_of(engine, "message_details")}
     assert {name: row["content"] for name, row in stored.items()} == HOSTILE

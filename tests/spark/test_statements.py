@@ -39,6 +39,7 @@ _CHOSEN = {
         "test_list_is_never_replaced_by_an_empty_one",
         "test_terminal_status_never_goes_back",
         "test_older_answer_is_ignored",
+        "test_answer_is_taken_when_the_known_one_is_yet_to_come",
         "test_deletion_marks_the_row_and_keeps_everything_else",
         "test_another_statement_clears_what_was_joined_for_the_old_one",
         "test_messages_are_told_apart_by_workspace_message_and_day",
@@ -46,6 +47,8 @@ _CHOSEN = {
     test_merge_outcomes: (
         "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",
         "test_ignored_outcome_writes_nothing",
+        "test_message_with_a_write_that_was_not_known_when_it_was_asked_for_is_not_final",
+        "test_outcome_is_taken_when_the_known_attempt_is_yet_to_come",
         "test_message_found_only_in_a_listing_enters_the_ledger",
     ),
     test_merge_witnesses: (
@@ -53,6 +56,7 @@ _CHOSEN = {
         "test_nothing_new_writes_nothing",
         "test_another_action_joins_the_witnesses_in_order_and_changes_nothing_else",
         "test_write_after_the_last_read_reopens_a_final_message",
+        "test_later_write_reopens_whatever_the_clock_of_the_job_said",
         "test_first_event_time_only_goes_down",
         "test_each_message_is_found_by_workspace_message_and_day",
     ),

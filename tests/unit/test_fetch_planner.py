@@ -33,6 +33,7 @@ def due_table(*messages: tuple[str, str, str]) -> pa.Table:
             "message_id": message,
             "witnessed_date": NOON.date(),
             "first_event_time": NOON,
+            "last_write_event_time": None,
             "user_email": None,
             "state": "pending",
             "attempts": 0,

@@ -32,6 +32,7 @@ def due(**values: Any) -> DueMessage:
         "conversation_id": "c1",
         "witnessed_date": NOON.date(),
         "first_event_time": NOON,
+        "last_write_event_time": NOON,
         "user_email": "ana@example.com",
         "state": "pending",
         "attempts": 0,
@@ -72,6 +73,7 @@ def test_final_answer_is_stored_and_the_message_is_fetched() -> None:
         None,
     )
     assert (ledger["attempts"], ledger["last_attempt_at"], ledger["created_date"]) == (1, NOON + HOUR, NOON.date())
+    assert ledger["last_write_event_time"] == NOON
     assert (details["workspace_name"], details["space_name"], details["ingestion_batch_id"]) == (
         "sales",
         "Orders",
@@ -225,7 +227,7 @@ def test_every_outcome_fills_the_ledger_in_full() -> None:
         listed_only(context(), message(), space_name=None, fetched_at=NOON),
     ]
 
-    columns = set(table("message_ledger").arrow_schema().names) - {"last_write_event_time", "user_email"}
+    columns = set(table("message_ledger").arrow_schema().names) - {"user_email"}
     assert all(set(outcome.ledger) == columns for outcome in outcomes)
     assert count_states(outcomes) == {"fetched": 2, "not_found": 1, "forbidden": 1, "retry": 1}
     assert outcomes[0].payload_bytes == len("How many?")

@@ -1,5 +1,6 @@
 -- Store what was fetched. A value is never replaced by NULL, a terminal status never by one that is not, an answer never by
--- an older one. A row that would not change is not written. A deletion marks the row and keeps its content.
+-- an older one; an instant that is yet to come was written by a clock that was wrong and makes no answer older. A row that would
+-- not change is not written. A deletion marks the row and keeps its content.
 -- Texts written under another content policy are replaced as a whole, by nothing too: what a stricter policy does not keep must
 -- not stay because it was there. An erased row stays erased.
 MERGE INTO message_details AS d
@@ -9,7 +10,7 @@ ON d.workspace_id = f.workspace_id
   AND d.created_date = f.created_date
   AND d.created_date IN (:created_dates)
 WHEN MATCHED
-  AND (d.api_fetch_timestamp IS NULL OR f.api_fetch_timestamp >= d.api_fetch_timestamp)
+  AND (d.api_fetch_timestamp IS NULL OR f.api_fetch_timestamp >= d.api_fetch_timestamp OR d.api_fetch_timestamp > :latest_credible_at)
   AND NOT (d.content_policy <=> 'erased')
   AND (
     f.content_policy <> COALESCE(d.content_policy, 'full')
@@ -30,7 +31,10 @@ WHEN MATCHED
     OR NOT (COALESCE(f.feedback_comment, d.feedback_comment) <=> d.feedback_comment)
     OR NOT (COALESCE(f.error_type, d.error_type) <=> d.error_type)
     OR NOT (COALESCE(f.error_message, d.error_message) <=> d.error_message)
-    OR (NOT (f.is_deleted <=> d.is_deleted) AND f.ingestion_timestamp >= d.ingestion_timestamp)
+    OR (
+      NOT (f.is_deleted <=> d.is_deleted)
+      AND (f.ingestion_timestamp >= d.ingestion_timestamp OR d.ingestion_timestamp > :latest_credible_at)
+    )
   ) THEN UPDATE SET
   space_id = COALESCE(f.space_id, d.space_id),
   conversation_id = COALESCE(f.conversation_id, d.conversation_id),
@@ -80,7 +84,10 @@ WHEN MATCHED
     ELSE d.query_error_message
   END,
   content_policy = COALESCE(f.content_policy, d.content_policy),
-  is_deleted = CASE WHEN f.ingestion_timestamp >= d.ingestion_timestamp THEN f.is_deleted ELSE d.is_deleted END,
+  is_deleted = CASE
+    WHEN f.ingestion_timestamp >= d.ingestion_timestamp OR d.ingestion_timestamp > :latest_credible_at THEN f.is_deleted
+    ELSE d.is_deleted
+  END,
   api_fetch_timestamp = CASE WHEN f.is_deleted THEN d.api_fetch_timestamp ELSE f.api_fetch_timestamp END,
   ingestion_timestamp = f.ingestion_timestamp,
   ingestion_batch_id = f.ingestion_batch_id

@@ -1,5 +1,6 @@
 -- Record who was seen: new messages become pending, known ones learn what is new about them.
--- A write event after the last read reopens a message that was final. Nothing new changes nothing.
+-- A write event later than every one known so far reopens a message that was final. Events are compared with events only: the
+-- clock of the job that read the message may have been wrong. Nothing new changes nothing.
 -- The dates prune the ledger; a known message comes with the witnessed_date it already has.
 MERGE INTO message_ledger AS l
 USING witnessed_messages AS w
@@ -25,28 +26,24 @@ WHEN MATCHED AND (
   state = CASE
     WHEN l.state IN ('fetched', 'deleted', 'not_found', 'abandoned')
       AND w.last_write_event_time > COALESCE(l.last_write_event_time, TIMESTAMP '1970-01-01 00:00:00+00:00')
-      AND w.last_write_event_time > l.last_attempt_at - INTERVAL 1 MINUTE
       THEN CASE WHEN l.created_date IS NULL THEN 'pending' ELSE 'settling' END
     ELSE l.state
   END,
   state_reason = CASE
     WHEN l.state IN ('fetched', 'deleted', 'not_found', 'abandoned')
       AND w.last_write_event_time > COALESCE(l.last_write_event_time, TIMESTAMP '1970-01-01 00:00:00+00:00')
-      AND w.last_write_event_time > l.last_attempt_at - INTERVAL 1 MINUTE
       THEN 'changed after it was last read'
     ELSE l.state_reason
   END,
   attempts = CASE
     WHEN l.state IN ('fetched', 'deleted', 'not_found', 'abandoned')
       AND w.last_write_event_time > COALESCE(l.last_write_event_time, TIMESTAMP '1970-01-01 00:00:00+00:00')
-      AND w.last_write_event_time > l.last_attempt_at - INTERVAL 1 MINUTE
       THEN 0
     ELSE l.attempts
   END,
   next_attempt_at = CASE
     WHEN l.state IN ('fetched', 'deleted', 'not_found', 'abandoned', 'settling')
       AND w.last_write_event_time > COALESCE(l.last_write_event_time, TIMESTAMP '1970-01-01 00:00:00+00:00')
-      AND w.last_write_event_time > l.last_attempt_at - INTERVAL 1 MINUTE
       THEN CAST(NULL AS TIMESTAMP)
     ELSE l.next_attempt_at
   END,

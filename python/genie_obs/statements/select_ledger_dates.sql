@@ -5,7 +5,6 @@ SELECT
   l.message_id,
   l.witnessed_date,
   l.state,
-  l.last_attempt_at,
   l.last_write_event_time,
   l.created_date
 FROM message_ledger AS l

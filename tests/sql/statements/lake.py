@@ -85,14 +85,18 @@ class Lake:
         self._view("witnessed_messages", "message_ledger", rows)
         self.tables.execute("merge_witnesses", witnessed_dates=[r["witnessed_date"] for r in rows], updated_at=at)
 
-    def merge_messages(self, *rows: Row) -> None:
+    def merge_messages(self, *rows: Row, at: datetime = NOON + DAY) -> None:
         schema = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
         self.tables.set_view("fetched_messages", pa.Table.from_pylist(list(rows), schema))
-        self.tables.execute("merge_messages", created_dates=[row["created_date"] for row in rows])
+        self.tables.execute(
+            "merge_messages", created_dates=[row["created_date"] for row in rows], latest_credible_at=at
+        )
 
-    def merge_outcomes(self, *rows: Row) -> None:
+    def merge_outcomes(self, *rows: Row, at: datetime = NOON + DAY) -> None:
         self._view("message_outcomes", "message_ledger", rows)
-        self.tables.execute("merge_outcomes", witnessed_dates=[row["witnessed_date"] for row in rows])
+        self.tables.execute(
+            "merge_outcomes", witnessed_dates=[row["witnessed_date"] for row in rows], latest_credible_at=at
+        )
 
     def merge_each(
         self, target: str, merge: Callable[..., None], cases: Mapping[str, tuple[Row, Row]]

@@ -157,7 +157,6 @@ def test_ledger_tells_what_it_knows_of_the_messages_asked_for(lake: Lake) -> Non
             "message_id": "m1",
             "witnessed_date": TODAY,
             "state": "fetched",
-            "last_attempt_at": NOON + HOUR,
             "last_write_event_time": NOON,
             "created_date": TODAY,
         }

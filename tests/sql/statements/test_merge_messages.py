@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from tests.sql.statements.lake import (
     DAY,
     HOUR,
@@ -224,6 +225,18 @@ def test_older_answer_is_ignored(lake: Lake) -> None:
     lake.merge_messages(fetched_message(content="older", api_fetch_timestamp=NOON))
 
     assert lake.version("message_details") == version
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_answer_is_taken_when_the_known_one_is_yet_to_come(lake: Lake, is_deleted: bool) -> None:
+    fetched = deletion_mark() if is_deleted else fetched_message(content="after the clock was set right")
+    known = details_row(api_fetch_timestamp=NOON + DAY, ingestion_timestamp=NOON + DAY)
+
+    lake.fill("message_details", known)
+    lake.merge_messages(fetched, at=NOON + 2 * HOUR)
+
+    row = lake.only("message_details")
+    assert (row["content"], row["is_deleted"]) == (known["content"] if is_deleted else fetched["content"], is_deleted)
 
 
 def test_answer_fetched_at_the_same_instant_is_taken(lake: Lake) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from tests.sql.statements.lake import DAY, HOUR, IDS, NOON, TODAY, Lake, Row, ledger_row
+from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, ledger_row
 
 ASKED_AT = NOON + 2 * HOUR
 
@@ -17,6 +17,7 @@ def outcome(**values: object) -> Row:
         **IDS,
         "witnessed_date": TODAY,
         "first_event_time": NOON,
+        "last_write_event_time": NOON,
         "witnesses": ["api:list"],
         "state": "fetched",
         "state_reason": None,
@@ -94,9 +95,11 @@ def test_ignored_outcome_writes_nothing(lake: Lake) -> None:
 
 
 def test_message_found_only_in_a_listing_enters_the_ledger(lake: Lake) -> None:
-    lake.merge_outcomes(outcome())
+    found = outcome(last_write_event_time=None)
 
-    assert lake.only("message_ledger") == {**outcome(), "last_write_event_time": None, "user_email": None}
+    lake.merge_outcomes(found)
+
+    assert lake.only("message_ledger") == {**found, "user_email": None}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,32 @@ def test_message_moves_between_states_without_a_second_row(lake: Lake) -> None:
     assert states == {"1": "deleted", "2": "pending"}
 
 
-def test_message_that_changed_after_it_was_asked_for_is_not_final(lake: Lake) -> None:
-    row = after(lake, pending(last_write_event_time=ASKED_AT + HOUR), outcome())
+@pytest.mark.parametrize(("known", "new"), [(NOON, NOON + MINUTE), (None, NOON)], ids=["later", "first"])
+def test_message_with_a_write_that_was_not_known_when_it_was_asked_for_is_not_final(
+    lake: Lake, known: datetime | None, new: datetime
+) -> None:
+    cases = {
+        state: (pending(last_write_event_time=new), outcome(state=state, last_write_event_time=known))
+        for state in ("fetched", "deleted", "abandoned", "retry")
+    }
+    gone = outcome(state="not_found", created_date=None, last_write_event_time=known)
 
-    assert row["state"] == "settling"
+    rows = lake.merge_each(
+        "message_ledger", lake.merge_outcomes, {**cases, "not_found": (pending(last_write_event_time=new), gone)}
+    )
+
+    assert {state: row["state"] for state, row in rows.items()} == {
+        "fetched": "settling", "deleted": "settling", "abandoned": "settling", "retry": "retry", "not_found": "pending",
+    }  # fmt: skip
+    assert {row["last_write_event_time"] for row in rows.values()} == {new}
+
+
+def test_outcome_is_taken_when_the_known_attempt_is_yet_to_come(lake: Lake) -> None:
+    lake.fill("message_ledger", ledger_row(state="forbidden", last_attempt_at=ASKED_AT + HOUR))
+
+    lake.merge_outcomes(outcome(), at=ASKED_AT + MINUTE)
+
+    assert (lake.only("message_ledger")["state"], lake.only("message_ledger")["last_attempt_at"]) == (
+        "fetched",
+        ASKED_AT,
+    )

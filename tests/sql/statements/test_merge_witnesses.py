@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
-from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, SECOND, TODAY, Lake, Row, ledger_row
+from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, ledger_row
 
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]
 STATES = [*FINAL, "pending", "retry", "settling", "forbidden"]
@@ -112,24 +114,15 @@ def test_write_after_the_last_read_reopens_a_final_message(lake: Lake, created_d
     assert rows == dict.fromkeys(FINAL, reopened)
 
 
-def test_write_before_the_last_read_does_not_reopen(lake: Lake) -> None:
+@pytest.mark.parametrize("read_at", [NOON + MINUTE, NOON + DAY], ids=["read before", "read by a clock that was ahead"])
+def test_later_write_reopens_whatever_the_clock_of_the_job_said(lake: Lake, read_at: datetime) -> None:
     written_at = NOON + 30 * MINUTE
+    seen = witness(last_write_event_time=written_at)
 
-    rows = after_each(
-        lake, {state: (ledger_row(state=state), witness(last_write_event_time=written_at)) for state in FINAL}
-    )
+    rows = after_each(lake, {state: (ledger_row(state=state, last_attempt_at=read_at), seen) for state in FINAL})
 
-    expected = {"last_write_event_time": written_at, "updated_at": LATER}
-    assert rows == {state: {**ledger_row(state=state), **expected} for state in FINAL}
-
-
-def test_clocks_may_differ_by_a_minute(lake: Lake) -> None:
-    read_at = ledger_row()["last_attempt_at"]
-    written = {-MINUTE - SECOND: "fetched", -MINUTE: "fetched", -59 * SECOND: "settling", SECOND: "settling"}
-
-    rows = after_each(lake, {str(d): (ledger_row(), witness(last_write_event_time=read_at + d)) for d in written})
-
-    assert {name: row["state"] for name, row in rows.items()} == {str(d): state for d, state in written.items()}
+    found = {state: (row["state"], row["last_write_event_time"]) for state, row in rows.items()}
+    assert found == dict.fromkeys(FINAL, ("settling", written_at))
 
 
 def test_older_write_that_arrives_late_does_not_reopen(lake: Lake) -> None:
@@ -169,10 +162,11 @@ def test_settling_message_becomes_due_at_once(lake: Lake) -> None:
     assert row["state_reason"] == "stored while ASKING_AI"
 
 
-def test_settling_message_written_before_its_last_read_keeps_its_time(lake: Lake) -> None:
+def test_settling_message_keeps_its_time_when_an_older_write_arrives_late(lake: Lake) -> None:
     known = ledger_row(state="settling", next_attempt_at=LATER + DAY)
+    seen = witness(last_write_event_time=NOON - MINUTE, witnesses=["cancelMessage"])
 
-    assert after(lake, known, witness(last_write_event_time=NOON + MINUTE))["next_attempt_at"] == LATER + DAY
+    assert after(lake, known, seen)["next_attempt_at"] == LATER + DAY
 
 
 def test_message_that_cannot_be_read_now_keeps_its_time(lake: Lake) -> None:

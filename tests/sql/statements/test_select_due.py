@@ -34,6 +34,7 @@ def test_due_message_comes_with_all_that_fetching_needs(lake: Lake) -> None:
             "conversation_id": "c1",
             "witnessed_date": TODAY,
             "first_event_time": NOON,
+            "last_write_event_time": NOON,
             "user_email": "ana@example.com",
             "state": "settling",
             "attempts": 3,
