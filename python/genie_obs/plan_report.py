@@ -19,7 +19,7 @@ from genie_obs.tables import Tables
 
 # Without a run to learn from: 64 requests in flight at 150 ms each, a quarter of it for good measure.
 _ASSUMED_CALLS_PER_SECOND = 100.0
-_FINAL = ("fetched", "deleted", "not_found", "abandoned")
+_REOPENED_BY_A_WRITE = ("fetched", "deleted", "not_found", "abandoned", "settling")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def make_plan(
 
 
 def _is_due(row: Row, settings: Settings) -> bool:
-    """Say whether discovery would make this message due: never seen, or final and changed since."""
+    """Say whether discovery would make this message due: never seen, or changed since and not waiting for its retry."""
     if row["space_id"] is None or row["conversation_id"] is None:
         return False
     if settings.scope.space_ids and row["space_id"] not in settings.scope.space_ids:
@@ -101,7 +101,7 @@ def _is_due(row: Row, settings: Settings) -> bool:
         return True
     return (
         written_at is not None
-        and known["state"] in _FINAL
+        and known["state"] in _REOPENED_BY_A_WRITE
         and (known["last_write_event_time"] is None or written_at > known["last_write_event_time"])
     )
 

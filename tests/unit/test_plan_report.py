@@ -76,6 +76,7 @@ def ledger(**values: Any) -> dict[str, Any]:
         ({"last_write_event_time": None}, 1),
         ({"state": "retry"}, 0),  # waits for its time
         ({"state": "deleted"}, 1),
+        ({"state": "settling"}, 1),  # its time has not come, but the write makes it due at once
     ],
 )
 def test_known_message_is_planned_when_it_changed_since(known: dict[str, Any], calls: int) -> None:
