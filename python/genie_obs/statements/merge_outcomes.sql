@@ -7,7 +7,8 @@ ON l.workspace_id = o.workspace_id
   AND l.witnessed_date = o.witnessed_date
   AND l.witnessed_date IN (:witnessed_dates)
 WHEN MATCHED AND (l.last_attempt_at IS NULL OR o.last_attempt_at >= l.last_attempt_at OR l.last_attempt_at > :latest_credible_at) THEN UPDATE SET
-  -- A write that another run recorded since this message was found due: the answer may be older than it.
+  -- A write that another run recorded since this message was found due: the answer may be older than it, and a message given up
+  -- gets all its attempts again.
   state = CASE
     WHEN o.state IN ('fetched', 'deleted', 'not_found', 'abandoned')
       AND l.last_write_event_time > COALESCE(o.last_write_event_time, TIMESTAMP '1970-01-01 00:00:00+00:00')
@@ -16,7 +17,12 @@ WHEN MATCHED AND (l.last_attempt_at IS NULL OR o.last_attempt_at >= l.last_attem
   END,
   state_reason = o.state_reason,
   http_status = o.http_status,
-  attempts = o.attempts,
+  attempts = CASE
+    WHEN o.state IN ('fetched', 'deleted', 'not_found', 'abandoned')
+      AND l.last_write_event_time > COALESCE(o.last_write_event_time, TIMESTAMP '1970-01-01 00:00:00+00:00')
+      THEN 0
+    ELSE o.attempts
+  END,
   next_attempt_at = o.next_attempt_at,
   last_attempt_at = o.last_attempt_at,
   created_date = COALESCE(l.created_date, o.created_date),

@@ -140,6 +140,7 @@ def test_message_with_a_write_that_was_not_known_when_it_was_asked_for_is_not_fi
         "fetched": "settling", "deleted": "settling", "abandoned": "settling", "retry": "retry", "not_found": "pending",
     }  # fmt: skip
     assert {row["last_write_event_time"] for row in rows.values()} == {new}
+    assert {row["attempts"] for state, row in rows.items() if state != "retry"} == {0}
 
 
 def test_outcome_is_taken_when_the_known_attempt_is_yet_to_come(lake: Lake) -> None:
