@@ -73,7 +73,7 @@ WITH ledger AS (
   SELECT
     COUNT(*) AS witnessed_count,
     COUNT_IF(created_date IS NOT NULL) AS stored_count,
-    COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found')) AS gone_count,
+    COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found', 'erased')) AS gone_count,
     COUNT_IF(created_date IS NULL AND state = 'forbidden') AS unreadable_count,
     COUNT_IF(state IN ('pending', 'retry', 'settling')) AS waiting_count,
     COUNT_IF(state = 'abandoned') AS given_up_count,
@@ -1504,7 +1504,7 @@ WITH families AS (
   FROM message_details
   WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-    AND content IS NOT NULL
+    AND content <> '[not kept]'  -- nor NULL; policy metrics_only and erasing leave these words for every question
   GROUP BY 1, 2, 3
   HAVING COUNT(*) >= 2
 )
@@ -2848,6 +2848,7 @@ SELECT
     WHEN 'deleted' THEN 'deleted in Genie'
     WHEN 'not_found' THEN 'does not exist, or never was stored by Genie'
     WHEN 'abandoned' THEN 'given up: attempts or age used up'
+    WHEN 'erased' THEN 'erased by genie-obs erase or by retention'
     ELSE 'unknown state'
   END AS meaning,
   CASE state
@@ -2859,6 +2860,7 @@ SELECT
     WHEN 'deleted' THEN 'none'
     WHEN 'not_found' THEN 'none'
     WHEN 'abandoned' THEN 'read the reason; a new event on the message opens it again'
+    WHEN 'erased' THEN 'none: never read again'
     ELSE 'update the dashboard'
   END AS next_step,
   COUNT(*) AS message_count,
@@ -2891,6 +2893,7 @@ SELECT
     WHEN created_date IS NOT NULL AND state = 'settling' THEN 'stored, settling'
     WHEN created_date IS NOT NULL THEN 'stored'
     WHEN state IN ('deleted', 'not_found') THEN 'gone before it was read'
+    WHEN state = 'erased' THEN 'erased'
     WHEN state = 'forbidden' THEN 'not readable'
     WHEN state = 'abandoned' THEN 'given up'
     ELSE 'waiting'
@@ -2919,7 +2922,7 @@ WITH ledger AS (
     space_id,
     COUNT(*) AS witnessed_count,
     COUNT_IF(created_date IS NOT NULL) AS stored_count,
-    COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found')) AS gone_count,
+    COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found', 'erased')) AS gone_count,
     COUNT_IF(created_date IS NULL AND state = 'forbidden') AS unreadable_count,
     COUNT_IF(state IN ('pending', 'retry', 'settling')) AS waiting_count,
     COUNT_IF(state = 'abandoned') AS given_up_count,

@@ -35,7 +35,7 @@ ENDING = {
 }  # fmt: skip
 FATE = {
     "stored": GREEN, "stored, settling": ORANGE, "waiting": YELLOW, "not readable": RED, "gone before it was read": GREY,
-    "given up": PINK,
+    "given up": PINK, "erased": SKY,
 }  # fmt: skip
 HEALTH = {
     "in use": GREEN, "single user": YELLOW, "answers badly": RED, "dormant": GREY, "never asked": SKY, "unreadable": PINK,

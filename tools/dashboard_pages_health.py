@@ -196,7 +196,7 @@ def coverage() -> Bands:
     by_space = [
         col("workspace", "Workspace"), col("space", "Space"), col("witnessed_count", "Witnessed", COUNT),
         col("stored_count", "Stored", COUNT), col("stored_ratio", "Stored of reachable", PERCENT),
-        col("reachable_count", "reachable (n)", COUNT), col("gone_count", "Gone before read", COUNT),
+        col("reachable_count", "reachable (n)", COUNT), col("gone_count", "Gone or erased", COUNT),
         col("unreadable_count", "Not readable", COUNT, mark_from("1")), col("waiting_count", "Waiting", COUNT),
         col("given_up_count", "Given up", COUNT, mark_from("1")), col("last_witnessed_at", "Last witnessed (UTC)"),
         col("space_id", "Space id"),

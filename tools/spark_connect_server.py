@@ -76,6 +76,7 @@ CONFIGURATION = {
     # For a few hundred rows on two cores, planning and compiling cost far more than the rows: together half of the time.
     "spark.sql.shuffle.partitions": "1",
     "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",  # VACUUM: ten thousand tasks otherwise
     "spark.databricks.delta.merge.materializeSource": "none",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",

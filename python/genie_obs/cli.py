@@ -181,6 +181,57 @@ def init(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
     _print(json.dumps({"created": done}) if is_json else "\n".join(lines))
 
 
+@cli.command()
+@setting_flags(*_ENGINE_SETTINGS, "workspace_ids")
+@click.option("--user", metavar="EMAIL", help="Messages of this person: e-mail address, or id as in user_id.")
+@click.option("--space", metavar="ID", help="Messages of this space; alone, its description and configuration too.")
+@click.option(
+    "--older-than", metavar="DAYS", help="Messages older than so many days, or asked before a day: 2026-01-31 (UTC)."
+)
+@click.option(
+    "--without-metrics",
+    is_flag=True,
+    help="Remove rows as a whole. Default: texts go (and with --user who asked), times, states and counts stay.",
+)
+@click.option(
+    "--vacuum",
+    is_flag=True,
+    help="Remove older versions of the tables at once. Refused while a run is active; readers of older versions fail.",
+)
+@click.option("--yes", is_flag=True, help="Do it. Default: show what would be erased.")
+@output_flags
+def erase(  # one argument per flag
+    *,
+    user: str | None,
+    space: str | None,
+    older_than: str | None,
+    without_metrics: bool,
+    vacuum: bool,
+    yes: bool,
+    is_json: bool,
+    log_level: str | None,
+    **flags: str | None,
+) -> None:
+    """Erase stored texts of a person, a space or an age, for good: later runs do not bring them back. Leaves a receipt."""
+    from genie_obs.cli_output import print_erasable, print_receipt
+    from genie_obs.erasure import Extent, parse_selector, run_erase, select_erasable
+    from genie_obs.status_report import check_created
+
+    settings = parse_settings(flags, os.environ)
+    clock = SystemClock()
+    selector = parse_selector(settings.scope, user=user, space=space, older_than=older_than, today=clock.now().date())
+    extent = Extent.ROW if without_metrics else Extent.TEXTS_AND_ASKER if user else Extent.TEXTS
+    set_up_logging(log_level)
+    with _tables(settings) as tables:
+        check_created(tables)
+        if not yes:
+            found = select_erasable(tables, selector, extent)
+            _print(json.dumps(found.to_dict()) if is_json else lambda console: print_erasable(console, found))
+            return
+        receipt = run_erase(tables, selector, extent, now=clock.now, is_vacuumed=vacuum)
+    _print(receipt.to_json() if is_json else lambda console: print_receipt(console, receipt))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911  # one line per way to end
     """Run a command and return its exit code; the console entry point."""
     if arguments is None:  # the process is ours, not a notebook's

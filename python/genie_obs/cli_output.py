@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from genie_obs.erasure import Found, Receipt
 from genie_obs.outcomes import STATES
 from genie_obs.plan_report import PlanReport
 from genie_obs.run_record import RunRecord
@@ -163,6 +164,43 @@ def _print_forbidden(console: Console, status: StatusReport) -> None:
         )
     if len(status.forbidden_spaces) > _MOST_SPACES:
         console.print(f"  … and {len(status.forbidden_spaces) - _MOST_SPACES} more; all of them with --json.")
+
+
+def print_erasable(console: Console, found: Found) -> None:
+    """Print what an erasure would do."""
+    _print_extent(
+        console, found.messages.num_rows, found.stored_count, found.spaces.num_rows, found.unknown_asker_count
+    )
+    console.print("Nothing was changed. Add --yes to erase it for good.")
+
+
+def print_receipt(console: Console, receipt: Receipt) -> None:
+    """Print what an erasure did, and what is left to do."""
+    _print_extent(
+        console, receipt.message_count, receipt.stored_count, receipt.space_count, receipt.unknown_asker_count
+    )
+    console.print(
+        f"Erased, receipt {receipt.erasure_id} in table erasures. Versions: {', '.join(receipt.versions_after)}"
+    )
+    if receipt.is_vacuumed:
+        console.print("Files of older versions are removed.")
+    elif receipt.engine == "local":
+        console.print("Older versions of the tables still hold it: run it again with --vacuum to remove them.")
+    else:
+        console.print(
+            "Older versions of the tables still hold it until VACUUM removes them, seven days unless configured otherwise."
+        )
+
+
+def _print_extent(
+    console: Console, message_count: int, stored_count: int, space_count: int, unknown_count: int
+) -> None:
+    spaces = f", {space_count:,} descriptions of spaces" if space_count else ""
+    console.print(f"{message_count:,} messages, {stored_count:,} of them stored{spaces}.")
+    if unknown_count:
+        console.print(
+            f"{unknown_count:,} messages that are not read yet have no known asker. Erase again once they are read."
+        )
 
 
 def _name(workspace_id: str, name: str | None) -> str:

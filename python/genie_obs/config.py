@@ -77,6 +77,7 @@ class Settings:
     discovery: DiscoverySettings
     fetch: FetchSettings
     content: ContentSettings = field(default_factory=ContentSettings)
+    retention_days: int | None = None  # texts of older messages are erased at the end of a run; None: kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +170,12 @@ SETTINGS = (
         metavar="CC,CC",
         help="Policy redacted: countries whose national phone numbers are masked, beside international ones.",
     ),
+    Setting(
+        name="retention_days",
+        default="",
+        metavar="DAYS",
+        help="Erase the texts of messages older than this at the end of every run. Default: keep them.",
+    ),
 )
 
 
@@ -208,6 +215,7 @@ def parse_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) 
             policies=values.take("content_policy", parse_policies),
             phone_regions=values.take("phone_regions", _parse_regions),
         ),
+        retention_days=values.take("retention_days", _optional(_integer(1, MAX_DAYS_LOOKBACK))),
     )
     values.raise_problems()
     return settings

@@ -22,6 +22,7 @@ from genie_obs.secret import Secret
 from genie_obs.sql import Names
 
 if TYPE_CHECKING:
+    from deltalake import DeltaTable
     from pyspark.sql import SparkSession
 
 logger = logging.getLogger(__name__)
@@ -33,12 +34,15 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 # What may stand in an error of the Databricks SDK or of a Spark client, which name the settings they were given.
 _SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASSWORD|SPARK_REMOTE")
 _MAX_REASON_CHARACTERS = 400
+_STATISTICS = "delta.dataSkippingStatsColumns"
+_FILE_RETENTION = "delta.deletedFileRetentionDuration"
+_LOG_RETENTION, _LOG_RETENTION_DEFAULT = "delta.logRetentionDuration", "interval 30 days"
 _SQL_TO_DELTA = {"STRING": "string", "BIGINT": "long", "INT": "integer", "DOUBLE": "double", "BOOLEAN": "boolean"}
 _SQL_TO_DELTA |= {"DATE": "date", "TIMESTAMP": "timestamp"}
 
 
 class Engine(Protocol):
-    """A Spark session and the three things that differ between engines: names, table layout, adding columns."""
+    """A Spark session and what differs between engines: names, table layout, changing a table, removing what is old."""
 
     kind: str
     is_loopback: bool  # everything runs on this machine: workspaces may be simulated ones, over plain http
@@ -51,6 +55,18 @@ class Engine(Protocol):
 
     def add_columns(self, table: Table, columns: Sequence[Column]) -> None:
         """Add columns to an existing table."""
+
+    def set_statistics(self, table: Table) -> None:
+        """Let Delta keep least and greatest values of the declared columns only, from now on: its log would quote texts else."""
+
+    def version(self, table: Table) -> int:
+        """Return the version of a table."""
+
+    def purge(self, table: Table) -> None:
+        """Write files anew in which rows are only marked as removed, so that no file of the newest version holds them."""
+
+    def vacuum(self, table: Table) -> None:
+        """Remove every file that only older versions need, now. Who reads an older version meanwhile fails."""
 
     def refresh(self) -> None:
         """Make tables visible that others created since this session started."""
@@ -107,21 +123,45 @@ class LocalEngine:
 
     def layout_clause(self, table: Table) -> str:
         """Return PARTITIONED BY and LOCATION: Sail has no liquid clustering, and its catalog lives in memory only."""
-        location = str(self._folder(self.names.catalog, self.names.schema, table.name)).replace("'", "\\'")
+        location = str(self._our_folder(table)).replace("'", "\\'")
         partitioning = f"PARTITIONED BY ({', '.join(table.partition_by)})\n" if table.partition_by else ""
-        return f"{partitioning}LOCATION '{location}'"
+        return f"{partitioning}LOCATION '{location}'\nTBLPROPERTIES ('{_STATISTICS}' = '{','.join(table.statistics)}')"
 
     def add_columns(self, table: Table, columns: Sequence[Column]) -> None:
         """Add columns through the Delta log, since Sail has no ALTER TABLE, and register the table anew."""
-        from deltalake import DeltaTable, Field
+        from deltalake import Field
 
-        folder = self._folder(self.names.catalog, self.names.schema, table.name)
-        DeltaTable(str(folder)).alter.add_columns(
+        self._delta(table).alter.add_columns(
             [Field(c.name, _delta_type(c.sql_type), metadata={"comment": c.comment}) for c in columns]
         )
         self.spark.sql(f"DROP TABLE {self.names.table(table.name)}").collect()
         self._registered.discard(self.names.table(table.name))
         self.refresh()
+
+    def set_statistics(self, table: Table) -> None:
+        """Set the property that names the columns, unless it is set."""
+        wanted = ",".join(table.statistics)
+        if self._delta(table).metadata().configuration.get(_STATISTICS) != wanted:
+            self._delta(table).alter.set_table_properties({_STATISTICS: wanted})
+
+    def version(self, table: Table) -> int:
+        """Return the version of a table."""
+        return int(self._delta(table).version())
+
+    def purge(self, table: Table) -> None:
+        """Do nothing: Sail writes every file anew from which it removes a row."""
+
+    def vacuum(self, table: Table) -> None:
+        """Remove old files, and old commits, in which statistics of tables made by earlier versions quote texts."""
+        self._delta(table).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+        before = self._delta(table).metadata().configuration.get(_LOG_RETENTION, _LOG_RETENTION_DEFAULT)
+        self._delta(table).alter.set_table_properties({_LOG_RETENTION: "interval 0 seconds"})
+        try:
+            delta = self._delta(table)
+            delta.create_checkpoint()
+            delta.cleanup_metadata()
+        finally:
+            self._delta(table).alter.set_table_properties({_LOG_RETENTION: before})
 
     def refresh(self) -> None:
         """Register every Delta folder of our schema and of the system catalog that is not registered yet."""
@@ -138,6 +178,14 @@ class LocalEngine:
         self._server.stop()
         if self._alias is not None:
             self._alias.cleanup()
+
+    def _delta(self, table: Table) -> DeltaTable:
+        from deltalake import DeltaTable
+
+        return DeltaTable(str(self._our_folder(table)))
+
+    def _our_folder(self, table: Table) -> Path:
+        return self._folder(self.names.catalog, self.names.schema, table.name)
 
     def _folder(self, catalog: str, schema: str, table: str) -> Path:
         return self._root / catalog / schema / table
@@ -166,12 +214,42 @@ class ClusterEngine:
 
     def layout_clause(self, table: Table) -> str:
         """Return liquid clustering and deletion vectors; never together with partitions."""
-        return f"CLUSTER BY ({', '.join(table.cluster_by)})\nTBLPROPERTIES ('delta.enableDeletionVectors' = 'true')"
+        properties = f"'delta.enableDeletionVectors' = 'true', '{_STATISTICS}' = '{','.join(table.statistics)}'"
+        return f"CLUSTER BY ({', '.join(table.cluster_by)})\nTBLPROPERTIES ({properties})"
 
     def add_columns(self, table: Table, columns: Sequence[Column]) -> None:
         """Add columns with their comments."""
         listed = ", ".join(f"{c.name} {c.sql_type} COMMENT '{c.comment}'" for c in columns)
         self.spark.sql(f"ALTER TABLE {self.names.table(table.name)} ADD COLUMNS ({listed})").collect()
+
+    def set_statistics(self, table: Table) -> None:
+        """Set the property that names the columns, unless it is set."""
+        wanted = ",".join(table.statistics)
+        if self._properties(table).get(_STATISTICS) != wanted:
+            self._alter(table, f"SET TBLPROPERTIES ('{_STATISTICS}' = '{wanted}')")
+
+    def version(self, table: Table) -> int:
+        """Return the version of a table."""
+        [row] = self.spark.sql(f"DESCRIBE HISTORY {self.names.table(table.name)} LIMIT 1").collect()
+        return int(row["version"])
+
+    def purge(self, table: Table) -> None:
+        """Write files anew whose deletion vectors mark rows as removed: the rows themselves are still in them."""
+        self.spark.sql(f"REORG TABLE {self.names.table(table.name)} APPLY (PURGE)").collect()
+
+    def vacuum(self, table: Table) -> None:
+        """Remove old files. How long they are kept is a property of the table, since serverless compute has no setting to go below it."""
+        before = self._properties(table).get(_FILE_RETENTION)
+        self._alter(table, f"SET TBLPROPERTIES ('{_FILE_RETENTION}' = 'interval 0 seconds')")
+        try:
+            self.spark.sql(f"VACUUM {self.names.table(table.name)}").collect()
+        finally:
+            undo = (
+                f"SET TBLPROPERTIES ('{_FILE_RETENTION}' = '{before}')"
+                if before
+                else f"UNSET TBLPROPERTIES ('{_FILE_RETENTION}')"
+            )
+            self._alter(table, undo)
 
     def refresh(self) -> None:
         """Do nothing: the catalog of the server is shared."""
@@ -180,6 +258,13 @@ class ClusterEngine:
         """Leave the session alone on Databricks, where it belongs to the job or notebook; release it elsewhere."""
         if self.kind == "connect" or not _is_on_databricks():
             self.spark.stop()
+
+    def _properties(self, table: Table) -> dict[str, str]:
+        rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.names.table(table.name)}").collect()
+        return {row["key"]: row["value"] for row in rows}
+
+    def _alter(self, table: Table, what: str) -> None:
+        self.spark.sql(f"ALTER TABLE {self.names.table(table.name)} {what}").collect()
 
 
 def _checked_lakehouse(folder: Path) -> Path:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from genie_obs.clock import Clock
@@ -16,6 +17,7 @@ from genie_obs.content_policy import ContentGuard
 from genie_obs.discovery import Window, discover, select_audit_days, select_window
 from genie_obs.due import has_stale_spaces, select_due, select_sizes, select_spaces
 from genie_obs.enrichment import enrich
+from genie_obs.erasure import erase_older, erase_what_came_back
 from genie_obs.errors import ConfigError, GenieObsError
 from genie_obs.outcomes import Row
 from genie_obs.progress import RunProgress
@@ -118,6 +120,7 @@ def run_ingest(context: RunContext) -> RunRecord:
         _discover(context, record, window)
         _fetch(context, record, sources.workspaces, guard)
         _enrich(context, record, guard)
+        _erase(context, record)
         record.status = "partial" if record.workspace_errors else "succeeded"
     except BaseException as error:
         record.status = "failed"
@@ -194,6 +197,16 @@ def _enrich(context: RunContext, record: RunRecord, guard: ContentGuard) -> None
     record.statements_joined_count, record.statements_missing_count = done.joined_count, done.missing_count
     record.drift.merge(done.drift)
     record.enrich_seconds = context.clock.monotonic() - started
+
+
+def _erase(context: RunContext, record: RunRecord) -> None:
+    """Let nothing stay that was erased while this run read it, or that is older than texts may be kept."""
+    tables, settings, now = context.tables, context.settings, context.clock.now
+    if record.oldest_stored_date is not None:
+        erase_what_came_back(tables, now())
+    if settings.retention_days is not None:
+        before = record.started_at.date() - timedelta(days=settings.retention_days)
+        erase_older(tables, settings.scope, before, run_id=record.run_id, now=now)
 
 
 def run_async(start: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -12,7 +12,7 @@ from genie_obs.fetch_planner import DueMessage
 from genie_obs.message_rows import is_terminal
 
 OPEN_STATES = ("pending", "retry", "settling", "forbidden")
-STATES = ("pending", "fetched", "settling", "retry", "forbidden", "deleted", "not_found", "abandoned")
+STATES = ("pending", "fetched", "settling", "retry", "forbidden", "deleted", "not_found", "abandoned", "erased")
 
 # Asked again after half its age: a young message is followed closely, an old one hardly ever.
 _SETTLE_LEAST = timedelta(minutes=2)

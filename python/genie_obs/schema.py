@@ -1,4 +1,4 @@
-"""Our four tables as declared in ``statements/tables``: columns, layout, and the Arrow types of their rows."""
+"""Our tables as declared in ``statements/tables``: columns, layout, and the Arrow types of their rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genie_obs.sql import OUR_TABLES, load_statement
 
 # One column a line, name first: the declaration doubles as documentation, so its form is fixed and this is all the parsing it needs.
 _COLUMN = re.compile(r"^  (?P<name>\w+) (?P<type>[A-Z]+(?:<[A-Z]+>)?) COMMENT '(?P<comment>[^']+)',?$", re.MULTILINE)
-_LAYOUT = re.compile(r"^-- (?P<key>cluster by|partition by): +(?P<columns>.+)$", re.MULTILINE)
+_LAYOUT = re.compile(r"^-- (?P<key>cluster by|partition by|statistics): +(?P<columns>.+)$", re.MULTILINE)
 
 _ARROW_TYPES = {
     "STRING": pa.string(),
@@ -49,6 +49,7 @@ class Table:
     columns: tuple[Column, ...]
     cluster_by: tuple[str, ...]
     partition_by: tuple[str, ...]
+    statistics: tuple[str, ...]  # columns whose least and greatest value Delta may keep in its log: no text, no person
 
     def arrow_schema(self, *names: str) -> pa.Schema:
         """Return the Arrow schema of the named columns, or of all."""
@@ -68,6 +69,7 @@ def table(name: str) -> Table:
         columns=columns,
         cluster_by=layout["cluster by"],
         partition_by=layout.get("partition by", ()),
+        statistics=layout["statistics"],
     )
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib import resources
 
-OUR_TABLES = ("message_details", "message_ledger", "ingestion_runs", "space_details")
+OUR_TABLES = ("message_details", "message_ledger", "ingestion_runs", "space_details", "erasures")
 SYSTEM_SCHEMAS = ("access", "query")
 
 Scalar = str | int | float | bool | date | datetime | None

@@ -12,9 +12,9 @@ from genie_obs.outcomes import STATES, Row
 from genie_obs.schema import tables as declared_tables
 from genie_obs.tables import Tables
 
+_GONE_STATES = {"deleted", "not_found", "erased"}
 # A run that says "running" for longer than this was killed: a job has a time-out, a laptop a lid.
-_GONE_STATES = {"deleted", "not_found"}
-_RUNNING_AT_MOST = timedelta(hours=6)
+RUNNING_AT_MOST = timedelta(hours=6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class WorkspaceCoverage:
     workspace_name: str | None
     witnessed_count: int
     stored_count: int
-    lost_count: int  # gone before they could be stored
+    lost_count: int  # gone before they could be stored, or erased as whole rows
     states: dict[str, int]
 
     @property
@@ -89,11 +89,11 @@ class StatusReport:
         }
 
 
-def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: datetime) -> StatusReport:
-    """Read ledger, spaces and runs.
+def check_created(tables: Tables) -> None:
+    """Check that all our tables are there, as this version makes them.
 
     Raises:
-        ConfigError: if the tables do not exist yet.
+        ConfigError: naming what is missing, and the fix.
     """
     if missing := [table.name for table in declared_tables() if not tables.has_table(table.name)]:
         raise ConfigError(
@@ -104,6 +104,15 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
             f"Made by an older version, some columns are missing: {', '.join(outdated)}. "
             "Add them with 'genie-obs init' or run 'genie-obs ingest'."
         )
+
+
+def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: datetime) -> StatusReport:
+    """Read ledger, spaces and runs.
+
+    Raises:
+        ConfigError: if the tables do not exist yet.
+    """
+    check_created(tables)
     names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
     scope = settings.scope.workspaces_text
     ledger = tables.rows("select_ledger_states", workspace_ids=scope)
@@ -137,7 +146,7 @@ def _coverage(workspace_id: str, name: str | None, rows: list[Row]) -> Workspace
 
 def _status(run: Row, now: datetime) -> str:
     """Return the status of a run; one that never ended was killed, and what it had merged is kept."""
-    is_lost = run["status"] == "running" and now - run["started_at"] > _RUNNING_AT_MOST
+    is_lost = run["status"] == "running" and now - run["started_at"] > RUNNING_AT_MOST
     return "killed" if is_lost else str(run["status"])
 
 

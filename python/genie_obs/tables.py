@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow as pa
 from genie_obs.engine import Engine
 from genie_obs.errors import ConfigError, EngineError
 from genie_obs.schema import Column, Table, tables
+from genie_obs.schema import table as table_named
 from genie_obs.sources import COLUMN_FIX, Source, check_source
 from genie_obs.sql import Value, inline_parameters, load_statement, parameters_of, qualify
 
@@ -70,21 +71,52 @@ class Tables:
             EngineError: if it still collides after several attempts.
         """
         text = inline_parameters(self._load(statement, values), values)
+        self._persist(statement, lambda: self._engine.spark.sql(text).collect())
+
+    def current_user(self) -> str:
+        """Return who the engine says this session belongs to, '' where it does not say."""
+        return self.rows("select_current_user")[0]["user_name"] or ""
+
+    def versions(self) -> dict[str, int]:
+        """Return the version of each of our tables."""
+        return {table.name: self._engine.version(table) for table in tables()}
+
+    def limit_statistics(self) -> None:
+        """Let the Delta logs of our tables quote no text from now on; new tables are made so. Safe to repeat."""
+        for table in tables():
+            self._persist("setting statistics", lambda table=table: self._engine.set_statistics(table))  # type: ignore[misc]
+
+    def purge(self, *names: str) -> None:
+        """Let no file of the newest version of these tables hold rows that are removed."""
+        for name in names:
+            self._persist(f"purging {name}", lambda name=name: self._engine.purge(table_named(name)))  # type: ignore[misc]
+
+    def vacuum(self, *names: str) -> None:
+        """Remove at once every file that only older versions of these tables need."""
+        for name in names:
+            self._persist(f"vacuuming {name}", lambda name=name: self._engine.vacuum(table_named(name)))  # type: ignore[misc]
+
+    def _persist(self, what: str, work: Callable[[], object]) -> None:
+        """Do something to a table, again when another writer committed in between.
+
+        Raises:
+            EngineError: if it still collides after several attempts.
+        """
         for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
             started = time.monotonic()
             try:
-                self._engine.spark.sql(text).collect()
+                work()
             except Exception as error:
                 if not any(sign in str(error) for sign in _CONFLICT_SIGNS):
                     raise
                 if attempt == _CONFLICT_ATTEMPTS:
                     raise EngineError(
-                        f"{statement} collided with another writer {attempt} times. Is a second run of the job active?"
+                        f"{what} collided with another writer {attempt} times. Is a second run of the job active?"
                     ) from error
-                logger.info("%s collided with another writer, attempt %d", statement, attempt)
+                logger.info("%s collided with another writer, attempt %d", what, attempt)
                 time.sleep(random.uniform(0, min(0.1 * 2**attempt, _MAX_CONFLICT_WAIT_SECONDS)))  # noqa: S311  # spreads two writers apart
             else:
-                logger.debug("%s: %.0f ms", statement, 1000 * (time.monotonic() - started))
+                logger.debug("%s: %.0f ms", what, 1000 * (time.monotonic() - started))
                 return
 
     def set_view(self, name: str, rows: pa.Table) -> None:

@@ -7,7 +7,7 @@
 WITH counted AS (
   SELECT
     workspace_id,
-    COUNT(*) - COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found')) AS expected_count,
+    COUNT(*) - COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found', 'erased')) AS expected_count,
     COUNT_IF(created_date IS NOT NULL) AS stored_count,
     COUNT_IF(created_date IS NULL AND state = 'forbidden') AS forbidden_count,
     COUNT_IF(created_date IS NULL AND state = 'abandoned') AS abandoned_count,

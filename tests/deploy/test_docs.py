@@ -83,9 +83,14 @@ def test_sql_in_documentation_is_databricks_sql(place: str, caplog: pytest.LogCa
             assert any(pattern.fullmatch(text) for pattern in COMMANDS), text
 
 
-def test_there_is_sql_for_grants_masks_and_retention() -> None:
+def test_there_is_sql_for_grants_masks_and_deletions() -> None:
     text = "\n".join(SQL.values())
-    for expected in ("GRANT USE SCHEMA, SELECT ON SCHEMA system.access", "SET MASK", "SET ROW FILTER", "DELETE FROM"):
+    for expected in (
+        "GRANT USE SCHEMA, SELECT ON SCHEMA system.access",
+        "SET MASK",
+        "SET ROW FILTER",
+        "WHERE is_deleted",
+    ):
         assert expected in text
 
 

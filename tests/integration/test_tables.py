@@ -408,6 +408,18 @@ class FakeEngine:
     def add_columns(self, table: Table, columns: Sequence[Column]) -> None:
         raise NotImplementedError
 
+    def set_statistics(self, table: Table) -> None:
+        raise NotImplementedError
+
+    def version(self, table: Table) -> int:
+        raise NotImplementedError
+
+    def purge(self, table: Table) -> None:
+        raise NotImplementedError
+
+    def vacuum(self, table: Table) -> None:
+        raise NotImplementedError
+
     def refresh(self) -> None: ...
 
     def close(self) -> None: ...

@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
+from tests.integration.privacy_world import places_of
 from tests.spark.spark_lake import CATALOG, spark_settings
 
 from genie_obs.engine import ClusterEngine
+from genie_obs.erasure import Extent, Selector, run_erase
 from genie_obs.run_record import RunRecord
 from genie_obs.schema import table, tables
 from genie_obs.tables import Tables
@@ -127,6 +131,45 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
     assert {name: row["suggested_questions"] for name, row in stored.items()} == {
         name: [text[:1_000], ""] for name, text in HOSTILE.items()
     }
+
+
+@pytest.mark.parametrize("extent", [Extent.TEXTS_AND_ASKER, Extent.ROW])
+def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: Open, extent: Extent) -> None:
+    engine = opened(f"contract_erase_{extent.name.lower()}")
+    on = Tables(engine)
+    on.create()
+    shared = {"workspace_id": "1", "witnessed_date": NOON.date(), "created_date": NOON.date(), "first_event_time": NOON}
+    people = {"m1": "ana@zebra.example", "m2": "bob@zebra.example"}
+    ledger = [{**shared, "message_id": name, "user_email": user, "state": "pending"} for name, user in people.items()]
+    on.set_view("witnessed_messages", pa.Table.from_pylist(ledger, table("message_ledger").arrow_schema()))
+    on.execute("merge_witnesses", witnessed_dates=[NOON.date()], updated_at=NOON)
+    details = [
+        {**shared, "message_id": name, "user_email": user, "content": f"Zebrafish of {name}", "is_terminal": True, "is_deleted": False}
+        for name, user in people.items()
+    ]  # fmt: skip
+    columns = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
+    wanted = [{name: row.get(name) for name in columns.names} for row in details]
+    on.set_view("fetched_messages", pa.Table.from_pylist(wanted, columns))
+    on.execute("merge_messages", created_dates=[NOON.date()], latest_credible_at=NOON)
+    places = [_folder(engine, name) for name in ("message_details", "message_ledger")]
+    before = [file for place in places for text in people.values() for file in places_of(text, place)]
+
+    receipt = run_erase(on, Selector(user="ana@zebra.example"), extent, now=lambda: NOON, is_vacuumed=True)
+
+    assert (receipt.status, receipt.message_count, receipt.stored_count) == ("done", 1, 1)
+    assert before
+    assert [
+        place for place in places if places_of("ana@zebra.example", place) or places_of("Zebrafish of m1", place)
+    ] == []
+    kept = {row["message_id"]: row["content"] for row in rows_of(engine, "message_details")}
+    assert kept == {"m2": "Zebrafish of m2"} | ({} if extent.is_row else {"m1": "[not kept]"})
+    assert all(engine.spark.sql(f"SHOW TBLPROPERTIES {engine.names.table(name)}").filter("key LIKE '%deletedFile%'").count() == 0
+               for name in ("message_details", "message_ledger"))  # fmt: skip
+
+
+def _folder(engine: ClusterEngine, name: str) -> Path:
+    [row] = engine.spark.sql(f"DESCRIBE DETAIL {engine.names.table(name)}").collect()
+    return Path(urlsplit(row["location"]).path)
 
 
 def test_text_parameters_of_queries_are_values_not_sql(opened: Open) -> None:

@@ -92,7 +92,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         "workspace_ids": "1, 2,,1", "space_ids": "s1", "days_lookback": "3", "overlap_days": "4", "batch_size": "5",
         "max_concurrency": "6", "max_requests_per_second": "7.5", "timeout_seconds": "8", "proxy": "http://proxy:3128",
         "allowed_hosts": "genie.acme.com, *.Acme.com,,genie.acme.com:443", "max_attempts": "9", "settle_days": "10",
-        "content_policy": "redacted; 1=hashed; 1/s1=metrics_only", "phone_regions": "us, DE,US",
+        "content_policy": "redacted; 1=hashed; 1/s1=metrics_only", "phone_regions": "us, DE,US", "retention_days": "11",
     }  # fmt: skip
     assert set(given) == {setting.name for setting in SETTINGS}
     variables = {setting.name: setting.variable for setting in SETTINGS}
@@ -115,6 +115,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         ),
         phone_regions=("US", "DE"),
     )
+    assert by_variable.retention_days == 11
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in INVALID.items() for value in values])

@@ -58,9 +58,9 @@ def store(
     return outcome.ledger, outcome.details
 
 
-def test_states_are_the_eight_documented_ones() -> None:
+def test_states_are_the_nine_documented_ones() -> None:
     assert set(OPEN_STATES) < set(STATES)
-    assert len(set(STATES)) == 8
+    assert len(set(STATES)) == 9
 
 
 def test_final_answer_is_stored_and_the_message_is_fetched() -> None:

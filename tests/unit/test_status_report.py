@@ -69,6 +69,12 @@ def test_messages_that_do_not_exist_do_not_lower_the_coverage() -> None:
     assert workspace.coverage == 1.0
 
 
+def test_erased_rows_do_not_lower_the_coverage_and_erased_texts_are_stored() -> None:
+    [workspace] = status(counted("fetched", 5, 5), counted("erased", 3, 1)).workspaces
+
+    assert (workspace.stored_count, workspace.reachable_count, workspace.coverage) == (6, 6, 1.0)
+
+
 def test_coverage_of_nothing_but_missing_messages_is_unknown() -> None:
     [workspace] = status(counted("not_found", 3)).workspaces
 

@@ -1,12 +1,15 @@
 -- Record what came of each request. A message found only in a listing enters the ledger here, with api:list as its witness.
 -- Of two runs at once, the later request wins; an instant that is yet to come was written by a clock that was wrong.
+-- An answer that was on its way while its message was erased changes nothing.
 MERGE INTO message_ledger AS l
 USING message_outcomes AS o
 ON l.workspace_id = o.workspace_id
   AND l.message_id = o.message_id
   AND l.witnessed_date = o.witnessed_date
   AND l.witnessed_date IN (:witnessed_dates)
-WHEN MATCHED AND (l.last_attempt_at IS NULL OR o.last_attempt_at >= l.last_attempt_at OR l.last_attempt_at > :latest_credible_at) THEN UPDATE SET
+WHEN MATCHED
+  AND l.state <> 'erased'
+  AND (l.last_attempt_at IS NULL OR o.last_attempt_at >= l.last_attempt_at OR l.last_attempt_at > :latest_credible_at) THEN UPDATE SET
   -- A write that another run recorded since this message was found due: the answer may be older than it, and a message given up
   -- gets all its attempts again.
   state = CASE

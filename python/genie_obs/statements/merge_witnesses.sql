@@ -1,6 +1,7 @@
 -- Record who was seen: new messages become pending, known ones learn what is new about them.
 -- A write event later than every one known so far reopens a message that was final. Events are compared with events only: the
 -- clock of the job that read the message may have been wrong. Nothing new changes nothing.
+-- What was erased stays as it is: an event must bring back neither the message nor who asked it.
 -- The dates prune the ledger; a known message comes with the witnessed_date it already has.
 MERGE INTO message_ledger AS l
 USING witnessed_messages AS w
@@ -8,7 +9,7 @@ ON l.workspace_id = w.workspace_id
   AND l.message_id = w.message_id
   AND l.witnessed_date = w.witnessed_date
   AND l.witnessed_date IN (:witnessed_dates)
-WHEN MATCHED AND (
+WHEN MATCHED AND l.state <> 'erased' AND (
   w.first_event_time < l.first_event_time
   OR w.last_write_event_time > l.last_write_event_time
   OR (w.last_write_event_time IS NOT NULL AND l.last_write_event_time IS NULL)

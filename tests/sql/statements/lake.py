@@ -255,6 +255,7 @@ def space_row(**values: Any) -> Row:
         "space_created_at": NOON - 9 * DAY,
         "space_updated_at": NOON - DAY,
         "etag": "e1",
+        "content_policy": None,
         "state": "readable",
         "state_reason": None,
         "http_status": 200,

@@ -1,6 +1,7 @@
 -- grain:        one row per run of the extraction job
 -- cluster by:   started_date
 -- partition by: started_date
+-- statistics:   run_id, started_date, started_at, finished_at, status, watermark_after
 CREATE TABLE IF NOT EXISTS ingestion_runs (
   run_id STRING COMMENT 'Id of the run; ingestion_batch_id in message_details',
   started_date DATE COMMENT 'UTC day of started_at',

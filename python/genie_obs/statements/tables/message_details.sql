@@ -1,6 +1,7 @@
 -- grain:        one row per workspace_id and message_id
 -- cluster by:   created_date, workspace_id
 -- partition by: created_date
+-- statistics:   workspace_id, message_id, space_id, conversation_id, created_at, created_date, statement_id, query_start_time
 CREATE TABLE IF NOT EXISTS message_details (
   workspace_id STRING COMMENT 'Workspace of the message; message ids are unique only inside one workspace',
   message_id STRING COMMENT 'Id of the message: one message is one turn, a question with its answer',

@@ -1,6 +1,7 @@
 -- grain:        one row per workspace_id and message_id ever witnessed
 -- cluster by:   state, witnessed_date, workspace_id
 -- partition by: state, witnessed_date
+-- statistics:   workspace_id, message_id, space_id, conversation_id, witnessed_date, first_event_time, state, next_attempt_at, created_date, updated_at
 CREATE TABLE IF NOT EXISTS message_ledger (
   workspace_id STRING COMMENT 'Workspace of the message',
   message_id STRING COMMENT 'Id of the message',
@@ -11,7 +12,7 @@ CREATE TABLE IF NOT EXISTS message_ledger (
   last_write_event_time TIMESTAMP COMMENT 'Latest accepted event that changed the message (UTC); reads do not count',
   witnesses ARRAY<STRING> COMMENT 'Audit action names that mention the message; api:list for one found only in the listing of its conversation',
   user_email STRING COMMENT 'E-mail of the asker from the event that created the message; NULL when that event was not seen',
-  state STRING COMMENT 'pending, fetched, settling, retry, forbidden, deleted, not_found or abandoned; exactly one at any time',
+  state STRING COMMENT 'pending, fetched, settling, retry, forbidden, deleted, not_found, abandoned or erased; exactly one at any time',
   state_reason STRING COMMENT 'Why the message is in this state and what to do about it',
   http_status INT COMMENT 'HTTP status of the last answer about this message; NULL when there was none',
   attempts INT COMMENT 'Requests for the message since it was last answered, the answered one included; 0 before the first',

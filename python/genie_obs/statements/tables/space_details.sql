@@ -1,5 +1,6 @@
 -- grain:        one row per workspace_id and space_id
 -- cluster by:   workspace_id, space_id
+-- statistics:   workspace_id, space_id, fetched_at, updated_at
 CREATE TABLE IF NOT EXISTS space_details (
   workspace_id STRING COMMENT 'Workspace of the space',
   space_id STRING COMMENT 'Id of the Genie space',
@@ -8,6 +9,7 @@ CREATE TABLE IF NOT EXISTS space_details (
   warehouse_id STRING COMMENT 'SQL warehouse the space runs its statements on',
   parent_path STRING COMMENT 'Workspace folder of the space',
   serialized_space STRING COMMENT 'Whole configuration as JSON text; NULL without CAN EDIT on the space',
+  content_policy STRING COMMENT 'erased when description and configuration were removed by genie-obs erase: they are not read again; else NULL',
   space_created_at TIMESTAMP COMMENT 'When the space was created (UTC); NULL when the API does not say',
   space_updated_at TIMESTAMP COMMENT 'When the space was last changed (UTC); NULL when the API does not say',
   etag STRING COMMENT 'Version tag of the space as given by the API',

@@ -1,0 +1,8 @@
+-- grain: one row per space of an id, in the workspaces in scope, whose texts are not erased yet
+SELECT
+  workspace_id,
+  space_id
+FROM space_details
+WHERE space_id = :space_id
+  AND NOT content_policy <=> 'erased'
+  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
