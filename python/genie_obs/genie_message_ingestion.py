@@ -213,8 +213,10 @@ class WorkspaceReader:
             await self._report(failed(self._context, due, reason=reason, http_status=http_status, at=at))
 
     async def _report(self, outcome: Outcome) -> None:
+        await self._merger.put(
+            outcome
+        )  # a worker may be cancelled here, while the buffer is full: then it is still unread
         self._reported += 1
-        await self._merger.put(outcome)
 
 
 class AbsentWorkspaceReader:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 MESSAGE_ACTS = (
     "ask", "continue", "rate", "comment", "regenerate", "edit", "execute", "expire", "delete", "delete_conversation", "read",
-    "refuse", "noise", "copy_rows",
+    "refuse", "noise", "copy_rows", "ask_at_length",
 )  # fmt: skip
 WORLD_ACTS = ("deny", "allow", "down", "up", "refuse_credentials", "accept_credentials", "limit", "rename_space")
 DELAYS = (timedelta(0), timedelta(minutes=7), timedelta(hours=3), timedelta(hours=30))
@@ -35,3 +35,12 @@ class Meanwhile:
 
     after_requests: int
     act: Act
+
+
+@dataclass(frozen=True)
+class Before:
+    """What happens before a run: plain questions, each a conversation of its own, acts, then some time."""
+
+    acts: tuple[Act, ...] = ()
+    minutes: int = 0
+    questions: int = 0

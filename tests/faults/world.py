@@ -44,6 +44,7 @@ OUR_TABLES = ("message_details", "message_ledger", "space_details", "ingestion_r
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _DISK_MEGABYTES = 96
 _RUN_SECONDS_AT_MOST = 180
+_LINE = 'It\'s "50 MB"; -- \\\n'
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Key = tuple[str, str]
@@ -150,6 +151,7 @@ class World:
     def __init__(
         self, *, seed: int = 1, quirks: bool = False, message_count: int = 12, workspace_count: int = 2
     ) -> None:
+        self.seed = seed
         self.account = generate_account(
             AccountSpec(
                 seed=seed, quirks=quirks, message_count=message_count, workspace_count=workspace_count,
@@ -170,6 +172,7 @@ class World:
         )
         self.server.start()
         self.silently_expired: set[Key] = set()
+        self._is_filled = False  # with a message of 50 MB
         self.on_change: Callable[[], None] = lambda: None
         self.publish()
 
@@ -201,6 +204,11 @@ class World:
             self._tick()
             self.on_change()
 
+    def ask_much(self, count: int) -> None:
+        """Let so many new questions be asked, so that a run has something to do."""
+        for number in range(count):
+            self.apply(Act("ask", pick=3 * number + 1))
+
     def _message(self, act: Act) -> SimulatedMessage | None:
         living = [message for message in self.account.messages() if not message.deleted]
         return living[act.pick % len(living)] if living else None
@@ -222,6 +230,19 @@ class World:
             outcome=self._outcome(act),
             audit_delay=act.audit_delay,
             statement_delay=act.audit_delay,
+        )
+
+    def _ask_at_length(self, act: Act) -> None:
+        """Ask with 50 MB of text; once in a history, or its disk would be full of it."""
+        if self._is_filled or act.variant:
+            return
+        self._is_filled = True
+        space = self._space(act)
+        self.account.ask(
+            workspace_id=space.workspace_id,
+            space_id=space.space_id,
+            text=_LINE * (50_000_000 // len(_LINE)),
+            audit_delay=act.audit_delay,
         )
 
     def _continue(self, act: Act) -> None:
