@@ -139,10 +139,15 @@ def _share_message_id(account: SimulatedAccount, rng: random.Random) -> None:
     if len(workspaces) < 2:
         return
     first = next(
-        message
-        for message in account.messages()
-        if message.workspace_id == workspaces[0].workspace_id and not message.deleted
+        (
+            message
+            for message in account.messages()
+            if message.workspace_id == workspaces[0].workspace_id and not message.deleted
+        ),
+        None,
     )
+    if first is None:
+        return
     space = next(space for space in workspaces[1].spaces.values() if space.conversations)
     conversation = rng.choice(
         [row for row in space.conversations.values() if not row.deleted] or list(space.conversations.values())

@@ -206,3 +206,11 @@ def test_fixed_number_of_turns_is_kept(clean_account: SimulatedAccount) -> None:
 def test_impossible_specs_are_refused(values: dict[str, object], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         AccountSpec(**{"until": UNTIL, **values})  # type: ignore[arg-type]  # values vary by case
+
+
+def test_small_account_in_which_a_workspace_has_no_message_left_can_be_made() -> None:
+    spec = AccountSpec(
+        seed=139, message_count=11, workspace_count=2, space_count=3, user_count=6, days=20, until=datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+    )  # fmt: skip
+
+    assert generate_account(spec).messages()
