@@ -33,8 +33,8 @@ test-spark: setup ## the same SQL, the whole job and the dashboard on Apache Spa
 
 HISTORIES ?= 20
 SEED ?= 1
-test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1
-	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign --histories $(HISTORIES) --seed $(SEED)
+test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1 RESULTS=FILE
+	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign --histories $(HISTORIES) --seed $(SEED) $(if $(RESULTS),--results $(RESULTS))
 
 test-mutations: setup ## one bug per guarantee, put in on purpose: each must be caught by its test
 	$(BIN)/python -m tools.mutations

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from genie_obs.clock import Clock
 from genie_obs.discovery import select_known
-from genie_obs.outcomes import Outcome, Row, count_states
+from genie_obs.outcomes import Outcome, Row, count_states, find_stored
 from genie_obs.schema import table
 from genie_obs.tables import Tables
 
@@ -28,6 +28,7 @@ MAX_BATCH_SECONDS = 30.0  # a slow workspace must not keep what was fetched in m
 # Also how long a merge may be repeated after it lost against another run's, whose rows are newer and must win.
 _CLOCKS_DIFFER_BY = timedelta(minutes=10)
 _FLAGS = pa.schema([("is_terminal", pa.bool_())])
+_KEY_COLUMNS = ("workspace_id", "message_id")
 _OUTCOME_COLUMNS = (
     "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
     "witnesses", "state", "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
@@ -115,6 +116,7 @@ class BatchMerger:
     def _merge(self, batch: list[Outcome]) -> None:
         started = self._clock.monotonic()
         batch = self._without_known(batch)
+        self._find_stored(batch)
         merge_outcomes(self._tables, batch, latest_credible_at=self._clock.now() + _CLOCKS_DIFFER_BY)
         self._add_up(batch)
         self.totals.seconds += self._clock.monotonic() - started
@@ -130,6 +132,20 @@ class BatchMerger:
         return [
             o for o in batch if not (o.is_listed_only and (o.ledger["workspace_id"], o.ledger["message_id"]) in known)
         ]
+
+    def _find_stored(self, batch: list[Outcome]) -> None:
+        """Find the rows of messages that are gone and that the ledger does not know as stored: a run died between the two."""
+        unknown = [o for o in batch if o.details is not None and o.details["created_date"] is None]
+        if not unknown:
+            return
+        ids = [outcome.ledger["message_id"] for outcome in unknown]
+        keys = [{column: outcome.ledger[column] for column in _KEY_COLUMNS} for outcome in unknown]
+        columns = table("message_details").arrow_schema(*_KEY_COLUMNS)
+        self._tables.set_view("wanted_messages", pa.Table.from_pylist(keys, columns))
+        rows = self._tables.rows("select_stored_dates", first_message_id=min(ids), last_message_id=max(ids))
+        dates = {(row["workspace_id"], row["message_id"]): row["created_date"] for row in rows}
+        for outcome in unknown:
+            find_stored(outcome, dates.get((outcome.ledger["workspace_id"], outcome.ledger["message_id"])))
 
     def _add_up(self, batch: list[Outcome]) -> None:
         totals = self.totals

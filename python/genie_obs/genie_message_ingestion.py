@@ -183,7 +183,14 @@ class WorkspaceReader:
     async def _settle_refusal(self, space_id: str, left: dict[str, DueMessage], error: ApiError) -> None:
         """Decide what a 403 or 404 means: no right to read, or nothing there."""
         at = self._clock.now()
-        if not await self._work.spaces.may_read_messages(space_id):
+        try:
+            may_read = await self._work.spaces.may_read_messages(space_id)
+        except UnauthenticatedError:
+            raise
+        except ApiError as unknown:
+            await self._fail(left, str(unknown), unknown.status)
+            return
+        if not may_read:
             await self._refuse(left.values(), self._work.spaces.verdict(space_id))
         elif isinstance(error, NotFoundError):
             for due in left.values():

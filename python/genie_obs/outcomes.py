@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from genie_obs.config import FetchSettings
@@ -58,12 +58,24 @@ def stored(context: Context, due: DueMessage, message: Row, *, space_name: str |
 
 
 def gone(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
-    """Return the outcome of a message that no longer exists, in a space we may read."""
+    """Return the outcome of a message that no longer exists, in a space we may read.
+
+    Its deletion mark has no `created_date` where the ledger has none; `find_stored` settles that.
+    """
     is_known = due.created_date is not None or due.is_deletion_seen
     reason = "deleted in Genie" if due.is_deletion_seen else "404 although the space can be read"
     state = "deleted" if is_known else "not_found"
-    details = _deletion_mark(context, due, at) if due.created_date is not None else None
-    return Outcome(ledger=_ledger(context, due, at, state=state, reason=reason, http_status=404), details=details)
+    ledger = _ledger(context, due, at, state=state, reason=reason, http_status=404)
+    return Outcome(ledger=ledger, details=_deletion_mark(context, due, at))
+
+
+def find_stored(outcome: Outcome, created_date: date | None) -> None:
+    """Complete a deletion mark with the day its message is stored under; without one there is nothing to mark."""
+    if created_date is None:
+        outcome.details = None
+    elif outcome.details is not None:
+        outcome.details["created_date"] = outcome.ledger["created_date"] = created_date
+        outcome.ledger["state"] = "deleted"
 
 
 def forbidden(

@@ -13,7 +13,7 @@ from typing import Any
 from genie_obs.clock import Clock
 from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import DriftCounter, json_type
-from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError
+from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from genie_obs.genie_api import GenieApi
 from genie_obs.outcomes import RECHECK_AFTER
 
@@ -89,6 +89,9 @@ class SpaceDirectory:
         """Ask once per run whether we hold CAN MANAGE, and mark the space forbidden if not.
 
         Databricks answers 404 both for what is gone and for what one may not see; this tells them apart.
+
+        Raises:
+            ApiError: if the service does not say; the same for every caller of this run.
         """
         if space_id not in self._manage:
             self._manage[space_id] = asyncio.ensure_future(self._check_manage(space_id))
@@ -133,7 +136,16 @@ class SpaceDirectory:
         else:
             self._record_readable({**space, "space_id": space_id})
             if was_forbidden:
-                await self.may_read_messages(space_id)
+                await self._recheck(space_id)
+
+    async def _recheck(self, space_id: str) -> None:
+        try:
+            await self.may_read_messages(space_id)
+        except UnauthenticatedError:
+            raise
+        except ApiError as error:
+            # Neither yes nor no: the messages are tried.
+            logger.warning("checking space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
 
     async def _read(self, space_id: str) -> Mapping[str, Any]:
         try:

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.faults.acts import DELAYS, MESSAGE_ACTS, WORLD_ACTS, Act, Before, Meanwhile
 from tests.faults.job_process import MOMENTS, Point
 from tests.faults.oracle import Oracle
-from tests.faults.world import RunEnd, RunPlan, World
+from tests.faults.world import Row, RunEnd, RunPlan, World
 
 from genie_obs.simulator import FaultRule
 
@@ -235,6 +235,15 @@ class History(RuleBasedStateMachine):
     def come_to_rest(self) -> None:
         self._world.heal()
         self._settle()
+
+    def read(self, table: str) -> list[Row]:
+        """Return the rows of one of our tables."""
+        return self._world.read(table)
+
+    @property
+    def faults_hit(self) -> int:
+        """Return how many faults were injected."""
+        return sum(self._world.server.hits.values())
 
     # -- inner workings ---------------------------------------------------------------------------------------------------
 

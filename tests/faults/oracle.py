@@ -239,7 +239,10 @@ class Oracle:
         assert row is not None, f"{where}: it can be read, but is not stored"
         assert not row["is_deleted"], f"{where}: marked as deleted, but it is there"
         states = {"fetched"} if message.status in TERMINAL else {"settling", "abandoned"}
-        assert entry["state"] in (states if is_current else states | {"settling"}), f"{where}: it is {message.status}"
+        # What nobody told us of yet may have changed it in either direction.
+        assert entry["state"] in (states if is_current else states | {"settling", "fetched"}), (
+            f"{where}: it is {message.status}"
+        )
         self._check_values(where, message, row, is_current=is_current)
         self._check_names(where, message, space, row)
 

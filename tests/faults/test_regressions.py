@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.faults.acts import Act, Before
+from tests.faults.acts import Act, Before, Meanwhile
+from tests.faults.job_process import Point
 from tests.faults.machine import History
 
 from genie_obs.simulator import FaultRule
@@ -45,5 +46,51 @@ def test_run_record_counts_what_waited_for_the_tables_when_the_workspace_was_los
     history.run_with_faults(
         before=Before(), faults=faults, meanwhile=[], given={"batch_size": "1", "max_concurrency": "64"}
     )
+
+    history.finish()
+
+
+def test_message_of_50_megabytes_is_stored_as_it_is(history: History) -> None:
+    history.run_with_faults(
+        before=Before((Act("ask_at_length"),)),
+        faults=[FaultRule(operation="*", status=503, times=2)],
+        meanwhile=[Meanwhile(1, Act("ask"))],
+        given={},
+    )
+
+    history.finish()
+
+    assert max(len(row["content"]) for row in history.read("message_details")) > 49_000_000
+
+
+def test_deletion_is_marked_when_the_run_that_stored_the_message_died_before_the_ledger_said_so(
+    history: History,
+) -> None:
+    killed = Point(statement="merge_outcomes", moment="before")
+    history.run_killed_at_a_command(before=Before(), dies_at=killed, faults=[], meanwhile=[], given={})
+    history.run_with_faults(before=Before((Act("delete"),)), faults=[], meanwhile=[], given={})
+
+    history.finish()
+
+    assert any(row["is_deleted"] for row in history.read("message_details"))
+
+
+def test_check_of_a_right_that_fails_does_not_end_the_run(history: History) -> None:
+    history.life_goes_on(Before((Act("continue", 0, 2), Act("delete_conversation"), Act("ask"))))
+    faults = [FaultRule(operation="list_conversations", action="gzip_bomb", times=20)]
+    history.run_with_faults(before=Before(), faults=faults, meanwhile=[], given={})
+    assert history.faults_hit
+
+    history.finish()
+
+
+def test_second_check_of_a_space_that_was_closed_does_not_end_the_run_when_it_fails(history: History) -> None:
+    for pick in range(2):
+        history.life_goes_on(Before((Act("deny", pick, 1),)))
+    history.run_with_faults(before=Before(), faults=[], meanwhile=[], given={})
+    for pick in range(2):
+        history.life_goes_on(Before((Act("allow", pick),)))
+    faults = [FaultRule(operation="list_conversations", status=503, times=200)]
+    history.run_with_faults(before=Before(minutes=1500), faults=faults, meanwhile=[], given={})
 
     history.finish()

@@ -11,7 +11,18 @@ from tests.unit.test_fetch_planner import NOON
 from genie_obs.config import FetchSettings
 from genie_obs.fetch_planner import DueMessage
 from genie_obs.message_rows import parse_message
-from genie_obs.outcomes import OPEN_STATES, STATES, Context, count_states, failed, forbidden, gone, listed_only, stored
+from genie_obs.outcomes import (
+    OPEN_STATES,
+    STATES,
+    Context,
+    count_states,
+    failed,
+    find_stored,
+    forbidden,
+    gone,
+    listed_only,
+    stored,
+)
 from genie_obs.schema import table
 
 HOUR = timedelta(hours=1)
@@ -155,6 +166,7 @@ def test_deletion_of_a_stored_message_marks_it() -> None:
 
 def test_deletion_that_was_witnessed_is_one_also_if_nothing_was_stored() -> None:
     outcome = gone(context(), due(is_deletion_seen=True), at=NOON)
+    find_stored(outcome, None)
 
     assert (outcome.ledger["state"], outcome.ledger["state_reason"], outcome.details) == (
         "deleted",
@@ -165,8 +177,18 @@ def test_deletion_that_was_witnessed_is_one_also_if_nothing_was_stored() -> None
 
 def test_message_nobody_ever_saw_is_not_found() -> None:
     outcome = gone(context(), due(), at=NOON)
+    find_stored(outcome, None)
 
     assert (outcome.ledger["state"], outcome.details) == ("not_found", None)
+
+
+def test_message_that_is_gone_and_was_stored_without_the_ledger_being_told_is_deleted() -> None:
+    outcome = gone(context(), due(), at=NOON)
+    find_stored(outcome, NOON.date())
+
+    assert (outcome.ledger["state"], outcome.ledger["created_date"]) == ("deleted", NOON.date())
+    assert outcome.details is not None
+    assert (outcome.details["is_deleted"], outcome.details["created_date"]) == (True, NOON.date())
 
 
 def test_forbidden_message_waits_with_the_reason() -> None:

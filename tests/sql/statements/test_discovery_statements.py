@@ -7,7 +7,20 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.sql.statements.lake import DAY, HOUR, IDS, NOON, TODAY, Lake, Row, audit_event, day, ledger_row, run_row
+from tests.sql.statements.lake import (
+    DAY,
+    HOUR,
+    IDS,
+    NOON,
+    TODAY,
+    Lake,
+    Row,
+    audit_event,
+    day,
+    details_row,
+    ledger_row,
+    run_row,
+)
 
 from genie_obs.schema import table
 
@@ -228,3 +241,19 @@ def test_only_runs_of_the_same_or_a_wider_scope_count(
 
 def test_run_limited_to_spaces_has_read_the_whole_log(lake: Lake) -> None:
     assert watermark(lake, run_row("a", space_ids=["s1"], watermark_after=NOON))[0] == NOON
+
+
+def test_days_of_stored_messages_are_found_by_workspace_and_message(lake: Lake) -> None:
+    lake.fill(
+        "message_details",
+        details_row(created_date=day(-9)),
+        details_row(workspace_id="2"),
+        details_row(message_id="m2"),
+    )
+    columns = table("message_details").arrow_schema("workspace_id", "message_id")
+    wanted = [{"workspace_id": "1", "message_id": message} for message in ("m1", "m9")]
+    lake.view("wanted_messages", *wanted, schema=columns)
+
+    rows = lake.select("select_stored_dates", first_message_id="m1", last_message_id="m9")
+
+    assert rows == [{"workspace_id": "1", "message_id": "m1", "created_date": day(-9)}]
