@@ -973,6 +973,21 @@ WITH asked AS (
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
   GROUP BY workspace_id, space_id
 ),
+questions AS (
+  SELECT
+    workspace_id,
+    space_id,
+    message_id,
+    created_at,
+    content,
+    -- One number to join by instead of three texts. Two that are equal by chance would have to lie within two minutes as well.
+    xxhash64(workspace_id, conversation_id, COALESCE(LOWER(user_email), user_id)) AS person_in_conversation
+  FROM message_details
+  WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+    AND conversation_id IS NOT NULL
+    AND COALESCE(user_email, user_id) IS NOT NULL
+),
 quick_pairs AS (
   SELECT
     m.workspace_id,
@@ -983,27 +998,31 @@ quick_pairs AS (
     n.content AS next_question,
     split(translate(LOWER(m.content), '?!.,;:', ''), ' ') AS words,
     split(translate(LOWER(n.content), '?!.,;:', ''), ' ') AS next_words
-  FROM message_details AS m
-  INNER JOIN message_details AS n
-    ON n.conversation_id = m.conversation_id
-    AND n.workspace_id = m.workspace_id
+  FROM questions AS m
+  INNER JOIN questions AS n
+    ON n.person_in_conversation = m.person_in_conversation
     AND n.created_at > m.created_at
     AND n.created_at <= m.created_at + INTERVAL 2 MINUTES
-    AND COALESCE(LOWER(n.user_email), n.user_id) = COALESCE(LOWER(m.user_email), m.user_id)
-  WHERE m.created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
-    AND n.created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), m.workspace_id))
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), n.workspace_id))
+),
+judged AS (
+  SELECT
+    workspace_id,
+    space_id,
+    message_id,
+    question,
+    next_question,
+    -- When, if it was rephrased. No WHERE: it would compare the words of every two questions of a conversation, before their times.
+    CASE WHEN 2 * size(array_intersect(words, next_words)) >= size(array_union(words, next_words)) THEN created_at END AS rephrased_at
+  FROM quick_pairs
 ),
 rephrased AS (
   SELECT
     workspace_id,
     space_id,
-    COUNT(DISTINCT message_id) AS rephrased_count,
-    MAX_BY(question, created_at) AS latest_question,
-    MAX_BY(next_question, created_at) AS latest_rephrasing
-  FROM quick_pairs
-  WHERE 2 * size(array_intersect(words, next_words)) >= size(array_union(words, next_words))
+    COUNT(DISTINCT CASE WHEN rephrased_at IS NOT NULL THEN message_id END) AS rephrased_count,
+    MAX_BY(question, rephrased_at) AS latest_question,
+    MAX_BY(next_question, rephrased_at) AS latest_rephrasing
+  FROM judged
   GROUP BY workspace_id, space_id
 )
 SELECT
