@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -162,13 +163,10 @@ def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: 
 
     What is stored with an instant after `latest_credible_at` was written by a clock that was wrong.
     """
-    details = [outcome.details for outcome in batch if outcome.details]
-    if details:
-        columns = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
-        tables.set_view("fetched_messages", pa.Table.from_pylist(details, columns))
-        tables.execute(
-            "merge_messages", created_dates=_dates(details, "created_date"), latest_credible_at=latest_credible_at
-        )
+    for is_first in (True, False):
+        details = [outcome.details for outcome in batch if outcome.details and outcome.is_first is is_first]
+        if details:
+            _merge_details(tables, details, latest_credible_at=latest_credible_at, is_first=is_first)
     rows = [outcome.ledger for outcome in batch]
     if rows:
         columns = table("message_ledger").arrow_schema(*_OUTCOME_COLUMNS)
@@ -176,6 +174,20 @@ def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: 
         tables.execute(
             "merge_outcomes", witnessed_dates=_dates(rows, "witnessed_date"), latest_credible_at=latest_credible_at
         )
+
+
+def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: datetime, is_first: bool) -> None:
+    columns = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
+    tables.set_view("fetched_messages", pa.Table.from_pylist(details, columns))
+    merge = partial(
+        tables.execute,
+        "merge_messages",
+        created_dates=_dates(details, "created_date"),
+        latest_credible_at=latest_credible_at,
+    )
+    # Rows that are there all the same were stored by another run, or by one that died before it told the ledger.
+    if not is_first or merge(only_new=True) < len(details):
+        merge()
 
 
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:

@@ -197,7 +197,11 @@ def _look_up(tables: Tables, rows: list[Row], from_date: date, until_date: date)
 
 def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
     witnesses, known = _select_witnesses(tables, scope, piece, client_id=client_id)
-    _merge(tables, witnesses, now)
+    if witnesses.num_rows:
+        keys = witnesses.select(_KEY_COLUMNS).to_pylist()
+        is_new = pa.array([_key(row) not in known for row in keys], pa.bool_())
+        _merge(tables, witnesses.filter(is_new), now, is_new=True)
+        _merge(tables, witnesses.filter(pc.invert(is_new)), now)
     deleted = _deleted_with_conversation(tables, scope, piece)
     _merge(tables, pa.Table.from_pylist(deleted, table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)), now)
     return witnesses.num_rows, witnesses.num_rows - len(known)
@@ -218,13 +222,18 @@ def _deleted_with_conversation(tables: Tables, scope: Scope, piece: Slice) -> li
     return [{**row, "witnesses": ["deleteConversation"], "user_email": None} for row in members]
 
 
-def _merge(tables: Tables, witnesses: pa.Table, now: datetime) -> None:
+def _merge(tables: Tables, witnesses: pa.Table, now: datetime, *, is_new: bool = False) -> None:
     if not witnesses.num_rows:
         return
     schema = table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)
     tables.set_view("witnessed_messages", witnesses.select(schema.names).cast(schema))
     dates = witnesses["witnessed_date"].unique().to_pylist()
-    tables.execute("merge_witnesses", witnessed_dates=dates, updated_at=now)
+    # Another run may have recorded some of the new ones meanwhile.
+    if (
+        not is_new
+        or tables.execute("merge_witnesses", only_new=True, witnessed_dates=dates, updated_at=now) < witnesses.num_rows
+    ):
+        tables.execute("merge_witnesses", witnessed_dates=dates, updated_at=now)
 
 
 def _cut(days: list[Row]) -> Iterator[Slice]:

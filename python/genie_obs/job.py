@@ -115,7 +115,7 @@ def run_ingest(context: RunContext) -> RunRecord:
     window = select_window(tables, settings.scope, settings.discovery, record.started_at)
     record.window_start, record.watermark_before = window.start, window.watermark
     record.drift.add_all(sources.drift)
-    record.save(tables)
+    record.begin(tables)
     try:
         _discover(context, record, window)
         _fetch(context, record, sources.workspaces, guard)
@@ -153,7 +153,10 @@ def _discover(context: RunContext, record: RunRecord, window: Window) -> None:
     record.audit_event_count, record.witnessed_count = found.event_count, found.witnessed_count
     record.new_message_count, record.watermark_after = found.new_message_count, found.watermark
     record.discover_seconds = context.clock.monotonic() - started
-    record.save(context.tables)
+    if (
+        found.new_message_count
+    ):  # else a run that dies from here on leaves nothing that the next one does not find again
+        record.save(context.tables)
     logger.info(
         "audit since %s: %d events, %d messages, %d new",
         f"{window.start:%Y-%m-%d %H:%M}", found.event_count, found.witnessed_count, found.new_message_count,

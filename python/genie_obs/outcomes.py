@@ -31,6 +31,7 @@ class Outcome:
 
     ledger: Row
     details: Row | None = None
+    is_first: bool = False  # as far as the ledger knows, `message_details` has no row of it yet
     payload_bytes: int = 0
     is_listed_only: bool = False  # found in a listing; whether the ledger knows it is not settled yet
 
@@ -54,7 +55,7 @@ def stored(context: Context, due: DueMessage, message: Row, *, space_name: str |
         created_date=details["created_date"],
     )  # fmt: skip
     payload = len(message["attachments_json"] or "") + len(message["content"] or "")
-    return Outcome(ledger=ledger, details=details, payload_bytes=payload)
+    return Outcome(ledger=ledger, details=details, is_first=due.created_date is None, payload_bytes=payload)
 
 
 def gone(context: Context, due: DueMessage, *, at: datetime) -> Outcome:

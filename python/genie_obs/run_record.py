@@ -64,10 +64,18 @@ class RunRecord:
     def __post_init__(self) -> None:
         self.started_date = self.started_at.astimezone(UTC).date()
 
+    def begin(self, tables: Tables) -> None:
+        """Write the record for the first time."""
+        self._set_view(tables)
+        tables.execute("merge_run", only_new=True, started_dates=[self.started_date])
+
     def save(self, tables: Tables) -> None:
         """Write the record as it is now; safe to repeat."""
-        tables.set_view("run_record", pa.Table.from_pylist([self.to_row()], table("ingestion_runs").arrow_schema()))
+        self._set_view(tables)
         tables.execute("merge_run", started_dates=[self.started_date])
+
+    def _set_view(self, tables: Tables) -> None:
+        tables.set_view("run_record", pa.Table.from_pylist([self.to_row()], table("ingestion_runs").arrow_schema()))
 
     def to_row(self) -> dict[str, Any]:
         """Return the record's columns and their values."""

@@ -106,6 +106,19 @@ def parameters_of(text: str) -> frozenset[str]:
     return frozenset(match.group()[1:] for match in _TOKEN.finditer(text) if match.lastgroup == "parameter")
 
 
+def insert_only(merge: str) -> str:
+    """Return a MERGE without what it does to rows that are there already: no engine rewrites a file for it.
+
+    Raises:
+        ValueError: if the statement has no clause of either kind.
+    """
+    head, matched, rest = merge.partition("\nWHEN MATCHED")
+    _, not_matched, insert = rest.partition("\nWHEN NOT MATCHED")
+    if not (matched and not_matched):
+        raise ValueError("a MERGE with WHEN MATCHED and WHEN NOT MATCHED, each at the start of a line, is needed")
+    return head + not_matched + insert
+
+
 def _rewrite(text: str, replace: Callable[[str, str, str, str], str]) -> str:
     tokens = [(match.lastgroup or "other", match.group()) for match in _TOKEN.finditer(text)]
     pieces: list[str] = []

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -15,12 +15,14 @@ from genie_obs.errors import ConfigError, EngineError
 from genie_obs.schema import Column, Table, tables
 from genie_obs.schema import table as table_named
 from genie_obs.sources import COLUMN_FIX, Source, check_source
-from genie_obs.sql import Value, inline_parameters, load_statement, parameters_of, qualify
+from genie_obs.sql import Value, inline_parameters, insert_only, load_statement, parameters_of, qualify
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # Two writers of one table: the later commit fails and must be repeated on the new version. Names differ per engine.
 _CONFLICT_SIGNS = (
@@ -64,14 +66,19 @@ class Tables:
         rows: list[dict[str, Any]] = self.select(statement, **values).to_pylist()
         return rows
 
-    def execute(self, statement: str, **values: Value) -> None:
-        """Run a command file (MERGE, INSERT), again when another writer committed in between.
+    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
+        """Run a MERGE file, again when another writer committed in between, and return how many rows it wrote.
+
+        With `only_new` rows that are there already stay as they are, and no file is rewritten: a fraction of the cost of the
+        whole. Whoever gets back less than it handed over runs the whole.
 
         Raises:
             EngineError: if it still collides after several attempts.
         """
-        text = inline_parameters(self._load(statement, values), values)
-        self._persist(statement, lambda: self._engine.spark.sql(text).collect())
+        text = self._load(statement, values)
+        text = inline_parameters(insert_only(text) if only_new else text, values)
+        [counts] = self._persist(statement, lambda: self._engine.spark.sql(text).collect())
+        return int(counts[0])  # every engine counts the rows written first
 
     def current_user(self) -> str:
         """Return who the engine says this session belongs to, '' where it does not say."""
@@ -96,16 +103,18 @@ class Tables:
         for name in names:
             self._persist(f"vacuuming {name}", lambda name=name: self._engine.vacuum(table_named(name)))  # type: ignore[misc]
 
-    def _persist(self, what: str, work: Callable[[], object]) -> None:
-        """Do something to a table, again when another writer committed in between.
+    def _persist(self, what: str, work: Callable[[], T]) -> T:
+        """Do something to a table, again when another writer committed in between, and return what it returns.
 
         Raises:
             EngineError: if it still collides after several attempts.
         """
-        for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             started = time.monotonic()
             try:
-                work()
+                result = work()
             except Exception as error:
                 if not any(sign in str(error) for sign in _CONFLICT_SIGNS):
                     raise
@@ -117,7 +126,7 @@ class Tables:
                 time.sleep(random.uniform(0, min(0.1 * 2**attempt, _MAX_CONFLICT_WAIT_SECONDS)))  # noqa: S311  # spreads two writers apart
             else:
                 logger.debug("%s: %.0f ms", what, 1000 * (time.monotonic() - started))
-                return
+                return result
 
     def set_view(self, name: str, rows: pa.Table) -> None:
         """Make rows readable by statements as a temporary view, replacing the one of that name."""

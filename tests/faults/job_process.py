@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 from genie_obs.config import parse_settings
 from genie_obs.engine import Engine, open_engine
@@ -122,20 +123,19 @@ class TroubledTables(Tables):
         self._root = lakehouse
         self._seen: Counter[str] = Counter()
 
-    def execute(self, statement: str, **values: Value) -> None:
+    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
         self._seen.update((statement, "*"))
         if self._is_at(self._order.disk_full_at, statement):
             fill_disk(self._order.ballast)
         death = self._order.dies_at
-        if death is None or not self._is_at(death, statement):
-            super().execute(statement, **values)
-            return
-        if death.moment == "before":
+        if death is not None and self._is_at(death, statement):
+            if death.moment == "before":
+                die()
+            if death.moment != "after":
+                threading.Thread(target=self._lurk, args=(death,), daemon=True).start()
+            super().execute(statement, only_new=only_new, **values)
             die()
-        if death.moment != "after":
-            threading.Thread(target=self._lurk, args=(death,), daemon=True).start()
-        super().execute(statement, **values)
-        die()
+        return super().execute(statement, only_new=only_new, **values)
 
     def _is_at(self, point: Point | None, statement: str) -> bool:
         return point is not None and point.statement in {statement, "*"} and self._seen[point.statement] == point.number
@@ -156,9 +156,10 @@ class TroubledTables(Tables):
         return sum(suffix in name for _, _, names in os.walk(self._root / "main") for name in names)
 
 
-def die() -> None:
+def die() -> NoReturn:
     """End this process as the kernel's out-of-memory killer does."""
     os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("still alive")
 
 
 def fill_disk(ballast: str | None) -> None:

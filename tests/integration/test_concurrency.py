@@ -36,12 +36,12 @@ class DyingTables(Tables):
         self._statement = statement
         self._left = survives
 
-    def execute(self, statement: str, **values: Value) -> None:
+    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
         if statement == self._statement:
             if not self._left:
                 raise EngineError("the connection to the engine was lost")
             self._left -= 1
-        super().execute(statement, **values)
+        return super().execute(statement, only_new=only_new, **values)
 
 
 @pytest.fixture(scope="module")

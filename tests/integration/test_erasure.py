@@ -187,11 +187,11 @@ class ErasedMeanwhile(Tables):
         super().__init__(engine)
         self._erases: Callable[[], object] | None = erases
 
-    def execute(self, statement: str, **values: Value) -> None:
+    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
         if statement == "merge_messages" and self._erases is not None:
             erases, self._erases = self._erases, None
             erases()
-        super().execute(statement, **values)
+        return super().execute(statement, only_new=only_new, **values)
 
 
 @pytest.mark.parametrize("extent", list(Extent))

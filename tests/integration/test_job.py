@@ -114,6 +114,16 @@ def test_second_run_with_nothing_new_makes_no_call_and_rewrites_no_row(world: Wo
     assert (record.due_count, record.new_message_count, record.api_call_count) == (0, 0, 0)
 
 
+def test_record_is_written_when_a_run_begins_when_it_has_found_something_and_when_it_ends(clean_world: World) -> None:
+    world = clean_world
+    world.run()
+    first = world.delta("ingestion_runs").version()
+    world.run()
+    second = world.delta("ingestion_runs").version()
+
+    assert (first, second - first) == (3, 2)
+
+
 def test_run_after_a_weeks_outage_catches_up_with_everything(world: World) -> None:
     world.run()
     account = world.account

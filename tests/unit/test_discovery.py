@@ -22,11 +22,13 @@ SETTINGS = DiscoverySettings(days_lookback=30, overlap_days=2)
 class FakeTables:
     """Answers each statement with prepared rows and remembers what was asked."""
 
-    def __init__(self, answers: dict[str, list[dict[str, Any]]], *, has_tables: bool = True) -> None:
+    def __init__(self, answers: dict[str, list[dict[str, Any]]], *, has_tables: bool = True, taken: int = 0) -> None:
         self._answers = answers
+        self._taken = taken  # rows of every merge that another run was quicker to write
         self._has_tables = has_tables
         self.asked: list[tuple[str, dict[str, Value]]] = []
-        self.executed: list[str] = []
+        self.executed: list[tuple[str, bool]] = []  # statement, and whether for new rows alone
+        self.merged: list[dict[str, Any]] = []
         self.views: dict[str, pa.Table] = {}
 
     def has_table(self, name: str) -> bool:
@@ -46,8 +48,13 @@ class FakeTables:
     def set_view(self, name: str, rows: pa.Table) -> None:
         self.views[name] = rows
 
-    def execute(self, statement: str, **values: Value) -> None:
-        self.executed.append(statement)
+    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
+        self.executed.append((statement, only_new))
+        if statement != "merge_witnesses":
+            return 1
+        rows = self.views["witnessed_messages"].to_pylist()
+        self.merged += rows
+        return len(rows) - self._taken
 
     def as_tables(self) -> Tables:
         return cast("Tables", self)
@@ -171,7 +178,17 @@ def test_only_messages_the_ledger_does_not_know_are_new() -> None:
     )
 
     assert run(fake, None)[1:] == (2, 1)
-    assert fake.executed == ["merge_witnesses"]
+    assert fake.executed == [("merge_witnesses", True), ("merge_witnesses", False)]
+    assert [row["message_id"] for row in fake.merged] == ["m2", "m1"]
+
+
+def test_new_message_that_another_run_recorded_meanwhile_is_merged_as_a_known_one() -> None:
+    fake = FakeTables({"select_audit_days": days(2), "select_witnesses": [witnessed("m1"), witnessed("m2")]}, taken=1)
+
+    run(fake, None)
+
+    assert fake.executed == [("merge_witnesses", True), ("merge_witnesses", False)]
+    assert [row["message_id"] for row in fake.merged] == ["m1", "m2", "m1", "m2"]
 
 
 def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_day_of_its_first_event() -> None:
@@ -186,9 +203,8 @@ def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_d
 
     run(fake, None)
 
-    merged = fake.views["witnessed_messages"]
-    assert merged["message_id"].to_pylist() == ["m1", "m2"]
-    assert merged["witnessed_date"].to_pylist() == [date(2026, 11, 1), NOON.date()]
+    merged = {row["message_id"]: row["witnessed_date"] for row in fake.merged}
+    assert merged == {"m1": date(2026, 11, 1), "m2": NOON.date()}
 
 
 def test_nothing_witnessed_merges_nothing() -> None:

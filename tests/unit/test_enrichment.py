@@ -69,7 +69,7 @@ def test_statements_found_are_merged_and_the_others_counted_as_missing() -> None
     fake = FakeTables(answers(TODAY, (TODAY, 5), found=2))
 
     assert run(fake) == Enriched(joined_count=2, missing_count=3)
-    assert fake.executed == ["merge_statements"]
+    assert fake.executed == [("merge_statements", False)]
 
 
 def test_nothing_found_merges_nothing() -> None:

@@ -74,6 +74,13 @@ def test_states_are_the_nine_documented_ones() -> None:
     assert len(set(STATES)) == 9
 
 
+def test_answer_is_the_first_where_the_ledger_knows_of_no_row() -> None:
+    first = stored(context(), due(), message(), space_name=None, fetched_at=NOON)
+    again = stored(context(), due(created_date=NOON.date()), message(), space_name=None, fetched_at=NOON)
+
+    assert (first.is_first, again.is_first) == (True, False)
+
+
 def test_final_answer_is_stored_and_the_message_is_fetched() -> None:
     ledger, details = store(due(), message())
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from genie_obs.sql import (
     Names,
     inline_parameters,
+    insert_only,
     is_identifier,
     load_statement,
     parameters_of,
@@ -116,3 +117,19 @@ def test_names_are_spelled_in_full_and_quoted() -> None:
 def test_statement_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         load_statement("select_nothing")
+
+
+def test_merge_for_new_rows_alone_loses_what_it_does_to_the_others_and_nothing_else() -> None:
+    head = "MERGE INTO a\nUSING b\nON a.x = b.x"
+    update = "\nWHEN MATCHED AND b.y > 1 THEN UPDATE SET y = b.y"
+    insert = "\nWHEN NOT MATCHED THEN INSERT (x, y) VALUES (b.x, b.y)"
+
+    assert insert_only(head + update + insert) == head + insert
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT 1", "MERGE INTO a\nWHEN MATCHED THEN DELETE", "MERGE INTO a\nWHEN NOT MATCHED THEN"]
+)
+def test_merge_without_both_clauses_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="WHEN MATCHED"):
+        insert_only(text)

@@ -81,16 +81,16 @@ class Lake:
     def select(self, statement: str, **values: Value) -> list[Row]:
         return self.tables.rows(statement, **values)
 
-    def merge_witnesses(self, *rows: Row, at: datetime = NOON) -> None:
+    def merge_witnesses(self, *rows: Row, at: datetime = NOON, only_new: bool = False) -> int:
         self._view("witnessed_messages", "message_ledger", rows)
-        self.tables.execute("merge_witnesses", witnessed_dates=[r["witnessed_date"] for r in rows], updated_at=at)
+        dates = [row["witnessed_date"] for row in rows]
+        return self.tables.execute("merge_witnesses", only_new=only_new, witnessed_dates=dates, updated_at=at)
 
-    def merge_messages(self, *rows: Row, at: datetime = NOON + DAY) -> None:
+    def merge_messages(self, *rows: Row, at: datetime = NOON + DAY, only_new: bool = False) -> int:
         schema = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
         self.tables.set_view("fetched_messages", pa.Table.from_pylist(list(rows), schema))
-        self.tables.execute(
-            "merge_messages", created_dates=[row["created_date"] for row in rows], latest_credible_at=at
-        )
+        dates = [row["created_date"] for row in rows]
+        return self.tables.execute("merge_messages", only_new=only_new, created_dates=dates, latest_credible_at=at)
 
     def merge_outcomes(self, *rows: Row, at: datetime = NOON + DAY) -> None:
         self._view("message_outcomes", "message_ledger", rows)
@@ -99,7 +99,7 @@ class Lake:
         )
 
     def merge_each(
-        self, target: str, merge: Callable[..., None], cases: Mapping[str, tuple[Row, Row]]
+        self, target: str, merge: Callable[..., object], cases: Mapping[str, tuple[Row, Row]]
     ) -> dict[str, Row]:
         """Merge many independent cases at once and return the row of each: the name of a case is its message_id.
 

@@ -336,3 +336,25 @@ def test_messages_are_told_apart_by_workspace_message_and_day(lake: Lake) -> Non
         ("1", "m3"): "How many orders?",
         ("2", "m1"): "How many orders?",
     }
+
+
+def test_only_new_messages_are_inserted_and_the_others_left_as_they_are(lake: Lake) -> None:
+    lake.fill("message_details", details_row())
+    newer = fetched_message(content="another text")
+    new = fetched_message(message_id="m2")
+
+    written = lake.merge_messages(newer, new, only_new=True)
+
+    assert written == 1
+    assert lake.read("message_details") == [
+        details_row(),
+        {**details_row(message_id="m2"), **dict.fromkeys(QUERY_COLUMNS), **NEWER},
+    ]
+
+
+def test_rows_written_are_counted(lake: Lake) -> None:
+    lake.fill("message_details", details_row(), details_row(message_id="m2"))
+    rows = fetched_message(content="another text"), fetched_message(message_id="m2"), fetched_message(message_id="m3")
+
+    assert lake.merge_messages(*rows) == 3
+    assert lake.merge_messages(*rows, only_new=True) == 0

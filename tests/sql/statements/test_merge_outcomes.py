@@ -5,7 +5,22 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, ledger_row
+from tests.sql.statements.lake import (
+    DAY,
+    HOUR,
+    IDS,
+    MINUTE,
+    NOON,
+    TODAY,
+    Lake,
+    Row,
+    details_row,
+    fetched_message,
+    ledger_row,
+)
+
+from genie_obs.batch_merger import merge_outcomes
+from genie_obs.outcomes import Outcome
 
 ASKED_AT = NOON + 2 * HOUR
 
@@ -152,3 +167,16 @@ def test_outcome_is_taken_when_the_known_attempt_is_yet_to_come(lake: Lake) -> N
         "fetched",
         ASKED_AT,
     )
+
+
+def test_row_that_is_there_although_the_ledger_knew_of_none_takes_the_newer_answer(lake: Lake) -> None:
+    lake.fill("message_ledger", pending())
+    lake.fill("message_details", details_row(content="stored by a run that died before it told the ledger"))
+    answer = fetched_message(content="the newer answer")
+
+    merge_outcomes(
+        lake.tables, [Outcome(ledger=outcome(), details=answer, is_first=True)], latest_credible_at=NOON + DAY
+    )
+
+    assert lake.only("message_details")["content"] == "the newer answer"
+    assert lake.only("message_ledger")["state"] == "fetched"

@@ -239,3 +239,15 @@ def test_each_message_is_found_by_workspace_message_and_day(lake: Lake) -> None:
         ("1", "m2"): ("fetched", ["createConversationMessage"]),
         ("2", "m1"): ("pending", ["createConversationMessage"]),
     }
+
+
+def test_only_new_messages_enter_the_ledger_and_the_others_are_left_as_they_are(lake: Lake) -> None:
+    lake.fill("message_ledger", ledger_row())
+    later = witness(last_write_event_time=NOON + DAY)
+
+    written = lake.merge_witnesses(later, {**later, "message_id": "m2"}, only_new=True)
+
+    known, new = lake.read("message_ledger")
+    assert written == 1
+    assert known == ledger_row()
+    assert (new["message_id"], new["state"]) == ("m2", "pending")

@@ -247,6 +247,14 @@ def test_new_run_is_inserted_with_every_column(lake: Lake) -> None:
     assert lake.only("ingestion_runs") == record.to_row()
 
 
+def test_run_that_begins_is_inserted_with_every_column(lake: Lake) -> None:
+    record = RunRecord(run_id="run1", started_at=NOON, engine="local", workspace_ids=["1"], window_start=NOON - DAY)
+
+    record.begin(lake.tables)
+
+    assert lake.only("ingestion_runs") == record.to_row()
+
+
 def test_runs_do_not_touch_each_other(lake: Lake) -> None:
     for run_id in ("a", "b"):
         RunRecord(run_id=run_id, started_at=NOON, engine="local").save(lake.tables)
