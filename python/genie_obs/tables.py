@@ -67,10 +67,11 @@ class Tables:
         return rows
 
     def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
-        """Run a MERGE file, again when another writer committed in between, and return how many rows it wrote.
+        """Run a MERGE file, again when another writer committed in between, and return the engine's count of rows.
 
-        With `only_new` rows that are there already stay as they are, and no file is rewritten: a fraction of the cost of the
-        whole. Whoever gets back less than it handed over runs the whole.
+        With `only_new` rows that are there already stay as they are, no file is rewritten (a fraction of the cost of the
+        whole), and the count is that of the rows inserted: whoever gets back less than it handed over runs the whole. Of a
+        whole MERGE no two engines count the same: Apache Spark what changed, Sail also what it copied.
 
         Raises:
             EngineError: if it still collides after several attempts.
@@ -78,7 +79,7 @@ class Tables:
         text = self._load(statement, values)
         text = inline_parameters(insert_only(text) if only_new else text, values)
         [counts] = self._persist(statement, lambda: self._engine.spark.sql(text).collect())
-        return int(counts[0])  # every engine counts the rows written first
+        return int(counts[0])  # every engine puts the sum first
 
     def current_user(self) -> str:
         """Return who the engine says this session belongs to, '' where it does not say."""
