@@ -2891,7 +2891,7 @@ SELECT
   started_at,
   finished_at,
   CASE
-    WHEN status = 'running' AND started_at < current_timestamp() - INTERVAL 6 HOURS THEN 'killed'
+    WHEN status = 'running' AND COALESCE(alive_at, started_at) < current_timestamp() - INTERVAL 30 MINUTES THEN 'killed'
     ELSE status
   END AS status,
   total_seconds,

@@ -53,7 +53,9 @@ class BatchMerger:
     message.
     """
 
-    def __init__(self, tables: Tables, *, batch_size: int, clock: Clock, on_merged: Callable[[int], None]) -> None:
+    def __init__(
+        self, tables: Tables, *, batch_size: int, clock: Clock, on_merged: Callable[[int, bool], None]
+    ) -> None:
         self._tables = tables
         self._batch_size = batch_size
         self._clock = clock
@@ -118,10 +120,12 @@ class BatchMerger:
         started = self._clock.monotonic()
         batch = self._without_known(batch)
         self._find_stored(batch)
-        merge_outcomes(self._tables, batch, latest_credible_at=self._clock.now() + _CLOCKS_DIFFER_BY)
+        has_met_another_run = merge_outcomes(
+            self._tables, batch, latest_credible_at=self._clock.now() + _CLOCKS_DIFFER_BY
+        )
         self._add_up(batch)
         self.totals.seconds += self._clock.monotonic() - started
-        self._on_merged(sum(not outcome.is_listed_only for outcome in batch))
+        self._on_merged(sum(not outcome.is_listed_only for outcome in batch), has_met_another_run)
         logger.debug("merged %d messages", len(batch))
 
     def _without_known(self, batch: list[Outcome]) -> list[Outcome]:
@@ -158,15 +162,17 @@ class BatchMerger:
         )
 
 
-def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: datetime) -> None:
+def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: datetime) -> bool:
     """Merge one batch, one outcome per message: `message_details` first, then the ledger. Repeating it changes nothing.
 
-    What is stored with an instant after `latest_credible_at` was written by a clock that was wrong.
+    What is stored with an instant after `latest_credible_at` was written by a clock that was wrong. Returns whether first
+    answers were there all the same: stored by another run, or by one that died before it told the ledger.
     """
+    is_met = False
     for is_first in (True, False):
         details = [outcome.details for outcome in batch if outcome.details and outcome.is_first is is_first]
         if details:
-            _merge_details(tables, details, latest_credible_at=latest_credible_at, is_first=is_first)
+            is_met |= _merge_details(tables, details, latest_credible_at=latest_credible_at, is_first=is_first)
     rows = [outcome.ledger for outcome in batch]
     if rows:
         columns = table("message_ledger").arrow_schema(*_OUTCOME_COLUMNS)
@@ -174,9 +180,11 @@ def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: 
         tables.execute(
             "merge_outcomes", witnessed_dates=_dates(rows, "witnessed_date"), latest_credible_at=latest_credible_at
         )
+    return is_met
 
 
-def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: datetime, is_first: bool) -> None:
+def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: datetime, is_first: bool) -> bool:
+    """Merge rows of messages, and return whether first answers were there already."""
     columns = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
     tables.set_view("fetched_messages", pa.Table.from_pylist(details, columns))
     merge = partial(
@@ -185,9 +193,10 @@ def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: da
         created_dates=_dates(details, "created_date"),
         latest_credible_at=latest_credible_at,
     )
-    # Rows that are there all the same were stored by another run, or by one that died before it told the ledger.
-    if not is_first or merge(only_new=True) < len(details):
+    is_met = is_first and merge(only_new=True) < len(details)
+    if is_met or not is_first:
         merge()
+    return is_met
 
 
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:

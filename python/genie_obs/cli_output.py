@@ -137,8 +137,6 @@ def _print_runs(console: Console, status: StatusReport) -> None:
     for run in status.runs[:1]:
         for problem in [*(run["workspace_errors"] or []), *([run["error"]] if run["error"] else [])]:
             console.print(f"[red]Last run:[/red] {escape(problem)}")
-        if run["status"] == "killed":
-            console.print("[red]Last run:[/red] it was killed. What it had merged is kept; the next run does the rest.")
 
 
 def _print_drift(console: Console, status: StatusReport) -> None:

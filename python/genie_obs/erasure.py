@@ -28,8 +28,8 @@ import pyarrow.compute as pc
 from genie_obs import __version__
 from genie_obs.config import Scope
 from genie_obs.errors import ConfigError
+from genie_obs.other_runs import SILENT_AFTER, is_dead
 from genie_obs.schema import table
-from genie_obs.status_report import RUNNING_AT_MOST
 from genie_obs.tables import Tables
 
 logger = logging.getLogger(__name__)
@@ -279,10 +279,11 @@ def erase_what_came_back(tables: Tables, now: datetime) -> int:
 def _check_no_run_is_active(tables: Tables, now: datetime) -> None:
     """Refuse while a run may have files that it has not committed yet: removing those would break its next commit."""
     for run in tables.rows("select_recent_runs"):
-        if run["status"] == "running" and now - run["started_at"] <= RUNNING_AT_MOST:
+        if run["status"] == "running" and not is_dead(run, now):
             raise ConfigError(
                 f"--vacuum: a run of the job started at {run['started_at']:%Y-%m-%d %H:%M} UTC and has not ended. Wait for it; "
-                f"a run that was killed counts as active for {RUNNING_AT_MOST // timedelta(hours=1)} hours. Nothing was changed."
+                f"a run that was killed counts as active until it has been silent for {SILENT_AFTER // timedelta(minutes=1)} minutes. "
+                "Nothing was changed."
             )
 
 

@@ -30,6 +30,7 @@ from genie_obs.genie_message_ingestion import (
 from genie_obs.genie_oauth import TokenSource
 from genie_obs.hosts import HostRules, trusted_host
 from genie_obs.limiter import AdaptiveLimiter
+from genie_obs.other_runs import SharedDue
 from genie_obs.outcomes import Context, Row
 from genie_obs.progress import RunProgress
 from genie_obs.run_record import RunRecord
@@ -69,6 +70,7 @@ class FetchStep:
     record: RunRecord
     work: FetchWork
     guard: ContentGuard
+    shared: SharedDue
     _stats: ApiStats = field(default_factory=ApiStats, init=False)
     _tokens: list[TokenSource] = field(default_factory=list, init=False)
 
@@ -80,7 +82,7 @@ class FetchStep:
         """
         self.progress.step("Fetching messages", self.work.due.num_rows, self._note)
         merger = BatchMerger(
-            self.tables, batch_size=self.settings.batch_size, clock=self.clock, on_merged=self.progress.advance
+            self.tables, batch_size=self.settings.batch_size, clock=self.clock, on_merged=self._note_batch
         )
         api_settings = ApiSettings(timeout_seconds=self.settings.timeout_seconds)
         try:
@@ -92,6 +94,10 @@ class FetchStep:
             merger.close()
             self._add_calls()
             self._add_totals(merger)
+
+    def _note_batch(self, count: int, has_met_another_run: bool) -> None:
+        self.progress.advance(count)
+        self.shared.note_batch(has_met_another_run=has_met_another_run)
 
     def _note(self) -> str:
         return f"{self._stats.calls} calls, {self._stats.throttled} throttled"
@@ -130,6 +136,7 @@ class FetchStep:
                 guard=self.guard,
                 users=UserDirectory(api, users.get(workspace_id, {}), self.record.drift),
                 drift=self.record.drift,
+                shared=self.shared,
             )
             count = self.settings.max_concurrency
             readers.append(WorkspaceReader(work, merger, sizes=self.work.sizes, clock=self.clock, worker_count=count))
@@ -227,6 +234,7 @@ class FetchStep:
         record.workspace_errors = [report.error for report in reports if report.error]
         record.spaces_read_count = sum(report.spaces_read_count for report in reports)
         record.unread_count = sum(report.unread_count for report in reports)
+        record.read_elsewhere_count = sum(report.read_elsewhere_count for report in reports)
         record.forbidden_count += sum(report.unchanged_count for report in reports)
         record.predicted_call_count = sum(report.expected_calls for report in reports)
 

@@ -22,6 +22,7 @@ from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, Una
 from genie_obs.fetch_planner import ConversationPlan, ConversationSizes, DueMessage, plan_conversations
 from genie_obs.genie_api import GenieApi
 from genie_obs.message_rows import find_drift, parse_message
+from genie_obs.other_runs import SharedDue
 from genie_obs.outcomes import RECHECK_AFTER, Context, Outcome, failed, forbidden, gone, listed_only, stored
 from genie_obs.spaces import SpaceDirectory, SpaceVerdict
 from genie_obs.users import UserDirectory
@@ -41,6 +42,7 @@ class WorkspaceWork:
     spaces: SpaceDirectory
     users: UserDirectory
     guard: ContentGuard
+    shared: SharedDue
     drift: DriftCounter = field(default_factory=DriftCounter)
 
 
@@ -51,6 +53,7 @@ class ReadReport:
     workspace_id: str
     error: str | None = None  # why the workspace could not be read to the end
     unread_count: int = 0  # due messages that were not even tried
+    read_elsewhere_count: int = 0  # due messages that another run read first
     unchanged_count: int = 0  # forbidden messages that still are; the ledger is left as it is
     expected_calls: int = 0
     spaces_read_count: int = 0
@@ -68,6 +71,7 @@ class WorkspaceReader:
         self._sizes = sizes
         self._clock = clock
         self._worker_count = worker_count
+        self._planned = 0
         self._reported = 0
         self._spaces_read: set[str] = set()
         self.report = ReadReport(workspace_id=work.context.workspace_id)
@@ -78,7 +82,8 @@ class WorkspaceReader:
             await self._work.spaces.refresh(self._work.due.column("space_id").unique().to_pylist())
             # Before any message: a run that dies later must not leave stored messages of unknown spaces.
             await self._save_spaces()
-            await self._run_workers(plan_conversations(self._work.due, self._sizes))
+            await self._run_workers(self._plans())
+            self.report.read_elsewhere_count = self._work.due.num_rows - self._planned
         except (WorkspaceError, UnauthenticatedError) as error:
             self.report.error = str(error)
             self.report.unread_count = self._work.due.num_rows - self._reported
@@ -91,6 +96,11 @@ class WorkspaceReader:
         self._spaces_read.update(row["space_id"] for row in rows)
         self.report.spaces_read_count = len(self._spaces_read)
         await self._merger.merge_spaces(rows)
+
+    def _plans(self) -> Iterator[ConversationPlan]:
+        for piece in self._work.shared.pieces(self._work.due):
+            self._planned += piece.num_rows
+            yield from plan_conversations(piece, self._sizes)
 
     async def _run_workers(self, plans: Iterator[ConversationPlan]) -> None:
         count = min(self._worker_count, max(1, self._work.due.num_rows))

@@ -7,8 +7,9 @@ import logging
 import uuid
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from genie_obs.clock import Clock
@@ -19,6 +20,7 @@ from genie_obs.due import has_stale_spaces, select_due, select_sizes, select_spa
 from genie_obs.enrichment import enrich
 from genie_obs.erasure import erase_older, erase_what_came_back
 from genie_obs.errors import ConfigError, GenieObsError
+from genie_obs.other_runs import SharedDue, SignsOfLife, settle_open_runs
 from genie_obs.outcomes import Row
 from genie_obs.progress import RunProgress
 from genie_obs.run_record import RunRecord
@@ -115,10 +117,17 @@ def run_ingest(context: RunContext) -> RunRecord:
     window = select_window(tables, settings.scope, settings.discovery, record.started_at)
     record.window_start, record.watermark_before = window.start, window.watermark
     record.drift.add_all(sources.drift)
+    others = settle_open_runs(tables, settings.scope, record.started_at)
+    for other in others:
+        logger.warning(
+            "a run that started at %s is at work too: what is due is shared",
+            f"{other['started_at']:%Y-%m-%d %H:%M} UTC",
+        )
     record.begin(tables)
+    context = replace(context, progress=SignsOfLife(context.progress, record, tables, clock))
     try:
         _discover(context, record, window)
-        _fetch(context, record, sources.workspaces, guard)
+        _fetch(context, record, sources.workspaces, guard, is_shared=bool(others))
         _enrich(context, record, guard)
         _erase(context, record)
         record.status = "partial" if record.workspace_errors else "succeeded"
@@ -129,7 +138,7 @@ def run_ingest(context: RunContext) -> RunRecord:
     finally:
         for line in record.drift.lines():
             logger.warning("not as this version knows it: %s", line)
-        record.finished_at = clock.now()
+        record.finished_at = record.alive_at = clock.now()
         record.total_seconds = clock.monotonic() - started
         record.save(tables)
     return record
@@ -163,11 +172,14 @@ def _discover(context: RunContext, record: RunRecord, window: Window) -> None:
     )  # fmt: skip
 
 
-def _fetch(context: RunContext, record: RunRecord, workspaces: list[Row], guard: ContentGuard) -> None:
+def _fetch(
+    context: RunContext, record: RunRecord, workspaces: list[Row], guard: ContentGuard, *, is_shared: bool
+) -> None:
     started = context.clock.monotonic()
     scope, tables = context.settings.scope, context.tables
     spaces = select_spaces(tables, scope)
-    due = select_due(tables, scope, spaces, record.started_at)
+    select = partial(select_due, tables, scope, spaces, record.started_at)
+    due = select()
     record.due_count = due.num_rows
     if due.num_rows or has_stale_spaces(spaces, record.started_at):
         from genie_obs.fetch_step import FetchStep, FetchWork  # a run with nothing to do needs no HTTP client
@@ -181,6 +193,7 @@ def _fetch(context: RunContext, record: RunRecord, workspaces: list[Row], guard:
             record=record,
             guard=guard,
             work=FetchWork(workspaces=workspaces, spaces=spaces, due=due, sizes=select_sizes(tables, due)),
+            shared=SharedDue(select, piece_rows=context.settings.fetch.batch_size, is_shared=is_shared),
         )
         run_async(step.run)
     record.fetch_seconds = context.clock.monotonic() - started

@@ -42,14 +42,6 @@ class RunProgress(Protocol):
     def advance(self, count: int) -> None:
         """Say that so many items of the step are done."""
 
-    def __enter__(self) -> Self:
-        """Start showing."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop showing."""
-
 
 class _CountColumn(ProgressColumn):
     """How many of how many, where the step has things to count."""

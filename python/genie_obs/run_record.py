@@ -44,6 +44,7 @@ class RunRecord:
     not_found_count: int = 0
     abandoned_count: int = 0
     unread_count: int = 0
+    read_elsewhere_count: int = 0
     spaces_read_count: int = 0
     statements_joined_count: int = 0
     statements_missing_count: int = 0
@@ -60,9 +61,11 @@ class RunRecord:
     drift: DriftCounter = field(default_factory=DriftCounter)
     workspace_errors: list[str] = field(default_factory=list)
     error: str | None = None
+    alive_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.started_date = self.started_at.astimezone(UTC).date()
+        self.alive_at = self.alive_at or self.started_at
 
     def begin(self, tables: Tables) -> None:
         """Write the record for the first time."""

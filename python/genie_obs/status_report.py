@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from genie_obs.config import Settings
 from genie_obs.errors import ConfigError
+from genie_obs.other_runs import explain_death, is_dead
 from genie_obs.outcomes import STATES, Row
 from genie_obs.schema import tables as declared_tables
 from genie_obs.tables import Tables
 
 _GONE_STATES = {"deleted", "not_found", "erased"}
-# A run that says "running" for longer than this was killed: a job has a time-out, a laptop a lid.
-RUNNING_AT_MOST = timedelta(hours=6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +127,10 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
         listed_only_count=sum(row["listed_only_count"] for row in ledger),
         watermark=earlier["watermark"],
         forbidden_spaces=tables.rows("select_forbidden_spaces", workspace_ids=scope),
-        runs=[{**run, "status": _status(run, now)} for run in tables.rows("select_recent_runs")],
+        runs=[
+            {**run, "status": "killed", "error": explain_death(run)} if is_dead(run, now) else run
+            for run in tables.rows("select_recent_runs")
+        ],
     )
 
 
@@ -142,12 +144,6 @@ def _coverage(workspace_id: str, name: str | None, rows: list[Row]) -> Workspace
         lost_count=sum(row["message_count"] - row["stored_count"] for row in rows if row["state"] in _GONE_STATES),
         states={state: counts.get(state, 0) for state in STATES},
     )
-
-
-def _status(run: Row, now: datetime) -> str:
-    """Return the status of a run; one that never ended was killed, and what it had merged is kept."""
-    is_lost = run["status"] == "running" and now - run["started_at"] > RUNNING_AT_MOST
-    return "killed" if is_lost else str(run["status"])
 
 
 def _plain(value: Any) -> Any:

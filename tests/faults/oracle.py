@@ -171,7 +171,17 @@ class Oracle:
 
     def _check_record(self, record: Row, row: Row) -> None:
         assert row["status"] == record["status"] in {"succeeded", "partial"}
-        parts = ("fetched", "settling", "retry", "forbidden", "deleted", "not_found", "abandoned", "unread")
+        parts = (
+            "fetched",
+            "settling",
+            "retry",
+            "forbidden",
+            "deleted",
+            "not_found",
+            "abandoned",
+            "unread",
+            "read_elsewhere",
+        )
         counted = {part: record[f"{part}_count"] for part in parts}
         assert sum(counted.values()) == record["due_count"], f"{record['due_count']} due, but {counted}"
 

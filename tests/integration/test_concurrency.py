@@ -139,6 +139,39 @@ def test_after_two_runs_at_once_nothing_is_left_to_do(make_world: MakeWorld) -> 
     assert world.versions() == versions
 
 
+def test_two_runs_at_once_share_the_work(make_world: MakeWorld) -> None:
+    world = make_world(**SPEC | {"message_count": 1_000, "workspace_count": 1}, latency_seconds=0.01)
+    create_tables(world)
+    flags = SMALL_BATCHES | {"max_concurrency": "4"}
+    world.server.stats.reset()
+
+    records = run_at_once(world, flags, flags)
+
+    alone = len(world.read("message_ledger"))
+    assert {row["state"] for row in world.read("message_ledger")} == {"fetched"}
+    fetched = [record.fetched_count for record in records]
+    elsewhere = [record.read_elsewhere_count for record in records]
+    assert [sum(pair) for pair in zip(fetched, elsewhere, strict=True)] == [record.due_count for record in records]
+    assert sum(fetched) < 1.5 * alone, f"{fetched} of {alone}"
+
+
+def test_run_that_was_killed_is_recorded_by_the_next_run_that_finds_it_silent(make_world: MakeWorld) -> None:
+    world = make_world(**SPEC)
+    create_tables(world)
+    died_at = world.account.now
+    with world.tables() as tables:
+        RunRecord(run_id="killed", started_at=died_at, engine="local").begin(tables)
+
+    world.run()
+    assert {row["run_id"]: row["status"] for row in world.read("ingestion_runs")}["killed"] == "running"
+    world.account.advance(HOUR)
+    world.run()
+
+    row = next(row for row in world.read("ingestion_runs") if row["run_id"] == "killed")
+    assert (row["status"], row["finished_at"], row["alive_at"]) == ("killed", None, died_at)
+    assert row["error"].startswith("no sign of life after")
+
+
 def test_two_runs_of_different_workspaces_at_once_do_not_disturb_each_other(
     make_world: MakeWorld, undisturbed: World
 ) -> None:

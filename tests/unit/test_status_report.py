@@ -92,6 +92,7 @@ def run_row(state: str, age: timedelta, **values: Any) -> dict[str, Any]:
         "run_id": "r",
         "status": state,
         "started_at": NOON - age,
+        "alive_at": None,
         "finished_at": None,
         "drift": None,
         "watermark_after": None,
@@ -100,11 +101,30 @@ def run_row(state: str, age: timedelta, **values: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("state", "hours", "shown"),
-    [("running", 1, "running"), ("running", 7, "killed"), ("failed", 7, "failed"), ("succeeded", 1, "succeeded")],
+    ("state", "minutes", "last_sign", "shown"),
+    [
+        ("running", 29, None, "running"),
+        ("running", 31, None, "killed"),
+        ("running", 300, 29, "running"),
+        ("running", 300, 31, "killed"),
+        ("failed", 300, 31, "failed"),
+        ("succeeded", 300, 31, "succeeded"),
+    ],
 )
-def test_run_that_never_ended_was_killed(state: str, hours: int, shown: str) -> None:
-    assert status(runs=[run_row(state, timedelta(hours=hours))]).runs[0]["status"] == shown
+def test_run_that_never_ended_and_is_silent_was_killed(
+    state: str, minutes: int, last_sign: int | None, shown: str
+) -> None:
+    alive_at = None if last_sign is None else NOON - timedelta(minutes=last_sign)
+
+    [run] = status(runs=[run_row(state, timedelta(minutes=minutes), alive_at=alive_at)]).runs
+
+    assert run["status"] == shown
+
+
+def test_killed_run_is_explained() -> None:
+    [run] = status(runs=[run_row("running", timedelta(hours=5), alive_at=NOON - timedelta(hours=4))]).runs
+
+    assert run["error"].startswith("no sign of life after 2026-11-20 08:00 UTC: the process was killed")
 
 
 def test_watermark_is_that_of_all_runs_not_only_of_those_shown() -> None:

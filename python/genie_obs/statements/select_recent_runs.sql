@@ -2,6 +2,7 @@
 SELECT
   run_id,
   started_at,
+  alive_at,
   finished_at,
   status,
   watermark_after,

@@ -19,7 +19,7 @@ STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
 DECLARATIONS = sorted(path.stem for path in (FOLDER / "tables").glob("*.sql"))
 VIEWS = {
     "busy_conversations", "deleted_conversations", "erased_messages", "erased_spaces", "erasure_receipt", "fetched_messages",
-    "fetched_spaces", "joined_statements", "message_outcomes", "run_record", "wanted_messages", "witnessed_messages",
+    "fetched_spaces", "joined_statements", "message_outcomes", "run_record", "run_signs", "wanted_messages", "witnessed_messages",
 }  # fmt: skip
 # What makes an engine skip files of a system table.
 PRUNING_COLUMNS = {"system.access.audit": "event_date", "system.query.history": "start_time"}
@@ -39,10 +39,12 @@ def test_every_statement_has_a_test() -> None:
     tests = "\n".join(
         path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py") if path != Path(__file__)
     )
-    # Run record and receipt are merged by their own `save`, as in the job.
-    used = set(re.findall(r'"((?:select|merge)_\w+)"', tests)) | (
-        {"merge_run", "merge_erasure"} if ".save(lake.tables)" in tests else set()
-    )
+    used = set(re.findall(r'"((?:select|merge)_\w+)"', tests))
+    # Merged by their own code, as in the job.
+    if ".save(lake.tables)" in tests:
+        used |= {"merge_run", "merge_erasure"}
+    if "settle_open_runs(lake.tables" in tests:
+        used |= {"merge_run_signs"}
 
     assert set(STATEMENTS) - used == set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ from tests.sql.statements.lake import (
     space_row,
 )
 
+from genie_obs.clock import SystemClock
+from genie_obs.config import Scope
+from genie_obs.other_runs import SignsOfLife, settle_open_runs
+from genie_obs.progress import LogProgress
 from genie_obs.run_record import RunRecord
 from genie_obs.schema import table
 
@@ -27,6 +32,18 @@ KNOWN_OF_A_SPACE = (
     "title", "description", "warehouse_id", "parent_path", "serialized_space", "space_created_at", "space_updated_at", "etag",
 )  # fmt: skip
 VERDICT: Row = {"state": "forbidden", "state_reason": "grant it", "http_status": 404}
+
+
+class ClockAt(SystemClock):
+    """A clock that says what it is told."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
 LATER: Row = {"fetched_at": NOON + HOUR, "updated_at": NOON + HOUR}
 
 
@@ -264,3 +281,99 @@ def test_runs_do_not_touch_each_other(lake: Lake) -> None:
         ("a", "failed", TODAY),
         ("b", "running", TODAY),
     ]
+
+
+def test_runs_that_have_not_ended_are_found(lake: Lake) -> None:
+    lake.fill(
+        "ingestion_runs",
+        run_row("ended"),
+        run_row("silent", status="running", finished_at=None, alive_at=None),
+        run_row(
+            "alive", status="running", finished_at=None, alive_at=NOON + HOUR, workspace_ids=["1"], space_ids=["s1"]
+        ),
+    )
+
+    rows = {row["run_id"]: row for row in lake.select("select_open_runs")}
+
+    assert set(rows) == {"silent", "alive"}
+    assert rows["silent"]["alive_at"] == NOON
+    assert rows["alive"] == {
+        "run_id": "alive",
+        "started_date": TODAY,
+        "started_at": NOON,
+        "alive_at": NOON + HOUR,
+        "workspace_ids": ["1"],
+        "space_ids": ["s1"],
+    }
+
+
+def test_silent_run_is_recorded_as_killed_and_others_are_returned(lake: Lake) -> None:
+    open_run: Row = {"status": "running", "finished_at": None}
+    lake.fill(
+        "ingestion_runs",
+        run_row("ended", alive_at=NOON),
+        run_row("silent", **open_run, alive_at=NOON + MINUTE, fetched_count=7),
+        run_row("alive", **open_run, alive_at=NOON + HOUR),
+        run_row("elsewhere", **open_run, alive_at=NOON + HOUR, workspace_ids=["2"]),
+    )
+
+    at_work = settle_open_runs(lake.tables, Scope(workspace_ids=("1",)), NOON + HOUR)
+
+    assert [run["run_id"] for run in at_work] == ["alive"]
+    rows = {row["run_id"]: row for row in lake.read("ingestion_runs")}
+    assert {run_id: row["status"] for run_id, row in rows.items()} == {
+        "ended": "succeeded",
+        "silent": "killed",
+        "alive": "running",
+        "elsewhere": "running",
+    }
+    silent = rows["silent"]
+    assert (silent["finished_at"], silent["alive_at"], silent["fetched_count"]) == (None, NOON + MINUTE, 7)
+    assert silent["error"].startswith("no sign of life after 2026-11-20 12:01 UTC")
+
+
+def test_nothing_is_written_while_no_run_is_silent(lake: Lake) -> None:
+    lake.fill("ingestion_runs", run_row("ended"), run_row("alive", status="running", finished_at=None, alive_at=NOON))
+    version = lake.version("ingestion_runs")
+
+    settle_open_runs(lake.tables, Scope(), NOON + MINUTE)
+
+    assert lake.version("ingestion_runs") == version
+
+
+def test_run_that_was_taken_for_dead_takes_its_word_back(lake: Lake) -> None:
+    record = RunRecord(run_id="run1", started_at=NOON, engine="local")
+    record.begin(lake.tables)
+    settle_open_runs(lake.tables, Scope(), NOON + HOUR)
+    assert lake.only("ingestion_runs")["status"] == "killed"
+
+    SignsOfLife(LogProgress(ClockAt(NOON + HOUR)), record, lake.tables, ClockAt(NOON + HOUR)).advance(1)
+
+    row = lake.only("ingestion_runs")
+    assert (row["status"], row["error"], row["alive_at"]) == ("running", None, NOON + HOUR)
+
+
+def test_sign_of_life_is_given_every_two_minutes(lake: Lake) -> None:
+    record = RunRecord(run_id="run1", started_at=NOON, engine="local")
+    record.begin(lake.tables)
+    clock = ClockAt(NOON + MINUTE)
+    signs = SignsOfLife(LogProgress(clock), record, lake.tables, clock)
+    version = lake.version("ingestion_runs")
+    signs.advance(1)
+    assert lake.version("ingestion_runs") == version
+
+    clock.at = NOON + 2 * MINUTE
+    signs.advance(1)
+    signs.advance(1)
+
+    assert lake.version("ingestion_runs") == version + 1
+    assert lake.only("ingestion_runs")["alive_at"] == NOON + 2 * MINUTE
+
+
+def test_sign_of_life_does_not_open_a_run_that_has_ended(lake: Lake) -> None:
+    lake.fill("ingestion_runs", run_row("run1", alive_at=NOON))
+    record = RunRecord(run_id="run1", started_at=NOON, engine="local")
+
+    SignsOfLife(LogProgress(ClockAt(NOON + HOUR)), record, lake.tables, ClockAt(NOON + HOUR)).advance(1)
+
+    assert lake.only("ingestion_runs")["status"] == "succeeded"

@@ -1,13 +1,13 @@
 -- grain:        one row per run of the extraction job
 -- cluster by:   started_date
 -- partition by: started_date
--- statistics:   run_id, started_date, started_at, finished_at, status, watermark_after
+-- statistics:   run_id, started_date, started_at, finished_at, status, watermark_after, alive_at
 CREATE TABLE IF NOT EXISTS ingestion_runs (
   run_id STRING COMMENT 'Id of the run; ingestion_batch_id in message_details',
   started_date DATE COMMENT 'UTC day of started_at',
   started_at TIMESTAMP COMMENT 'Start of the run (UTC)',
   finished_at TIMESTAMP COMMENT 'End of the run (UTC); NULL while it runs or when it was killed',
-  status STRING COMMENT 'running, succeeded, partial (a whole workspace could not be read) or failed',
+  status STRING COMMENT 'running, succeeded, partial (a whole workspace could not be read), failed, or killed (it ended without a word; a later run says so)',
   version STRING COMMENT 'Version of genie-obs',
   engine STRING COMMENT 'Table engine: local, databricks or connect',
   workspace_ids ARRAY<STRING> COMMENT 'Workspaces the run was limited to; NULL means all',
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS ingestion_runs (
   not_found_count BIGINT COMMENT 'Messages that do not exist',
   abandoned_count BIGINT COMMENT 'Messages given up in this run',
   unread_count BIGINT COMMENT 'Due messages left for the next run because their workspace could not be read',
+  read_elsewhere_count BIGINT COMMENT 'Due messages that another run, at work at the same time, read first',
   spaces_read_count BIGINT COMMENT 'Spaces whose details were refreshed',
   statements_joined_count BIGINT COMMENT 'Statements found in system.query.history in this run',
   statements_missing_count BIGINT COMMENT 'Statements still looked for after this run',
@@ -43,7 +44,8 @@ CREATE TABLE IF NOT EXISTS ingestion_runs (
   total_seconds DOUBLE COMMENT 'Time of the whole run',
   drift ARRAY<STRING> COMMENT 'What Databricks sent or dropped that this version does not know, one line each with how often',
   workspace_errors ARRAY<STRING> COMMENT 'One line per workspace that could not be read: id, cause, fix',
-  error STRING COMMENT 'Why the run failed; NULL unless status is failed'
+  error STRING COMMENT 'Why the run failed; NULL unless status is failed or killed',
+  alive_at TIMESTAMP COMMENT 'Last sign of life of the run (UTC): after every step, and every few minutes within one'
 )
 USING DELTA
 COMMENT 'One row per run of the extraction job: window, watermark, counts, calls, durations, errors.'
