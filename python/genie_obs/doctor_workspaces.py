@@ -142,7 +142,7 @@ class _WorkspaceCheck:
             found.fail(*describe_no_answer(error, host))
             return False
         found.skew = self._skew(answer, self._clock.monotonic() - started)
-        if 300 <= answer.status < 400:  # noqa: PLR2004  # the redirect class
+        if answer.is_redirect:
             moved = redirect_error(answer, workspace_id=found.workspace["workspace_id"], host=host)
             found.fail(*explain_workspace_error(moved))
             return False

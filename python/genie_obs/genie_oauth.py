@@ -172,7 +172,7 @@ class TokenSource:
         return answer
 
     def _read_token(self, answer: Answer) -> tuple[Secret, float]:
-        if 300 <= answer.status < 400:  # noqa: PLR2004 - the redirect class
+        if answer.is_redirect:
             error = redirect_error(answer, workspace_id=self._workspace_id, host=self._host)
             raise self._fail(UntrustedHostError, error.reason)
         if answer.status in _REFUSING_STATUSES:

@@ -41,6 +41,11 @@ class Answer:
     body: bytes = field(repr=False)
     wire_bytes: int
 
+    @property
+    def is_redirect(self) -> bool:
+        """Whether it points elsewhere; nobody follows it."""
+        return 300 <= self.status < 400  # noqa: PLR2004  # the redirect class
+
 
 class ExchangeError(Exception):
     """One request did not give a usable answer; the text is safe to show, `answer` is what came, if anything."""

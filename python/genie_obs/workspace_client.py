@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from genie_obs.errors import (
     PermissionDeniedError,
     TransientApiError,
     UnauthenticatedError,
+    WorkspaceError,
     WorkspaceUnreachableError,
     clean_text,
 )
@@ -68,7 +70,7 @@ class ApiSettings:
     connect_timeout_seconds: float = 10.0
     max_body_bytes: int = 64 * 1024 * 1024  # decompressed
     page_size: int = 100
-    breaker_failures: int = 5  # calls in a row without any HTTP answer, after which the workspace is given up
+    breaker_failures: int = 5  # calls without any HTTP answer, or redirects, in a row: then the workspace is given up
 
 
 @dataclass(kw_only=True)
@@ -131,7 +133,7 @@ class Call:
 
 
 class WorkspaceClient:
-    """Sends the calls of one workspace; after `breaker_failures` in a row without any HTTP answer it fails at once."""
+    """Sends the calls of one workspace; it gives up after `breaker_failures` in a row without an answer, or with redirects."""
 
     def __init__(
         self,
@@ -162,14 +164,15 @@ class WorkspaceClient:
         self._headers: dict[str, str] = {}
         self._has_answered = False
         self._unanswered_calls = 0
-        self._unreachable_reason: str | None = None
+        self._redirects = 0  # in a row
+        self._given_up: Callable[[], WorkspaceError] | None = None
 
     async def get(self, call: Call) -> dict[str, Any]:
         """Return the JSON object of a 200, after as many attempts as the retry policy allows.
 
         Raises:
             ApiError: this call failed; the subclass says how.
-            WorkspaceError: the workspace is unreachable, redirects, or refuses the credentials.
+            WorkspaceError: the workspace is unreachable, only redirects, or refuses the credentials.
         """
         if not all(value.strip(".") for value in call.ids.values()):
             # An empty id, "." or ".." would make the path of another endpoint.
@@ -179,10 +182,10 @@ class WorkspaceClient:
         attempts = 0
         is_renewed = False
         while True:
-            self._check_reachable()
+            self._check_not_given_up()
             async with self._limiter.slot() as sent_at:
                 # Both may have changed while this call waited in line.
-                self._check_reachable()
+                self._check_not_given_up()
                 token = await self._tokens.token()
                 started_at = sent_at if started_at is None else started_at
                 attempts += 1
@@ -204,6 +207,7 @@ class WorkspaceClient:
 
         Raises:
             ExchangeError: no answer, an unreadable one, or one that says to try again.
+            UntrustedHostError: the workspace answers with nothing but redirects.
         """
         self._stats.calls_by_operation[call.operation] += 1
         status: object = "no answer"
@@ -232,9 +236,18 @@ class WorkspaceClient:
             self._limiter.on_throttled(self._retry_after(answer), sent_at=sent_at)
         else:
             self._limiter.on_success()
-        if is_retryable(answer.status):
+        self._note_redirect(answer)
+        if answer.is_redirect or is_retryable(answer.status):
             raise RetryableStatusError(answer)
         return answer
+
+    def _note_redirect(self, answer: Answer) -> None:
+        """Give the workspace up after `breaker_failures` redirects in a row: it was moved; one alone is a proxy's doing."""
+        self._redirects = self._redirects + 1 if answer.is_redirect else 0
+        # Where a call is tried less often, one call has to be enough to tell.
+        if self._redirects >= min(self._settings.breaker_failures, self._retry.max_attempts):
+            self._given_up = partial(redirect_error, answer, workspace_id=self._workspace_id, host=self._host)
+            self._check_not_given_up()
 
     def _note_answer(self) -> None:
         self._has_answered = True
@@ -265,8 +278,6 @@ class WorkspaceClient:
         """
         if answer.status == _OK:
             return parse_json_object(answer)
-        if 300 <= answer.status < 400:  # noqa: PLR2004 - the redirect class
-            raise redirect_error(answer, workspace_id=self._workspace_id, host=self._host)
         if answer.status in _STATUSES_NEEDING_JSON:
             parse_json_object(answer)
         raise self._error(_ERRORS_BY_STATUS.get(answer.status, ApiError), call, attempts=attempts, answer=answer)
@@ -296,12 +307,15 @@ class WorkspaceClient:
         self._unanswered_calls += 1
         is_never_there = not self._has_answered and failure.kind in _HOPELESS_KINDS
         if is_never_there or self._unanswered_calls >= self._settings.breaker_failures:
-            self._unreachable_reason = f"{failure}, after all retries. {_UNREACHABLE_ADVICE}"
-            self._check_reachable()
+            reason = f"{failure}, after all retries. {_UNREACHABLE_ADVICE}"
+            self._given_up = partial(
+                WorkspaceUnreachableError, reason, workspace_id=self._workspace_id, host=self._host
+            )
+            self._check_not_given_up()
 
-    def _check_reachable(self) -> None:
-        if self._unreachable_reason is not None:
-            raise WorkspaceUnreachableError(self._unreachable_reason, workspace_id=self._workspace_id, host=self._host)
+    def _check_not_given_up(self) -> None:
+        if self._given_up is not None:
+            raise self._given_up()  # a new one each time: a shared one would collect all tracebacks
 
     def _error(
         self, kind: type[ApiError], call: Call, *, attempts: int, answer: Answer | None = None, text: str = ""

@@ -396,6 +396,28 @@ def test_second_401_is_unauthenticated() -> None:
     run(replies(refusal(401, "UNAUTHENTICATED")), scenario)
 
 
+MOVED = answer({}, 302, Location="https://login.example/")
+
+
+def test_stray_redirect_costs_one_call_and_not_the_workspace() -> None:
+    async def scenario(workspace: Workspace) -> None:
+        for _ in range(5):  # never two redirects in a row
+            assert await fetch(workspace) == MESSAGE
+        assert len(workspace.api_paths()) == 10
+
+    run(replies(*[MOVED, answer(MESSAGE)] * 5), scenario)
+
+
+def test_workspace_that_only_redirects_is_given_up_within_one_call() -> None:
+    async def scenario(workspace: Workspace) -> None:
+        for _ in range(3):
+            with pytest.raises(UntrustedHostError, match=r"a redirect to login\.example"):
+                await fetch(workspace)
+        assert len(workspace.api_paths()) == 4  # as often as a call is tried here
+
+    run(replies(MOVED), scenario)
+
+
 def test_redirect_is_refused_and_the_token_goes_nowhere_else() -> None:
     async def main() -> None:
         async with scripted_server(replies(answer({}))) as other:
