@@ -244,7 +244,8 @@ def floor(lake: Lake, *runs: Row) -> date | None:
         ([run_row("this", status="running", oldest_stored_date=day(-5))], None),
         ([run_row("partial", status="partial", oldest_stored_date=day(-4))], day(-4)),
         ([run_row("failed", status="failed"), run_row("b", oldest_stored_date=day(-2))], date(1970, 1, 1)),
-        ([run_row("killed", status="running"), run_row("b", oldest_stored_date=day(-2))], date(1970, 1, 1)),
+        ([run_row("silent", status="running"), run_row("b", oldest_stored_date=day(-2))], date(1970, 1, 1)),
+        ([run_row("killed", status="killed"), run_row("b", oldest_stored_date=day(-2))], date(1970, 1, 1)),
     ],
     ids=lambda value: "+".join(run["run_id"] for run in value) if isinstance(value, list) else "",
 )
