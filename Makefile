@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-spark test-faults test-mutations lint format dashboard bench bench-dashboard fuzz licences sbom audit clean
+.PHONY: help setup demo test test-spark test-faults test-every-fault test-mutations lint format dashboard bench bench-dashboard fuzz licences sbom audit clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,6 +35,11 @@ HISTORIES ?= 20
 SEED ?= 1
 test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1 RESULTS=FILE
 	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign --histories $(HISTORIES) --seed $(SEED) $(if $(RESULTS),--results $(RESULTS))
+
+MESSAGES ?= 10000
+SHARE ?= 0.25
+test-every-fault: setup ## a whole account read while one answer in four is a fault; MESSAGES=10000 SHARE=0.25
+	PYTHONPATH=python:. $(BIN)/python -m tests.faults.every_fault --messages $(MESSAGES) --share $(SHARE)
 
 test-mutations: setup ## one bug per guarantee, put in on purpose: each must be caught by its test
 	$(BIN)/python -m tools.mutations

@@ -11,6 +11,7 @@ import signal
 import struct
 import threading
 import time
+import traceback
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,7 @@ class JobOrder:
     ballast: str | None = None  # a file on the small disk of the lakehouse; None: limit the size of files instead
     clock_jump_seconds: float = 0.0
     clock_jump_after: int = 0  # readings of the clock
+    log: str | None = None  # file for everything there is to log, and for the traceback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +69,16 @@ class JobEnd:
 
 def run_job(order: JobOrder, connection: Connection) -> None:
     """Run the job once and send its end; the process ends without waiting for anything."""
-    logging.disable(logging.CRITICAL)
+    if order.log is None:
+        logging.disable(logging.CRITICAL)
+    else:
+        logging.basicConfig(filename=order.log, level=logging.DEBUG)
     try:
         end = JobEnd(record=_run(order))
     except BaseException as error:  # noqa: BLE001  # whatever it is, the parent decides whether it was to be expected
+        if order.log is not None:
+            told = traceback.TracebackException.from_exception(error, capture_locals=True)
+            logging.getLogger(__name__).error("".join(told.format()))  # noqa: TRY400  # with local variables
         end = JobEnd(error=f"{type(error).__name__}: {str(error)[:500]}")
     connection.send(end)
     connection.close()

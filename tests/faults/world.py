@@ -128,6 +128,7 @@ class RunPlan:
     clock_jump_seconds: float = 0.0
     clock_jump_after: int = 0
     flags: dict[str, str] = field(default_factory=dict)
+    log: Path | None = None
 
     @property
     def may_die(self) -> bool:
@@ -432,6 +433,7 @@ class World:
             ballast=str(self.folder / "ballast") if self.disk is not None else None,
             clock_jump_seconds=plan.clock_jump_seconds,
             clock_jump_after=plan.clock_jump_after,
+            log=str(plan.log) if plan.log is not None else None,
         )
         ours, theirs = processes().Pipe(duplex=False)
         process = processes().Process(target=run_job, args=(order, theirs), daemon=True)

@@ -29,7 +29,8 @@ class TokenIssuer:
         self.lifetime_seconds = lifetime_seconds
         self._grants: dict[str, _Grant] = {}
         self._numbers = itertools.count(1)
-        self._session = secrets.token_hex(8)
+        self.prefix = f"simulated.{secrets.token_hex(8)}."
+        """What every token of this issuer begins with."""
 
     def answer(self, workspace: SimulatedWorkspace, headers_authorization: str | None, body: bytes) -> Response:
         """Return the answer of `POST /oidc/v1/token`; errors have the OAuth shape, not the API's."""
@@ -41,7 +42,7 @@ class TokenIssuer:
             return _oauth_error(400, "unsupported_grant_type", "Only client_credentials is supported")
         if not set(form.get("scope", "").split()) & {"all-apis", "genie"}:
             return _oauth_error(400, "invalid_scope", "Requested scope is not valid")
-        token = f"simulated.{self._session}.{next(self._numbers)}"
+        token = f"{self.prefix}{next(self._numbers)}"
         self._grants[token] = _Grant(workspace.workspace_id, self._clock() + self.lifetime_seconds)
         # docs: an hour, no refresh token
         return json_response(
