@@ -55,7 +55,7 @@ MUTATIONS = (
     Mutation(
         guarantee="no value is lost to a NULL",
         file="statements/merge_messages.sql",
-        changes=(("  content = COALESCE(f.content, d.content),", "  content = f.content,"),),
+        changes=(("THEN f.content ELSE COALESCE(f.content, d.content) END,", "THEN f.content ELSE f.content END,"),),
         test="tests/sql/statements/test_merge_messages.py::test_value_is_never_replaced_by_null",
     ),
     Mutation(
@@ -78,6 +78,41 @@ MUTATIONS = (
         file="http_exchange.py",
         changes=(("allow_redirects=False", "allow_redirects=True"),),
         test="tests/unit/test_genie_api.py::test_redirect_is_refused_and_the_token_goes_nowhere_else",
+    ),
+    Mutation(
+        guarantee="a proxy's page deletes nothing",
+        file="workspace_client.py",
+        changes=(("_STATUSES_NEEDING_JSON = frozenset({403, 404})", "_STATUSES_NEEDING_JSON = frozenset()"),),
+        test="tests/unit/test_genie_api.py::test_passing_disturbance_is_retried",
+    ),
+    Mutation(
+        guarantee="a traceback with local variables shows no token",
+        file="secret.py",
+        changes=(("        return repr(_MASK)", "        return str(self)"),),
+        test="tests/unit/test_tracebacks.py::test_bug_of_the_http_library_shows_nothing",
+    ),
+    Mutation(
+        guarantee="the content policy is applied before anything is written",
+        file="genie_message_ingestion.py",
+        changes=(
+            (
+                "        return self._work.guard.protect_message(message, self._context.workspace_id, place.space_id)",
+                "        return message",
+            ),
+        ),
+        test="tests/integration/test_privacy.py::test_policy_is_applied_before_anything_is_written_and_when_a_message_is_read_again",
+    ),
+    Mutation(
+        guarantee="what was erased does not come back",
+        file="statements/merge_witnesses.sql",
+        changes=(("WHEN MATCHED AND l.state <> 'erased' AND (", "WHEN MATCHED AND ("),),
+        test="tests/sql/statements/test_erasure.py::test_no_event_and_no_answer_opens_an_erased_message",
+    ),
+    Mutation(
+        guarantee="two runs at once share the work",
+        file="other_runs.py",
+        changes=(("        if self._still_due is not None:\n", "        if False:\n"),),
+        test="tests/integration/test_concurrency.py::test_two_runs_at_once_share_the_work",
     ),
 )
 

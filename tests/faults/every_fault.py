@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from tests.faults.oracle import Oracle
 from tests.faults.world import Row, RunPlan, World
 
+from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE
 from genie_obs.simulator import FaultRule
 from genie_obs.simulator.faults import ACTIONS
 
@@ -113,8 +114,8 @@ def _use_commands(world: World, logs: Path) -> None:
     """Let a person look at the result, with the credentials in the environment as at home."""
     environment = {
         **os.environ,
-        "GENIE_OBS_CLIENT_ID": world.account.client_id,
-        "GENIE_OBS_CLIENT_SECRET": world.account.client_secret,
+        CLIENT_ID_VARIABLE: world.account.client_id,
+        CLIENT_SECRET_VARIABLE: world.account.client_secret,
         "GENIE_OBS_ENGINE": "local",
         "GENIE_OBS_LAKEHOUSE": str(world.lakehouse),
         "GENIE_OBS_LOG_LEVEL": "debug",
