@@ -65,7 +65,7 @@ def measure(folder: Path, messages: int, days_lookback: str) -> dict[str, Any]:
         command = [
             sys.executable,
             "-m",
-            "genie_obs.cli",
+            "genie_obs",
             "demo",
             "--folder",
             str(demo),

@@ -175,10 +175,16 @@ def init(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
     set_up_logging(log_level)
     with _tables(settings) as tables:
         done = tables.create()
-    lines = [f"{name}: {len(columns)} columns created" for name, columns in done.items()] or [
-        "Everything is there already."
-    ]
+    lines = [_describe_made(name, columns) for name, columns in done.items()] or ["Everything is there already."]
     _print(json.dumps({"created": done}) if is_json else "\n".join(lines))
+
+
+def _describe_made(name: str, columns: list[str]) -> str:
+    from genie_obs.schema import table
+
+    if len(columns) == len(table(name).columns):
+        return f"{name}: created, {len(columns)} columns"
+    return f"{name}: added {', '.join(columns)}"
 
 
 @cli.command()

@@ -129,7 +129,12 @@ def test_wheel_alone_names_the_extra_that_the_local_engine_needs(installed_bare:
     result = genie_obs(installed_bare, "init", "--lakehouse", "lake", cwd=workdir)
     demo = genie_obs(installed_bare, "demo", cwd=workdir)
 
+    module = subprocess.run(
+        [installed_bare / "python", "-m", "genie_obs", "--version"], capture_output=True, text=True, check=True
+    )
+
     assert version.stdout.startswith("genie-obs ")
+    assert module.stdout == version.stdout
     assert (result.returncode, demo.returncode) == (2, 2)
     assert "genie-obs[local]" in result.stderr
     assert "genie-obs[local,preview]" in demo.stderr

@@ -129,7 +129,7 @@ def _use_commands(world: World, logs: Path) -> None:
     for command in commands:
         with (logs / f"{command[0]}.txt").open("wb") as output:
             subprocess.run(
-                [sys.executable, "-m", "genie_obs.cli", *command],
+                [sys.executable, "-m", "genie_obs", *command],
                 env=environment, stdout=output, stderr=subprocess.STDOUT, check=command[0] == "status",
             )  # fmt: skip
 

@@ -228,6 +228,9 @@ def test_status_over_tables_of_an_older_version_names_the_way_out(clean_world: W
     with pytest.raises(ConfigError, match=r"older version.*ingestion_runs.*genie-obs init"):
         CliRunner().invoke(cli, ["status", "--lakehouse", str(clean_world.lakehouse)], catch_exceptions=False)
 
+    made = CliRunner().invoke(cli, ["init", "--lakehouse", str(clean_world.lakehouse)], catch_exceptions=False)
+    assert made.stdout == "ingestion_runs: added drift\n"
+
 
 def _drop_column(folder: Path, column: str) -> None:
     rows = DeltaTable(str(folder)).to_pyarrow_table().drop_columns([column])

@@ -204,7 +204,7 @@ def test_browser_that_is_opened_does_not_inherit_the_credentials(clean_world: Wo
     browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
     credentials = {"DATABRICKS_SP_CLIENT_ID": "app", "DATABRICKS_SP_CLIENT_SECRET": SECRET}
     process = subprocess.Popen(
-        [sys.executable, "-m", "genie_obs.cli", "dashboard", "serve", "--lakehouse", str(clean_world.lakehouse), "--port", "0", "--open"],
+        [sys.executable, "-m", "genie_obs", "dashboard", "serve", "--lakehouse", str(clean_world.lakehouse), "--port", "0", "--open"],
         env={**os.environ, **credentials, "BROWSER": f"{browser} %s", "PYTHONPATH": "python"}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
