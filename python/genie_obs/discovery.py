@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -22,11 +22,13 @@ from genie_obs.tables import Tables
 MAX_SLICE_EVENTS = 200_000
 _EARLIEST = date(1970, 1, 1)
 _LATEST = date(9999, 1, 1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _WITNESS_COLUMNS = (
     "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
     "witnesses", "user_email",
 )  # fmt: skip
 _KEY_COLUMNS = ("workspace_id", "message_id")
+_FILLED_COLUMNS = ("space_id", "conversation_id", "user_email")  # by the first event that names them
 
 Key = tuple[str, str]
 Row = dict[str, Any]
@@ -47,6 +49,7 @@ class Slice:
     from_date: date
     until_date: date
     event_count: int
+    conversation_deletion_count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +171,7 @@ def _select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: 
 
 
 def select_known(tables: Tables, rows: Iterable[Row], *, recent_since: date) -> dict[Key, Row]:
-    """Return the ledger's state and dates of those messages that it knows.
+    """Return the ledger's state, dates and witnesses of those messages that it knows.
 
     A message whose creation was seen since `recent_since` cannot have been witnessed before; only the others need the
     older part of the ledger.
@@ -201,10 +204,28 @@ def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str,
         keys = witnesses.select(_KEY_COLUMNS).to_pylist()
         is_new = pa.array([_key(row) not in known for row in keys], pa.bool_())
         _merge(tables, witnesses.filter(is_new), now, is_new=True)
-        _merge(tables, witnesses.filter(pc.invert(is_new)), now)
-    deleted = _deleted_with_conversation(tables, scope, piece)
-    _merge(tables, pa.Table.from_pylist(deleted, table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)), now)
+        seen_again = witnesses.filter(pc.invert(is_new))
+        # The overlap shows the same again in every run; a MERGE is the dearest way to find out that nothing changes.
+        is_news = [tells_more(row, known[_key(row)]) for row in seen_again.to_pylist()]
+        _merge(tables, seen_again.filter(pa.array(is_news, pa.bool_())), now)
+    if piece.conversation_deletion_count:
+        deleted = _deleted_with_conversation(tables, scope, piece)
+        _merge(tables, pa.Table.from_pylist(deleted, table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)), now)
     return witnesses.num_rows, witnesses.num_rows - len(known)
+
+
+def tells_more(witness: Row, known: Row) -> bool:
+    """Say whether `merge_witnesses` would change what the ledger knows; its own condition, asked before."""
+    return known["state"] != "erased" and (
+        _is_before(witness["first_event_time"], known["first_event_time"])
+        or _is_before(known["last_write_event_time"] or _NEVER, witness["last_write_event_time"])
+        or not set(witness["witnesses"]) <= set(known["witnesses"])
+        or any(witness[column] is not None and known[column] is None for column in _FILLED_COLUMNS)
+    )
+
+
+def _is_before(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and one < other
 
 
 def _deleted_with_conversation(tables: Tables, scope: Scope, piece: Slice) -> list[Row]:
@@ -241,12 +262,21 @@ def _cut(days: list[Row]) -> Iterator[Slice]:
     size = 0
     for day in days:
         if group and size + day["event_count"] > MAX_SLICE_EVENTS:
-            yield Slice(from_date=group[0]["event_date"], until_date=group[-1]["event_date"], event_count=size)
+            yield _slice(group)
             group, size = [], 0
         group.append(day)
         size += day["event_count"]
     if group:
-        yield Slice(from_date=group[0]["event_date"], until_date=group[-1]["event_date"], event_count=size)
+        yield _slice(group)
+
+
+def _slice(days: list[Row]) -> Slice:
+    return Slice(
+        from_date=days[0]["event_date"],
+        until_date=days[-1]["event_date"],
+        event_count=sum(day["event_count"] for day in days),
+        conversation_deletion_count=sum(day["conversation_deletion_count"] for day in days),
+    )
 
 
 def _key(row: Row) -> Key:

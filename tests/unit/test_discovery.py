@@ -88,9 +88,14 @@ def test_look_back_raised_later_is_read_once(covered_days: int, start_days: int)
     assert window(NOON, NOON - covered_days * DAY).start == NOON - start_days * DAY
 
 
-def days(*counts: int) -> list[dict[str, Any]]:
+def days(*counts: int, deletions: int = 0) -> list[dict[str, Any]]:
     return [
-        {"event_date": date(2026, 11, 1) + n * DAY, "event_count": count, "newest_event_time": NOON + n * HOUR}
+        {
+            "event_date": date(2026, 11, 1) + n * DAY,
+            "event_count": count,
+            "conversation_deletion_count": deletions,
+            "newest_event_time": NOON + n * HOUR,
+        }
         for n, count in enumerate(counts)
     ]
 
@@ -148,7 +153,7 @@ def run(fake: FakeTables, watermark: datetime | None) -> tuple[datetime | None, 
 def test_watermark_is_the_newest_event_and_never_goes_back_or_ahead(
     before: datetime | None, newest: datetime | None, after: datetime | None
 ) -> None:
-    answer = [{"event_date": NOON.date(), "event_count": 1, "newest_event_time": newest}] if newest else []
+    answer = [{**row, "newest_event_time": newest} for row in days(1)] if newest else []
 
     assert run(FakeTables({"select_audit_days": answer}), before)[0] == after
 
@@ -167,8 +172,20 @@ def witnessed(message_id: str, *, is_creation_seen: bool = True) -> dict[str, An
     }
 
 
+def known_as(witness: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """Return the ledger row of a message whose last write is not known to it."""
+    return {
+        **witness,
+        "witnessed_date": NOON.date(),
+        "state": "fetched",
+        "created_date": NOON.date(),
+        "last_write_event_time": None,
+        **values,
+    }
+
+
 def test_only_messages_the_ledger_does_not_know_are_new() -> None:
-    known = {"workspace_id": "1", "message_id": "m1", "witnessed_date": NOON.date(), "state": "fetched"}
+    known = known_as(witnessed("m1"))
     fake = FakeTables(
         {
             "select_audit_days": days(2),
@@ -192,7 +209,7 @@ def test_new_message_that_another_run_recorded_meanwhile_is_merged_as_a_known_on
 
 
 def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_day_of_its_first_event() -> None:
-    known = {"workspace_id": "1", "message_id": "m1", "witnessed_date": date(2026, 11, 1), "state": "fetched"}
+    known = known_as(witnessed("m1"), witnessed_date=date(2026, 11, 1))
     fake = FakeTables(
         {
             "select_audit_days": days(2),
@@ -212,6 +229,25 @@ def test_nothing_witnessed_merges_nothing() -> None:
 
     assert run(fake, None)[1:] == (0, 0)
     assert fake.executed == []
+
+
+def test_what_the_ledger_knows_already_is_not_merged_again() -> None:
+    again, more = witnessed("m1"), witnessed("m2")
+    ledger = [known_as(again, last_write_event_time=NOON), known_as(more, last_write_event_time=NOON - HOUR)]
+    fake = FakeTables({"select_audit_days": days(2), "select_witnesses": [again, more], "select_ledger_dates": ledger})
+
+    assert run(fake, None)[1:] == (2, 0)
+    assert [row["message_id"] for row in fake.merged] == ["m2"]
+
+
+@pytest.mark.parametrize("deletions", [0, 1])
+def test_deleted_conversations_are_asked_for_only_where_the_days_have_any(deletions: int) -> None:
+    fake = FakeTables({"select_audit_days": days(2, 3, deletions=deletions)})
+
+    run(fake, None)
+
+    asked = [statement for statement, _ in fake.asked]
+    assert asked.count("select_deleted_conversations") == deletions
 
 
 @pytest.mark.parametrize(("is_creation_seen", "look_ups"), [(True, 1), (False, 2)])

@@ -2,6 +2,7 @@
 SELECT
   event_date,
   COUNT(*) AS event_count,
+  SUM(CASE WHEN action_name IN ('deleteConversation', 'genieDeleteConversation') THEN 1 ELSE 0 END) AS conversation_deletion_count,
   MAX(event_time) AS newest_event_time
 FROM system.access.audit
 WHERE service_name = 'aibiGenie'

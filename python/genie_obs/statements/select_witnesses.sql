@@ -14,8 +14,9 @@ WITH events AS (
     request_params['spaceId'] AS sent_space_id_camel,
     request_params['conversation_id'] AS sent_conversation_id,
     request_params['message_id'] AS sent_message_id,
-    -- Sail reads what it can of JSON that was cut off; half an answer is no witness.
-    CASE WHEN get_json_object(response.result, '$') IS NOT NULL THEN response.result END AS result
+    response.result,
+    -- Sail reads what it can of JSON that was cut off; half an answer is no witness. Asked once per id: engines may repeat it.
+    get_json_object(response.result, '$') IS NOT NULL AS is_whole
   FROM system.access.audit
   WHERE service_name = 'aibiGenie'
     AND event_date BETWEEN :from_date AND :until_date
@@ -41,23 +42,29 @@ identified AS (
     COALESCE(
       NULLIF(NULLIF(TRIM(sent_space_id), ''), 'new'),
       NULLIF(NULLIF(TRIM(sent_space_id_camel), ''), 'new'),
-      NULLIF(NULLIF(TRIM(get_json_object(result, '$.space_id')), ''), 'new'),
-      NULLIF(NULLIF(TRIM(get_json_object(result, '$.message.space_id')), ''), 'new')
+      CASE WHEN is_whole THEN COALESCE(
+        NULLIF(NULLIF(TRIM(get_json_object(result, '$.space_id')), ''), 'new'),
+        NULLIF(NULLIF(TRIM(get_json_object(result, '$.message.space_id')), ''), 'new')
+      ) END
     ) AS space_id,
     COALESCE(
       NULLIF(NULLIF(TRIM(sent_conversation_id), ''), 'new'),
-      NULLIF(NULLIF(TRIM(get_json_object(result, '$.conversation_id')), ''), 'new'),
-      NULLIF(NULLIF(TRIM(get_json_object(result, '$.message.conversation_id')), ''), 'new'),
-      NULLIF(NULLIF(TRIM(get_json_object(result, '$.conversation.conversation_id')), ''), 'new'),
-      NULLIF(NULLIF(TRIM(get_json_object(result, '$.conversation.id')), ''), 'new')
+      CASE WHEN is_whole THEN COALESCE(
+        NULLIF(NULLIF(TRIM(get_json_object(result, '$.conversation_id')), ''), 'new'),
+        NULLIF(NULLIF(TRIM(get_json_object(result, '$.message.conversation_id')), ''), 'new'),
+        NULLIF(NULLIF(TRIM(get_json_object(result, '$.conversation.conversation_id')), ''), 'new'),
+        NULLIF(NULLIF(TRIM(get_json_object(result, '$.conversation.id')), ''), 'new')
+      ) END
     ) AS conversation_id,
     COALESCE(
       NULLIF(NULLIF(TRIM(sent_message_id), ''), 'new'),
-      NULLIF(NULLIF(TRIM(get_json_object(result, '$.message_id')), ''), 'new'),
-      NULLIF(NULLIF(TRIM(get_json_object(result, '$.message.message_id')), ''), 'new'),
-      -- The legacy id is the message only where the answer is a message.
-      CASE WHEN is_creation THEN NULLIF(NULLIF(TRIM(get_json_object(result, '$.message.id')), ''), 'new') END,
-      CASE WHEN is_creation THEN NULLIF(NULLIF(TRIM(get_json_object(result, '$.id')), ''), 'new') END
+      CASE WHEN is_whole THEN COALESCE(
+        NULLIF(NULLIF(TRIM(get_json_object(result, '$.message_id')), ''), 'new'),
+        NULLIF(NULLIF(TRIM(get_json_object(result, '$.message.message_id')), ''), 'new'),
+        -- The legacy id is the message only where the answer is a message.
+        CASE WHEN is_creation THEN NULLIF(NULLIF(TRIM(get_json_object(result, '$.message.id')), ''), 'new') END,
+        CASE WHEN is_creation THEN NULLIF(NULLIF(TRIM(get_json_object(result, '$.id')), ''), 'new') END
+      ) END
     ) AS message_id
   FROM events
 )

@@ -39,11 +39,19 @@ def test_genie_events_are_counted_by_day_in_order(lake: Lake) -> None:
         audit_event(at=NOON - 3 * DAY),
         audit_event(at=NOON + DAY),
         audit_event(at=NOON, service_name="genie"),
+        audit_event("deleteConversation", at=NOON),
+        audit_event("genieDeleteConversation", at=NOON),
+        audit_event("deleteConversationMessage", at=NOON),
     )
 
     assert days == [
-        {"event_date": day(-2), "event_count": 2, "newest_event_time": NOON - 2 * DAY + HOUR},
-        {"event_date": day(0), "event_count": 1, "newest_event_time": NOON},
+        {
+            "event_date": day(-2),
+            "event_count": 2,
+            "conversation_deletion_count": 0,
+            "newest_event_time": NOON - 2 * DAY + HOUR,
+        },
+        {"event_date": day(0), "event_count": 4, "conversation_deletion_count": 2, "newest_event_time": NOON},
     ]
 
 
@@ -170,7 +178,12 @@ def test_ledger_tells_what_it_knows_of_the_messages_asked_for(lake: Lake) -> Non
             "message_id": "m1",
             "witnessed_date": TODAY,
             "state": "fetched",
+            "first_event_time": NOON,
             "last_write_event_time": NOON,
+            "witnesses": ["createConversationMessage"],
+            "space_id": "s1",
+            "conversation_id": "c1",
+            "user_email": "ana@example.com",
             "created_date": TODAY,
         }
     ]

@@ -7,6 +7,8 @@ from datetime import datetime
 import pytest
 from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, ledger_row
 
+from genie_obs.discovery import tells_more
+
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]
 STATES = [*FINAL, "pending", "retry", "settling", "forbidden"]
 FILLED = ["space_id", "conversation_id", "user_email"]  # by the first event that names them
@@ -28,13 +30,15 @@ def witness(**values: object) -> Row:
 
 
 def after_each(lake: Lake, cases: dict[str, tuple[Row, Row]]) -> dict[str, Row]:
-    return lake.merge_each("message_ledger", lambda *seen: lake.merge_witnesses(*seen, at=LATER), cases)
+    rows = lake.merge_each("message_ledger", lambda *seen: lake.merge_witnesses(*seen, at=LATER), cases)
+    for name, (known, seen) in cases.items():
+        # Discovery asks before whether a MERGE would change anything, and leaves it out if not.
+        assert tells_more(seen, known) == (rows[name] != known), name
+    return rows
 
 
 def after(lake: Lake, known: Row, seen: Row) -> Row:
-    lake.fill("message_ledger", known)
-    lake.merge_witnesses(seen, at=LATER)
-    return lake.only("message_ledger")
+    return after_each(lake, {IDS["message_id"]: (known, seen)})[IDS["message_id"]]
 
 
 def test_message_seen_for_the_first_time_becomes_pending(lake: Lake) -> None:
@@ -71,6 +75,7 @@ def test_nothing_new_writes_nothing(lake: Lake) -> None:
 
     lake.merge_witnesses(*(witness(message_id=state) for state in STATES), at=LATER)
 
+    assert not any(tells_more(witness(), ledger_row(state=state)) for state in STATES)
     assert lake.version("message_ledger") == version
 
 
@@ -81,6 +86,7 @@ def test_nothing_new_about_a_message_of_which_little_is_known_writes_nothing(lak
 
     lake.merge_witnesses(witness(**unknown), at=LATER)
 
+    assert not tells_more(witness(**unknown), ledger_row(**unknown))
     assert lake.version("message_ledger") == version
 
 
@@ -217,6 +223,12 @@ def test_known_id_or_asker_is_kept(lake: Lake) -> None:
 
     expected = ledger_row(witnesses=["cancelMessage", "createConversationMessage"], updated_at=LATER)
     assert rows == dict.fromkeys(cases, expected)
+
+
+def test_message_that_was_erased_learns_nothing(lake: Lake) -> None:
+    known = ledger_row(state="erased", witnesses=[], user_email=None, last_write_event_time=None)
+
+    assert after(lake, known, witness()) == known
 
 
 def test_each_message_is_found_by_workspace_message_and_day(lake: Lake) -> None:
