@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from genie_obs import __version__
 from genie_obs.errors import ConfigError, EngineError, clean_text
-from genie_obs.schema import Column, Table
 from genie_obs.secret import Secret
 from genie_obs.sql import Names
 
@@ -25,10 +24,13 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyspark.sql import SparkSession
 
+    from genie_obs.schema import Column, Table
+
 logger = logging.getLogger(__name__)
 
 # Sail keeps the catalog name `system` for itself, so the simulated system tables are registered under another one.
 LOCAL_SYSTEM_CATALOG = "databricks_system"
+_FIRST_SYSTEM_SCHEMA = "access"
 _LOOPBACK_SERVER = re.compile(r"sc://(localhost|127\.0\.0\.1|\[::1\])(:|/|$)")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 # What may stand in an error of the Databricks SDK or of a Spark client, which name the settings they were given.
@@ -115,7 +117,11 @@ class LocalEngine:
             self._root = Path(self._alias.name) / "lakehouse"
         self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=LOCAL_SYSTEM_CATALOG)
         self._registered: set[str] = set()
-        self._schemas: set[str] = set()
+        # Sail makes the first schema of each catalog as it starts.
+        self._schemas = {
+            self.names.table("x").rpartition(".")[0],
+            self.names.system_table(f"{_FIRST_SYSTEM_SCHEMA}.x").rpartition(".")[0],
+        }
         self._server = _start_sail(self.names)
         host, port = self._server.listening_address
         self.spark = _connect(f"sc://{host}:{port}")
@@ -195,10 +201,11 @@ class LocalEngine:
             return
         location = str(folder).replace("'", "\\'")
         schema = name.rpartition(".")[0]
+        # Commands are done when sql() returns; a collect() would only ask for their empty result.
         if schema not in self._schemas:
-            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}").collect()
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             self._schemas.add(schema)
-        self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{location}'").collect()
+        self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{location}'")
         self._registered.add(name)
 
 
@@ -287,7 +294,7 @@ def _start_sail(names: Names) -> Any:
         ) from error
     catalogs = ", ".join(
         f'{{name="{name}", type="memory", initial_database=["{schema}"]}}'
-        for name, schema in ((names.catalog, names.schema), (names.system_catalog, "access"))
+        for name, schema in ((names.catalog, names.schema), (names.system_catalog, _FIRST_SYSTEM_SCHEMA))
     )
     # Sail reads its settings from the environment when the server starts, and only from there.
     with _environment(SAIL_CATALOG__LIST=f"[{catalogs}]", SAIL_CATALOG__DEFAULT_CATALOG=names.catalog, RUST_LOG="off"):

@@ -43,6 +43,7 @@ class Tables:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._stand_ins: dict[str, str] = {}
+        self._existing: set[str] = set()  # our tables that are known to exist
 
     @property
     def kind(self) -> str:
@@ -135,7 +136,7 @@ class Tables:
 
     def has_table(self, name: str) -> bool:
         """Say whether one of our tables exists."""
-        return bool(self._engine.spark.catalog.tableExists(self._engine.names.table(name)))
+        return name in self._existing or self._exists(name)
 
     def create(self) -> dict[str, list[str]]:
         """Create what is missing: schema, tables, and columns that older versions did not have.
@@ -145,7 +146,8 @@ class Tables:
         spark, names = self._engine.spark, self._engine.names
         done: dict[str, list[str]] = {}
         self._engine.refresh()
-        missing = [table for table in tables() if not self.has_table(table.name)]
+        present = {table: self._columns(table) for table in tables()}
+        missing = [table for table, columns in present.items() if columns is None]
         # Asked first: in Unity Catalog CREATE SCHEMA IF NOT EXISTS wants the grant even where the schema exists.
         if missing and not spark.catalog.databaseExists(f"`{names.catalog}`.`{names.schema}`"):
             spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{names.catalog}`.`{names.schema}`").collect()
@@ -155,14 +157,16 @@ class Tables:
             except Exception:
                 # Another process may have made it in between.
                 self._engine.refresh()
-                if not self.has_table(table.name):
+                present[table] = self._columns(table)
+                if present[table] is None:
                     raise
                 continue
             done[table.name] = [column.name for column in table.columns]
-        for table in tables():
-            if table.name not in done and (added := self._upgrade(table)):
+        for table, columns in present.items():
+            if columns is not None and (added := self._upgrade(table, columns)):
                 done[table.name] = added
         self._engine.refresh()
+        self._existing.update(table.name for table in present)
         return done
 
     def adopt_source(self, source: Source, *, fix: str) -> list[str]:
@@ -193,11 +197,19 @@ class Tables:
 
     def outdated(self) -> list[str]:
         """Return those of our tables that were made by an older version and lack columns; all of them must exist."""
-        return [table.name for table in tables() if self._missing_columns(table)]
+        return [table.name for table in tables() if _missing(table, self._columns(table) or set())]
 
-    def _missing_columns(self, table: Table) -> list[Column]:
-        present = set(self._engine.spark.table(self._engine.names.table(table.name)).columns)
-        return [column for column in table.columns if column.name not in present]
+    def _columns(self, table: Table) -> set[str] | None:
+        """Return the columns a table has, None if it does not exist; in one question where it does."""
+        try:
+            return set(self._engine.spark.table(self._engine.names.table(table.name)).columns)
+        except Exception:
+            if self._exists(table.name):
+                raise
+            return None
+
+    def _exists(self, name: str) -> bool:
+        return bool(self._engine.spark.catalog.tableExists(self._engine.names.table(name)))
 
     def _load(self, statement: str, values: Mapping[str, Value]) -> str:
         text = load_statement(statement)
@@ -216,12 +228,16 @@ class Tables:
         text = inline_parameters(self._load(statement, values), inlined)
         return self._engine.spark.sql(text, args=bound) if bound else self._engine.spark.sql(text)
 
-    def _upgrade(self, table: Table) -> list[str]:
-        missing = self._missing_columns(table)
+    def _upgrade(self, table: Table, present: set[str]) -> list[str]:
+        missing = _missing(table, present)
         if missing:
             self._engine.add_columns(table, missing)
             logger.info("added %d columns to %s", len(missing), table.name)
         return [column.name for column in missing]
+
+
+def _missing(table: Table, present: set[str]) -> list[Column]:
+    return [column for column in table.columns if column.name not in present]
 
 
 def _leaves(struct: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
