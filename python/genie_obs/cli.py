@@ -22,7 +22,7 @@ from genie_obs import __version__
 from genie_obs.clock import SystemClock
 from genie_obs.config import SETTINGS, Settings, parse_settings
 from genie_obs.errors import ConfigError, GenieObsError
-from genie_obs.process import forbid_memory_dumps, held_credentials
+from genie_obs.process import forbid_memory_dumps, held_credentials, rare_collections
 from genie_obs.secret import CLIENT_ID_VARIABLE
 
 if TYPE_CHECKING:
@@ -105,7 +105,6 @@ def cli() -> None:
 @output_flags
 def ingest(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
     """Discover, fetch, merge, enrich, record. Safe to repeat; resumes where the last run stopped."""
-    from genie_obs.cli_output import print_run
     from genie_obs.job import RunContext, run_ingest
 
     settings = parse_settings(flags, os.environ)
@@ -122,7 +121,12 @@ def ingest(*, is_json: bool, log_level: str | None, **flags: str | None) -> None
             content_hash_key=content_hash_key,
         )
         record = run_ingest(context)
-    _print(record.to_json() if is_json else lambda console: print_run(console, record))
+    if is_json:
+        _print(record.to_json())
+    else:
+        from genie_obs.cli_output import print_run
+
+        _print(lambda console: print_run(console, record))
     if record.workspace_errors:
         raise SystemExit(EXIT_PARTIAL)
 
@@ -238,10 +242,16 @@ def erase(  # one argument per flag
     _print(receipt.to_json() if is_json else lambda console: print_receipt(console, receipt))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911  # one line per way to end
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; the console entry point."""
-    if arguments is None:  # the process is ours, not a notebook's
-        forbid_memory_dumps()
+    if arguments is not None:  # the process is a notebook's or a test's
+        return _main(arguments)
+    forbid_memory_dumps()
+    with rare_collections():
+        return _main(None)
+
+
+def _main(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911  # one line per way to end
     try:
         with held_credentials(os.environ) as held:
             cli.main(args=None if arguments is None else list(arguments), standalone_mode=False, obj=held)
@@ -309,9 +319,13 @@ def _tables(settings: Settings) -> Iterator[Tables]:
 
 
 def _progress(terminal: Console | None) -> Any:
-    from genie_obs.progress import LogProgress, TerminalProgress
+    if terminal is not None:
+        from genie_obs.terminal_progress import TerminalProgress
 
-    return TerminalProgress(terminal) if terminal is not None else LogProgress(SystemClock())
+        return TerminalProgress(terminal)
+    from genie_obs.progress import LogProgress
+
+    return LogProgress(SystemClock())
 
 
 def _credentials(settings: Settings) -> Credentials:

@@ -17,11 +17,12 @@ from genie_obs.engine import open_engine
 from genie_obs.errors import ConfigError
 from genie_obs.job import RunContext, run_ingest
 from genie_obs.preview.command import open_site, write_export
-from genie_obs.progress import LogProgress, TerminalProgress
+from genie_obs.progress import LogProgress
 from genie_obs.run_record import RunRecord
 from genie_obs.secret import Credentials, Secret
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, write_system_tables
 from genie_obs.tables import Tables
+from genie_obs.terminal_progress import TerminalProgress
 
 _MARKER = "demo.json"
 

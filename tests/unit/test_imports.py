@@ -3,11 +3,23 @@
 import subprocess
 import sys
 
+import pytest
 
-def test_run_with_nothing_to_do_imports_no_http_client() -> None:
-    code = (
-        "import genie_obs.cli, genie_obs.cli_output, genie_obs.credentials, genie_obs.job, genie_obs.progress, sys; "
-        "print('aiohttp' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+# Of a run without a terminal and with nothing to do; the engine brings pyarrow and what pyspark needs anyway.
+RUN = (
+    "import genie_obs.cli, genie_obs.credentials, genie_obs.engine, genie_obs.job, genie_obs.progress, genie_obs.tables"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "spared"),
+    [
+        ("import genie_obs.cli", ["aiohttp", "pyarrow", "pyspark", "rich"]),
+        (RUN, ["aiohttp", "databricks", "deltalake", "pandas", "pyspark", "rich"]),
+    ],
+    ids=["command line", "run with nothing to do"],
+)
+def test_nothing_is_imported_that_is_not_needed(code: str, spared: list[str]) -> None:
+    ask = f"{code}; import sys; print(sorted(set(sys.modules) & set({spared})))"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

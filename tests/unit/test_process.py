@@ -61,3 +61,15 @@ def test_kernel_is_told_to_dump_no_memory() -> None:
     ]
 
     assert answers == ["1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("call", "frozen"), [("main()", True), ("main(['--version'])", False)], ids=["own process", "a notebook's process"]
+)
+def test_garbage_is_left_alone_at_the_end_of_a_process_of_ours_only(call: str, frozen: bool) -> None:
+    told = "print(gc.get_freeze_count() > 0, gc.get_threshold()[0] > 10_000)"
+    code = f"import gc, sys; from genie_obs.cli import main; sys.argv[1:] = ['--version']; {call}; {told}"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+
+    assert done.stdout.splitlines()[-1] == f"{frozen} {frozen}"
