@@ -330,13 +330,22 @@ ORDER BY counted_date;
 
 -- COMMAND ----------
 
-WITH asker_weeks AS (
+WITH asker_days AS (
+  SELECT
+    workspace_id,
+    user_email,
+    user_id,
+    created_date
+  FROM message_details
+  WHERE (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+  GROUP BY workspace_id, user_email, user_id, created_date
+),
+asker_weeks AS (
   SELECT DISTINCT
     COALESCE(LOWER(user_email), CONCAT('user ', user_id, ' in ', workspace_id)) AS asker,
     CAST(date_trunc('WEEK', created_date) AS DATE) AS week_start_date
-  FROM message_details
-  WHERE (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-    AND (user_email LIKE '%@%' OR (user_email IS NULL AND user_id IS NOT NULL))
+  FROM asker_days
+  WHERE user_email LIKE '%@%' OR (user_email IS NULL AND user_id IS NOT NULL)
 ),
 neighbours AS (
   SELECT
@@ -386,13 +395,22 @@ ORDER BY week_start_date, segment;
 
 -- COMMAND ----------
 
-WITH asker_weeks AS (
+WITH asker_days AS (
+  SELECT
+    workspace_id,
+    user_email,
+    user_id,
+    created_date
+  FROM message_details
+  WHERE (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+  GROUP BY workspace_id, user_email, user_id, created_date
+),
+asker_weeks AS (
   SELECT DISTINCT
     COALESCE(LOWER(user_email), CONCAT('user ', user_id, ' in ', workspace_id)) AS asker,
     CAST(date_trunc('WEEK', created_date) AS DATE) AS week_start_date
-  FROM message_details
-  WHERE (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-    AND (user_email LIKE '%@%' OR (user_email IS NULL AND user_id IS NOT NULL))
+  FROM asker_days
+  WHERE user_email LIKE '%@%' OR (user_email IS NULL AND user_id IS NOT NULL)
 ),
 first_weeks AS (
   SELECT
@@ -524,16 +542,27 @@ ORDER BY witnessed_date, channel;
 
 -- COMMAND ----------
 
+WITH hours AS (
+  SELECT
+    CAST(created_at AS DATE) AS asked_date,
+    hour(created_at) AS hour_of_day,
+    workspace_id,
+    user_email,
+    user_id,
+    COUNT(*) AS message_count
+  FROM message_details
+  WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+    AND created_at IS NOT NULL
+  GROUP BY 1, 2, 3, 4, 5
+)
 SELECT
-  (dayofweek(created_at) + 5) % 7 + 1 AS weekday_number,
-  date_format(created_at, 'E') AS weekday_name,
-  hour(created_at) AS hour_of_day,
-  COUNT(*) AS message_count,
+  (dayofweek(asked_date) + 5) % 7 + 1 AS weekday_number,
+  date_format(asked_date, 'E') AS weekday_name,
+  hour_of_day,
+  SUM(message_count) AS message_count,
   COUNT(DISTINCT COALESCE(LOWER(user_email), CONCAT('user ', user_id, ' in ', workspace_id))) AS asker_count
-FROM message_details
-WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
-  AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-  AND created_at IS NOT NULL
+FROM hours
 GROUP BY 1, 2, 3
 ORDER BY 1, 3;
 
@@ -673,7 +702,7 @@ touches AS (
   SELECT
     workspace_id,
     space_id,
-    LOWER(email) AS person,
+    email,
     0 AS is_asker
   FROM opened
   WHERE email LIKE '%@%'
@@ -683,32 +712,34 @@ touches AS (
   SELECT
     workspace_id,
     space_id,
-    LOWER(user_email) AS person,
+    user_email AS email,
     1 AS is_asker
   FROM message_ledger
   WHERE witnessed_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
     AND user_email LIKE '%@%'
+  GROUP BY workspace_id, space_id, user_email
   UNION ALL
   -- Whom the audit log did not name, SCIM may have.
   SELECT
     workspace_id,
     space_id,
-    LOWER(user_email) AS person,
+    user_email AS email,
     1 AS is_asker
   FROM message_details
   WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
     AND user_email LIKE '%@%'
+  GROUP BY workspace_id, space_id, user_email
 ),
 people AS (
   SELECT
     workspace_id,
     space_id,
-    person,
+    LOWER(email) AS person,
     MAX(is_asker) AS is_asker
   FROM touches
-  GROUP BY workspace_id, space_id, person
+  GROUP BY 1, 2, 3
 ),
 names AS (
   SELECT
@@ -1504,28 +1535,48 @@ LIMIT 1000;
 
 -- COMMAND ----------
 
-WITH families AS (
+WITH wordings AS (
+  -- First to what is different, then to families: words that many use are taken apart once.
+  SELECT
+    workspace_id,
+    space_id,
+    content,
+    user_email,
+    user_id,
+    MAX(workspace_name) AS workspace_name,
+    MAX(space_name) AS space_name,
+    COUNT(*) AS wording_count,
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS wording_finished_count,
+    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)) AS wording_answered_count,
+    COUNT_IF(status = 'FAILED') AS wording_failed_count,
+    COUNT_IF(feedback_rating = 'POSITIVE') AS wording_positive_count,
+    COUNT_IF(feedback_rating = 'NEGATIVE') AS wording_negative_count,
+    MAX(created_at) AS wording_asked_at
+  FROM message_details
+  WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
+    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
+    AND content <> '[not kept]'  -- nor NULL; policy metrics_only and erasing leave these words for every question
+  GROUP BY workspace_id, space_id, content, user_email, user_id
+),
+families AS (
   SELECT
     workspace_id,
     space_id,
     TRIM(REGEXP_REPLACE(REGEXP_REPLACE(LOWER(content), '[0-9]+', '#'), '[^\\p{L}#]+', ' ')) AS question_family,
     MAX(workspace_name) AS workspace_name,
     MAX(space_name) AS space_name,
-    MAX_BY(content, created_at) AS latest_question,
-    COUNT(*) AS message_count,
+    MAX_BY(content, wording_asked_at) AS latest_question,
+    SUM(wording_count) AS message_count,
     COUNT(DISTINCT COALESCE(LOWER(user_email), CONCAT('user ', user_id, ' in ', workspace_id))) AS asker_count,
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED', 'FAILED', 'CANCELLED')) AS finished_count,
-    COUNT_IF(status IN ('COMPLETED', 'QUERY_RESULT_EXPIRED') AND (query_sql IS NOT NULL OR answer_text IS NOT NULL)) AS answered_count,
-    COUNT_IF(status = 'FAILED') AS failed_count,
-    COUNT_IF(feedback_rating = 'POSITIVE') AS positive_count,
-    COUNT_IF(feedback_rating = 'NEGATIVE') AS negative_count,
-    MAX(created_at) AS last_asked_at
-  FROM message_details
-  WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
-    AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-    AND content <> '[not kept]'  -- nor NULL; policy metrics_only and erasing leave these words for every question
+    SUM(wording_finished_count) AS finished_count,
+    SUM(wording_answered_count) AS answered_count,
+    SUM(wording_failed_count) AS failed_count,
+    SUM(wording_positive_count) AS positive_count,
+    SUM(wording_negative_count) AS negative_count,
+    MAX(wording_asked_at) AS last_asked_at
+  FROM wordings
   GROUP BY 1, 2, 3
-  HAVING COUNT(*) >= 2
+  HAVING SUM(wording_count) >= 2
 )
 SELECT
   CONCAT(COALESCE(s.title, f.space_name, f.space_id, 'unknown space'), ' · ', COALESCE(f.workspace_name, f.workspace_id)) AS space,
