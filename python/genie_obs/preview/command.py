@@ -196,6 +196,9 @@ def open_site(
     """
     _require_chart_library()
     dashboard = load_dashboard(dashboard_file or packaged_dashboard())
+    # Many statements in a row: the engine's allocator, which reads this when it is loaded, shall keep memory for the next one for
+    # ten seconds instead of giving it back at once. A tenth faster over a million messages, for a sixth more memory.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10000")
     engine = open_engine(settings.engine)
     try:
         use_namespace(engine)
