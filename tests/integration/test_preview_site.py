@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from genie_obs.preview.exporter import export_page
 from genie_obs.preview.filters import CrossFilter, State
 from genie_obs.preview.model import load_dashboard
 from genie_obs.preview.parameters import Selection
+from genie_obs.preview.results import Runner
 from genie_obs.preview.site import Site, UnknownTileError
 from genie_obs.preview.tiles import DATA_KINDS
 
@@ -103,6 +105,36 @@ def test_clicked_day_filters_by_the_truncated_instant(site: Site) -> None:
     expected = sum(row[2] for row in tile["rows"] if row[0] == day)
     cross = CrossFilter(widget_key=_key(site, "messages-by-day"), values={"daily(created_at)": (day,)})
     assert _tile(site, "messages-counter", State(cross_filters=(cross,)))["value"] == expected
+
+
+def _shown(tile: dict[str, Any]) -> Any:
+    return sorted(map(repr, tile["rows"])) if "rows" in tile else tile["value"]
+
+
+def test_tiles_of_a_dataset_share_one_run_of_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("messages-counter", "messages-by-status", "messages-by-day", "message-list")
+    before = [_tile(site, name) for name in names]
+    spark, ran = site.runner._engine.spark, list[str]()
+    run = spark.sql
+
+    def watched(sql: str, args: Any = None) -> Any:
+        ran.append(sql)
+        return run(sql, args=args)
+
+    monkeypatch.setattr(spark, "sql", watched)
+    renewed = replace(site, runner=Runner(site.runner._engine))
+    cross = CrossFilter(widget_key=_key(site, "messages-by-status"), values={"status": ("FAILED",)})
+    failed = _tile(renewed, "messages-counter", State(cross_filters=(cross,)))
+    after = [_tile(renewed, name) for name in names]
+    assert [_shown(tile) for tile in after] == [_shown(tile) for tile in before]
+    assert 0 < failed["value"] < MESSAGE_COUNT
+    runs = {sql for sql in ran if "message_details" in sql and "LIMIT 0" not in sql}
+    assert len(runs) == 1
+    assert [table.name for table in spark.catalog.listTables() if table.isTemporary] == []
+
+
+def test_dataset_too_long_to_be_held_is_read_by_each_tile(site: Site) -> None:
+    assert _count(replace(site, runner=Runner(site.runner._engine, max_rows=3))) == MESSAGE_COUNT
 
 
 def test_table_keeps_the_order_of_its_dataset_and_leads_to_conversations(site: Site) -> None:

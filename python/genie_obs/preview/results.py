@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -16,6 +17,7 @@ import pyarrow as pa
 from genie_obs.engine import Engine
 from genie_obs.errors import GenieObsError, clean_text
 from genie_obs.preview.parameters import BoundSql
+from genie_obs.preview.statements import Statement, inside
 from genie_obs.sql import inline_parameters, qualify
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 MAX_ROWS = 10_000
 """Rows fetched for one tile; more would not be readable, and would be slow to draw."""
 _MAX_RESULTS = 512
+_MAX_SHARED_BYTES = 32 * 1024 * 1024  # a dataset goes back to the engine in one message, of 128 MiB at most
 _MAX_ERROR_CHARACTERS = 1_000
 
 T = TypeVar("T")
@@ -63,6 +66,7 @@ class Runner:
         self._results: OrderedDict[Hashable, tuple[float, Future[Any]]] = OrderedDict()
         self._namespaces: dict[tuple[str, str], str | None] = {}
         self._generation = 0
+        self._views = itertools.count(1)
 
     def rows(self, bound: BoundSql, *, max_rows: int | None = None) -> Rows:
         """Run a statement and return its rows, by default as many as a tile can show.
@@ -72,6 +76,18 @@ class Runner:
         """
         limit = max_rows or self._max_rows
         return self._once(("rows", limit, bound.sql, _frozen(bound.values)), lambda: self._run(bound, limit))
+
+    def tile_rows(self, statement: Statement) -> Rows:
+        """Run a tile's statement and return its rows; tiles of one dataset share one run of it, as far as its rows can be held.
+
+        Raises:
+            QueryError: if the engine refuses or fails.
+        """
+        bound, source = statement.bound, statement.source
+        if source is None:
+            return self.rows(bound)
+        key = ("rows", self._max_rows, bound.sql, _frozen(bound.values))
+        return self._once(key, lambda: self._run_over(source, bound))
 
     def column_type(self, bound: BoundSql) -> str:
         """Return the SQL type of a statement's first column, in lower case; reads no rows.
@@ -135,6 +151,22 @@ class Runner:
         is_cut = table.num_rows > limit
         return Rows(table=table.slice(0, limit), is_cut=is_cut, duration_ms=duration_ms)
 
+    def _run_over(self, source: BoundSql, bound: BoundSql) -> Rows:
+        dataset = self.rows(source)
+        if dataset.is_cut or dataset.table.nbytes > _MAX_SHARED_BYTES:
+            return self._run(bound, self._max_rows)
+        view = f"preview_dataset_{next(self._views)}"
+        try:
+            self._engine.spark.createDataFrame(dataset.table).createTempView(view)
+            try:
+                outer = bound.sql.replace(inside(source), f"FROM {view} AS dataset", 1)
+                return self._run(BoundSql(outer, _used(bound, source)), self._max_rows)
+            finally:
+                self._engine.spark.catalog.dropTempView(view)
+        except Exception as error:  # noqa: BLE001  # a type that does not travel, say: then the whole statement runs, and its error counts
+            logger.debug("dataset not shared: %s", clean_text(error))
+            return self._run(bound, self._max_rows)
+
     def _analyse(self, bound: BoundSql) -> dict[str, str]:
         try:
             schema = self._frame(bound).schema
@@ -159,6 +191,11 @@ def use_namespace(engine: Engine) -> None:
         engine.spark.catalog.setCurrentDatabase(names.schema)
     except Exception as error:  # noqa: BLE001  # without the schema only such names fail, each in its own tile
         logger.debug("no default schema: %s", clean_text(error))
+
+
+def _used(bound: BoundSql, source: BoundSql) -> dict[str, Any]:
+    """Return the values of what stands around a dataset; those of the dataset itself have no marker there."""
+    return {name: value for name, value in bound.values.items() if name not in source.values}
 
 
 def _frozen(values: Mapping[str, Any]) -> tuple[tuple[str, str, Any], ...]:

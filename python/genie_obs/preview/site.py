@@ -168,7 +168,7 @@ class Site:
             statement = build_statement(
                 dataset, query, scope, now=self.now(), type_of=self.runner.column_type, extra=extra
             )
-            rows = self.runner.rows(statement.bound)
+            rows = self.runner.tile_rows(statement)
             tile = build_tile(self._tile_data(page, widget, query, statement=statement, rows=rows, extra=extra))
         except (ParameterError, ExpressionError) as error:
             return problem(str(error)) | _sql_shown(statement)
@@ -253,7 +253,7 @@ class Site:
         # Its own choice must not narrow what a filter offers; neither do clicked marks.
         scope = self.filtering.scope(page, query.dataset, State(selections=state.selections), except_key=key)
         statement = build_statement(dataset, query, scope, now=self.now(), type_of=self.runner.column_type)
-        table = self.runner.rows(statement.bound).table
+        table = self.runner.tile_rows(statement).table
         names = statement.columns or [f"f{index}" for index in range(len(query.fields))]
         return columns_of(table, names, [position_of(table, name) for name in names])
 

@@ -27,10 +27,14 @@ TypeOf = Callable[[BoundSql], str]
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement to run, and which of its columns are the query's fields (None: `f0`, `f1`, … in order)."""
+    """A statement to run, and which of its columns are the query's fields (None: `f0`, `f1`, … in order).
+
+    `source` is the dataset inside, where the statement does more than read it.
+    """
 
     bound: BoundSql
     columns: tuple[str, ...] | None = None
+    source: BoundSql | None = None
 
 
 def dataset_sql(dataset: Dataset, scope: Scope, query: Query | None, now: datetime) -> BoundSql:
@@ -67,17 +71,22 @@ def build_statement(
     expressions = [translate(f.expression, dataset.columns) for f in fields]
     conditions, values = _conditions(dataset, query, scope, source, now=now, type_of=type_of)
     lines = [f"SELECT {', '.join(f'{sql} AS f{index}' for index, sql in enumerate(expressions))}"]
-    lines.append(f"FROM (\n{source.sql}\n) AS dataset")
+    lines.append(inside(source))
     lines += [f"WHERE {' AND '.join(conditions)}"] if conditions else []
     lines += _grouping(expressions, is_disaggregated=query.is_disaggregated)
     lines += _ordering(dataset, query, expressions)
-    return Statement(BoundSql("\n".join(lines), {**source.values, **values}))
+    return Statement(BoundSql("\n".join(lines), {**source.values, **values}), source=source)
+
+
+def inside(source: BoundSql) -> str:
+    """Return the FROM clause that reads a dataset."""
+    return f"FROM (\n{source.sql}\n) AS dataset"
 
 
 def field_statement(dataset: Dataset, expression: str, source: BoundSql) -> BoundSql:
     """Return a statement without rows whose one column has the type of an expression."""
     return BoundSql(
-        f"SELECT {translate(expression, dataset.columns)} AS f0\nFROM (\n{source.sql}\n) AS dataset\nLIMIT 0",
+        f"SELECT {translate(expression, dataset.columns)} AS f0\n{inside(source)}\nLIMIT 0",
         source.values,
     )
 
