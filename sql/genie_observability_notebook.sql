@@ -782,7 +782,9 @@ WITH kinds AS (
   SELECT
     action_name,
     COALESCE(user_agent, '') LIKE 'genie-obs/%' AS is_ours,
-    COALESCE(user_identity.email, user_identity.subject_name) AS actor,
+    COALESCE(user_identity.email, user_identity.subject_name) = 'System-User' AS is_background,
+    CASE WHEN COALESCE(user_identity.email, user_identity.subject_name) IS NOT NULL
+      THEN xxhash64(COALESCE(user_identity.email, user_identity.subject_name)) END AS actor,
     COALESCE(response.status_code, 200) AS status_code,
     COUNT(DISTINCT xxhash64(event_id)) AS event_count,
     MAX(event_time) AS last_event_at
@@ -790,13 +792,13 @@ WITH kinds AS (
   WHERE service_name = 'aibiGenie'
     AND event_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
     AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), workspace_id))
-  GROUP BY 1, 2, 3, 4
+  GROUP BY 1, 2, 3, 4, 5
 ),
 named AS (
   SELECT
     CASE
       WHEN is_ours THEN 'genie-obs (our own reads)'
-      WHEN actor = 'System-User' THEN 'Databricks background'
+      WHEN is_background THEN 'Databricks background'
       WHEN action_name LIKE 'genie%' THEN 'public API'
       ELSE 'Genie page'
     END AS client,
@@ -1008,10 +1010,11 @@ questions AS (
   SELECT
     workspace_id,
     space_id,
-    message_id,
+    -- Numbers to count and to join by instead of texts: of a million messages two share one in one account of thirty million, and two
+    -- askers that do would have to ask within two minutes as well.
+    xxhash64(workspace_id, message_id) AS message,
     created_at,
     content,
-    -- One number to join by instead of three texts. Two that are equal by chance would have to lie within two minutes as well.
     xxhash64(workspace_id, conversation_id, COALESCE(LOWER(user_email), user_id)) AS person_in_conversation
   FROM message_details
   WHERE created_date >= date_sub(current_date(), CAST(:days_lookback AS INT))
@@ -1023,7 +1026,7 @@ quick_pairs AS (
   SELECT
     m.workspace_id,
     m.space_id,
-    m.message_id,
+    m.message,
     m.created_at,
     m.content AS question,
     n.content AS next_question,
@@ -1039,7 +1042,7 @@ judged AS (
   SELECT
     workspace_id,
     space_id,
-    message_id,
+    message,
     question,
     next_question,
     -- When, if it was rephrased. No WHERE: it would compare the words of every two questions of a conversation, before their times.
@@ -1050,7 +1053,7 @@ rephrased AS (
   SELECT
     workspace_id,
     space_id,
-    COUNT(DISTINCT CASE WHEN rephrased_at IS NOT NULL THEN message_id END) AS rephrased_count,
+    COUNT(DISTINCT CASE WHEN rephrased_at IS NOT NULL THEN message END) AS rephrased_count,
     MAX_BY(question, rephrased_at) AS latest_question,
     MAX_BY(next_question, rephrased_at) AS latest_rephrasing
   FROM judged
