@@ -36,6 +36,7 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 # What may stand in an error of the Databricks SDK or of a Spark client, which name the settings they were given.
 _SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASSWORD|SPARK_REMOTE")
 _MAX_REASON_CHARACTERS = 400
+EXTRA_FILES_AT_MOST = 100  # beyond one a partition; an hourly run reaches it in some four days
 _STATISTICS = "delta.dataSkippingStatsColumns"
 _FILE_RETENTION = "delta.deletedFileRetentionDuration"
 _LOG_RETENTION, _LOG_RETENTION_DEFAULT = "delta.logRetentionDuration", "interval 30 days"
@@ -69,6 +70,9 @@ class Engine(Protocol):
 
     def vacuum(self, table: Table) -> None:
         """Remove every file that only older versions need, now. Who reads an older version meanwhile fails."""
+
+    def compact(self, table: Table) -> None:
+        """Join small files where there are many, unless the platform does so by itself."""
 
     def refresh(self) -> None:
         """Make tables visible that others created since this session started."""
@@ -169,6 +173,16 @@ class LocalEngine:
         finally:
             self._delta(table).alter.set_table_properties({_LOG_RETENTION: before})
 
+    def compact(self, table: Table) -> None:
+        """Join the files of each partition once they are many, and remove those that no version of the last week needs.
+
+        Every run adds a file to each partition it touches, and Sail joins none.
+        """
+        delta = self._delta(table)
+        if len(delta.file_uris()) - len(delta.partitions()) > EXTRA_FILES_AT_MOST:
+            delta.optimize.compact()
+            delta.vacuum(dry_run=False)
+
     def refresh(self) -> None:
         """Register every Delta folder of our schema and of the system catalog that is not registered yet."""
         ours = self._root / self.names.catalog / self.names.schema
@@ -257,6 +271,9 @@ class ClusterEngine:
                 else f"UNSET TBLPROPERTIES ('{_FILE_RETENTION}')"
             )
             self._alter(table, undo)
+
+    def compact(self, table: Table) -> None:
+        """Do nothing: on Databricks predictive optimization does, elsewhere whoever runs the server."""
 
     def refresh(self) -> None:
         """Do nothing: the catalog of the server is shared."""

@@ -141,6 +141,8 @@ def run_ingest(context: RunContext) -> RunRecord:
         record.finished_at = record.alive_at = clock.now()
         record.total_seconds = clock.monotonic() - started
         record.save(tables)
+    if record.oldest_stored_date is not None:
+        tables.compact()
     return record
 
 

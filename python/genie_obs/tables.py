@@ -105,6 +105,14 @@ class Tables:
         for name in names:
             self._persist(f"vacuuming {name}", lambda name=name: self._engine.vacuum(table_named(name)))  # type: ignore[misc]
 
+    def compact(self) -> None:
+        """Join small files where the platform does not. It is housekeeping: what fails is told, and left for the next run."""
+        for table in tables():
+            try:
+                self._engine.compact(table)
+            except Exception as error:  # noqa: BLE001  # a full disk, another writer: nothing of the run's own work
+                logger.warning("joining the small files of %s failed: %s", table.name, type(error).__name__)
+
     def _persist(self, what: str, work: Callable[[], T]) -> T:
         """Do something to a table, again when another writer committed in between, and return what it returns.
 

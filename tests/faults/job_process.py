@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
+from genie_obs import engine as engines
 from genie_obs.config import parse_settings
 from genie_obs.engine import Engine, open_engine
 from genie_obs.job import RunContext, run_ingest
@@ -86,6 +87,7 @@ def run_job(order: JobOrder, connection: Connection) -> None:
 
 
 def _run(order: JobOrder) -> str:
+    engines.EXTRA_FILES_AT_MOST = 3  # small files are joined in nearly every run: it must be as harmless as rare
     settings = parse_settings(order.flags, {})
     clock = SharedClock(order)
     engine = open_engine(settings.engine)

@@ -420,6 +420,9 @@ class FakeEngine:
     def vacuum(self, table: Table) -> None:
         raise NotImplementedError
 
+    def compact(self, table: Table) -> None:
+        raise NotImplementedError
+
     def refresh(self) -> None: ...
 
     def close(self) -> None: ...
