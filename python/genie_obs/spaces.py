@@ -128,7 +128,7 @@ class SpaceDirectory:
             what = "not shared with the service principal, or gone" if error.status == 404 else "access refused"  # noqa: PLR2004
             self._record_forbidden(space_id, error.status, what)
         except ApiError as error:
-            # Neither yes nor no: messages are tried, the space again in the next run.
+            # Neither yes nor no: what was known stays, else messages are tried; the space is asked again in the next run.
             logger.warning("reading space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
             self._known.setdefault(
                 space_id, {**_EMPTY, "space_id": space_id, "state": "readable", "fetched_at": self._clock.now()}

@@ -10,6 +10,7 @@ MESSAGE_ACTS = (
     "refuse", "noise", "copy_rows", "ask_at_length",
 )  # fmt: skip
 WORLD_ACTS = ("deny", "allow", "down", "up", "refuse_credentials", "accept_credentials", "limit", "rename_space")
+SWITCHES = ("down", "up")
 DELAYS = (timedelta(0), timedelta(minutes=7), timedelta(hours=3), timedelta(hours=30))
 OUTCOMES = ("completed", "running", "text", "failed", "clarification", "stuck", "cancelled", "expired")
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from deltalake import DeltaTable
-from tests.faults.acts import OUTCOMES, Act, Meanwhile
+from tests.faults.acts import OUTCOMES, SWITCHES, Act, Meanwhile
 from tests.faults.job_process import SPEED, JobEnd, JobOrder, Point, run_job
 
 from genie_obs.simulator import (
@@ -199,11 +199,15 @@ class World:
 
     def apply(self, act: Act) -> None:
         """Let one thing happen, a second after the one before."""
+        happen = getattr(self, f"_{act.name}")
         with self.account.lock:
             self.account.advance(timedelta(seconds=1))
-            getattr(self, f"_{act.name}")(act)
+            if act.name not in SWITCHES:
+                happen(act)
             self._tick()
             self.on_change()
+        if act.name in SWITCHES:  # a port closes when its last answer is out, and that answer may wait for the lock
+            happen(act)
 
     def ask_much(self, count: int) -> None:
         """Let so many new questions be asked, so that a run has something to do."""
@@ -379,9 +383,10 @@ class World:
         """End every trouble of the service; lost permissions only when asked."""
         self.server.set_faults([])
         self.server.set_alarms([])
+        # A limit far below what a run needs refuses some request so often that it waits for the next run.
+        self.server.requests_per_second = None
         for workspace in self.account.workspaces.values():
-            if not workspace.reachable:
-                workspace.reachable = True
+            workspace.reachable = True
             workspace.accepts_credentials = True
             for space in workspace.spaces.values() if permissions else ():
                 space.access = "manage"

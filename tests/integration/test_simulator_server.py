@@ -1,5 +1,6 @@
 """The simulator over real sockets: databricks-sdk as client, limits, faults, switches."""
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -302,6 +303,26 @@ def test_unreachable_workspace_refuses_connections_and_comes_back(
         get(server, workspace_id, token="any")
     workspace.reachable = True
     assert get(server, workspace_id).status == 200
+
+
+class FailingWhileAsked(SimulatorServer):
+    """Loses a workspace in the middle of a request to it."""
+
+    def find_fault(self, workspace_id: str, operation: str, path: str) -> FaultRule | None:
+        if operation == "list_spaces":
+            self.account.workspaces[workspace_id].reachable = False
+        return super().find_fault(workspace_id, operation, path)
+
+
+def test_workspace_goes_down_while_it_answers(account: SimulatedAccount, workspace_id: str) -> None:
+    other = next(other for other in account.workspaces if other != workspace_id)
+    with FailingWhileAsked(account) as server:
+        token, its_token = token_of(server, workspace_id), token_of(server, other)
+        with contextlib.suppress(OSError, http.client.HTTPException):  # the answer may be the last, or not get out
+            get(server, workspace_id, token=token, timeout=2)
+        assert get(server, other, path=f"{SPACES}/unknown", token=its_token, timeout=2).status == 404
+        account.workspaces[workspace_id].reachable = True
+        assert get(server, workspace_id, path=f"{SPACES}/unknown", token=token, timeout=2).status == 404
 
 
 def test_busy_port_is_an_error(account: SimulatedAccount) -> None:

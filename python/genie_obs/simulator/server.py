@@ -68,6 +68,7 @@ class SimulatorServer:
         self._fronts: list[_WorkspaceFront] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._switching: set[asyncio.Task[None]] = set()
         self.stopping = asyncio.Event()
 
     @property
@@ -131,7 +132,15 @@ class SimulatorServer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_STOP_SECONDS)
 
     def _switch(self, front: "_WorkspaceFront", is_reachable: bool) -> None:
-        self._run(front.open() if is_reachable else front.close())
+        """Open or close a port; done when this returns, unless the server itself asks while it answers a request."""
+        work = front.open() if is_reachable else front.close()
+        if threading.current_thread() is not self._thread:
+            self._run(work)
+            return
+        assert self._loop is not None  # noqa: S101 - its thread runs
+        task = self._loop.create_task(work)
+        self._switching.add(task)
+        task.add_done_callback(self._switching.discard)
 
     async def _open_all(self) -> None:
         ports = itertools.count(self.first_port) if self.first_port is not None else itertools.repeat(0)
@@ -170,23 +179,26 @@ class _WorkspaceFront:
         self._runner: web.ServerRunner | None = None
         self._context = ApiContext(server.account, workspace, server.tokens, server.audit_reads)
         self._request_numbers = itertools.count(1)
+        self._is_switching = asyncio.Lock()
 
     async def open(self) -> None:
         """Listen; the same port again after a close."""
-        if self._runner is not None:
-            return
-        runner = web.ServerRunner(web.Server(self._handle), access_log=None, shutdown_timeout=0.05)
-        await runner.setup()
-        await web.TCPSite(runner, self.server.host, self.port, reuse_address=True, backlog=1024).start()
-        self._runner = runner
-        self.port = runner.addresses[0][1]
-        self.url = f"http://{self.server.host}:{self.port}"
+        async with self._is_switching:
+            if self._runner is not None:
+                return
+            runner = web.ServerRunner(web.Server(self._handle), access_log=None, shutdown_timeout=0.05)
+            await runner.setup()
+            await web.TCPSite(runner, self.server.host, self.port, reuse_address=True, backlog=1024).start()
+            self._runner = runner
+            self.port = runner.addresses[0][1]
+            self.url = f"http://{self.server.host}:{self.port}"
 
     async def close(self) -> None:
         """Stop listening and drop open connections: new ones are refused."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        async with self._is_switching:
+            runner, self._runner = self._runner, None
+            if runner is not None:
+                await runner.cleanup()
 
     async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
         path, _, query = raw.raw_path.partition("?")
