@@ -30,6 +30,7 @@ class DueMessage:
     attempts: int
     created_date: date | None  # set when the message is stored already
     is_deletion_seen: bool
+    is_absence_seen: bool  # the last answer was a 404 in a space we may read
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)

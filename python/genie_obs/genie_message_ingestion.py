@@ -23,7 +23,7 @@ from genie_obs.fetch_planner import ConversationPlan, ConversationSizes, DueMess
 from genie_obs.genie_api import GenieApi
 from genie_obs.message_rows import find_drift, parse_message
 from genie_obs.other_runs import SharedDue
-from genie_obs.outcomes import RECHECK_AFTER, Context, Outcome, failed, forbidden, gone, listed_only, stored
+from genie_obs.outcomes import RECHECK_AFTER, Context, Outcome, absent, failed, forbidden, listed_only, stored
 from genie_obs.spaces import SpaceDirectory, SpaceVerdict
 from genie_obs.users import UserDirectory
 
@@ -204,7 +204,7 @@ class WorkspaceReader:
             await self._refuse(left.values(), self._work.spaces.verdict(space_id))
         elif isinstance(error, NotFoundError):
             for due in left.values():
-                await self._report(gone(self._context, due, at=at))
+                await self._report(absent(self._context, due, at=at))
         else:
             for due in left.values():
                 outcome = forbidden(

@@ -21,6 +21,7 @@ _RETRY_FIRST = timedelta(minutes=5)
 _RETRY_MOST = timedelta(hours=24)
 # A little less than a day, so that a daily schedule does not miss it by minutes.
 RECHECK_AFTER = timedelta(hours=23)
+_ABSENT = "404 although the space can be read"  # select_due.sql knows it by this
 
 Row = dict[str, Any]
 
@@ -58,13 +59,26 @@ def stored(context: Context, due: DueMessage, message: Row, *, space_name: str |
     return Outcome(ledger=ledger, details=details, is_first=due.created_date is None, payload_bytes=payload)
 
 
+def absent(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
+    """Return the outcome of a 404 in a space we may read: gone if something else says so too, else asked for again.
+
+    The right to read is asked for apart from the message, once per space and run, and may come or go in between. So a 404 counts
+    only with a deletion in the audit log, or with a second 404 in a later run.
+    """
+    if due.is_deletion_seen or due.is_absence_seen:
+        return gone(context, due, at=at)
+    reason = f"{_ABSENT}; asked for once more before it counts as gone"
+    ledger = _ledger(context, due, at, state="retry", reason=reason, http_status=404, next_attempt_at=at + _RETRY_FIRST)
+    return Outcome(ledger=ledger)
+
+
 def gone(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
     """Return the outcome of a message that no longer exists, in a space we may read.
 
     Its deletion mark has no `created_date` where the ledger has none; `find_stored` settles that.
     """
     is_known = due.created_date is not None or due.is_deletion_seen
-    reason = "deleted in Genie" if due.is_deletion_seen else "404 although the space can be read"
+    reason = "deleted in Genie" if due.is_deletion_seen else _ABSENT
     state = "deleted" if is_known else "not_found"
     ledger = _ledger(context, due, at, state=state, reason=reason, http_status=404)
     return Outcome(ledger=ledger, details=_deletion_mark(context, due, at))
@@ -116,6 +130,7 @@ def listed_only(context: Context, message: Row, *, space_name: str | None, fetch
         attempts=0,
         created_date=None,
         is_deletion_seen=False,
+        is_absence_seen=False,
     )
     outcome = stored(context, found, message, space_name=space_name, fetched_at=fetched_at)
     outcome.is_listed_only = True

@@ -20,6 +20,7 @@ from genie_obs.tables import Tables
 # Without a run to learn from: 64 requests in flight at 150 ms each, a quarter of it for good measure.
 _ASSUMED_CALLS_PER_SECOND = 100.0
 _REOPENED_BY_A_WRITE = ("fetched", "deleted", "not_found", "abandoned", "settling")
+_FLAGS = ("is_deletion_seen", "is_absence_seen")  # what select_due works out; all else is a column of the ledger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,7 @@ def _due_row(row: Row) -> Row:
         "attempts": 0,
         "created_date": known.get("created_date"),
         "is_deletion_seen": False,
+        "is_absence_seen": False,
     }
 
 
@@ -146,9 +148,7 @@ def _plan_workspaces(
 
 
 def _field(name: str) -> pa.Field:
-    return (
-        pa.field(name, pa.bool_()) if name == "is_deletion_seen" else table("message_ledger").arrow_schema().field(name)
-    )
+    return pa.field(name, pa.bool_()) if name in _FLAGS else table("message_ledger").arrow_schema().field(name)
 
 
 def _with_new(due: pa.Table, sizes: ConversationSizes) -> ConversationSizes:

@@ -94,3 +94,17 @@ def test_second_check_of_a_space_that_was_closed_does_not_end_the_run_when_it_fa
     history.run_with_faults(before=Before(minutes=1500), faults=faults, meanwhile=[], given={})
 
     history.finish()
+
+
+@pytest.mark.parametrize("after_requests", [4, 5, 6])
+def test_messages_of_a_space_that_was_closed_after_its_right_was_checked_are_not_taken_for_gone(
+    history: History, after_requests: int
+) -> None:
+    history.life_goes_on(Before((Act("deny"), Act("deny", 1)), questions=6))
+    history.run_with_faults(before=Before(), faults=[], meanwhile=[], given={})
+    reopened = Before((Act("allow"), Act("allow", 1)), minutes=1500)
+    closed_again = [Meanwhile(after_requests, Act("deny")), Meanwhile(after_requests, Act("deny", 1))]
+
+    history.run_with_faults(before=reopened, faults=[], meanwhile=closed_again, given={"max_concurrency": "1"})
+
+    history.finish()

@@ -23,6 +23,7 @@ DUE = DueMessage(
     workspace_id="1", message_id="m", space_id="s", conversation_id="c", witnessed_date=NOW.date(), first_event_time=NOW,
     last_write_event_time=None, user_email=None, state="pending", attempts=0, created_date=None,
     is_deletion_seen=False,
+    is_absence_seen=False,
 )  # fmt: skip
 
 

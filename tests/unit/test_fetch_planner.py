@@ -39,6 +39,7 @@ def due_table(*messages: tuple[str, str, str]) -> pa.Table:
             "attempts": 0,
             "created_date": None,
             "is_deletion_seen": False,
+            "is_absence_seen": False,
             "conversation_date": NOON.date(),
         }
         for space, conversation, message in messages

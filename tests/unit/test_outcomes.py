@@ -15,6 +15,7 @@ from genie_obs.outcomes import (
     OPEN_STATES,
     STATES,
     Context,
+    absent,
     count_states,
     failed,
     find_stored,
@@ -49,6 +50,7 @@ def due(**values: Any) -> DueMessage:
         "attempts": 0,
         "created_date": None,
         "is_deletion_seen": False,
+        "is_absence_seen": False,
     }
     return DueMessage(**{**row, **values})
 
@@ -180,6 +182,23 @@ def test_deletion_that_was_witnessed_is_one_also_if_nothing_was_stored() -> None
         "deleted in Genie",
         None,
     )
+
+
+def test_first_404_that_nothing_else_tells_of_is_asked_again() -> None:
+    outcome = absent(context(), due(created_date=NOON.date()), at=NOON)
+
+    kept = ("state", "http_status", "next_attempt_at")
+    assert [outcome.ledger[name] for name in kept] == ["retry", 404, NOON + 5 * MINUTE]
+    assert outcome.details is None
+
+
+@pytest.mark.parametrize("proof", ["is_deletion_seen", "is_absence_seen"])
+def test_404_counts_with_a_deletion_in_the_audit_log_or_with_another_404(proof: str) -> None:
+    outcome = absent(context(), due(state="retry", created_date=NOON.date(), **{proof: True}), at=NOON)
+
+    assert outcome.ledger["state"] == "deleted"
+    assert outcome.details is not None
+    assert outcome.details["is_deleted"]
 
 
 def test_message_nobody_ever_saw_is_not_found() -> None:

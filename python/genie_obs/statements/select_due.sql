@@ -15,7 +15,8 @@ WITH due AS (
     created_date,
     array_contains(witnesses, 'deleteConversationMessage')
       OR array_contains(witnesses, 'genieDeleteConversationMessage')
-      OR array_contains(witnesses, 'deleteConversation') AS is_deletion_seen
+      OR array_contains(witnesses, 'deleteConversation') AS is_deletion_seen,
+    state = 'retry' AND COALESCE(state_reason, '') LIKE '404 although the space can be read%' AS is_absence_seen
   FROM message_ledger
   WHERE state IN ('pending', 'retry', 'settling', 'forbidden')
     AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
@@ -37,6 +38,7 @@ SELECT
   attempts,
   created_date,
   is_deletion_seen,
+  is_absence_seen,
   MAX(witnessed_date) OVER (PARTITION BY workspace_id, conversation_id) AS conversation_date
 FROM due
 ORDER BY workspace_id, conversation_date DESC, conversation_id, message_id

@@ -40,6 +40,7 @@ def test_due_message_comes_with_all_that_fetching_needs(lake: Lake) -> None:
             "attempts": 3,
             "created_date": TODAY,
             "is_deletion_seen": False,
+            "is_absence_seen": False,
             "conversation_date": TODAY,
         }
     ]
@@ -100,6 +101,21 @@ def test_deletion_of_something_else_is_none_of_the_message(lake: Lake, action: s
     [row] = due(lake, ledger_row(state="settling", witnesses=[action]))
 
     assert row["is_deletion_seen"] is False
+
+
+@pytest.mark.parametrize(
+    ("values", "is_seen"),
+    [
+        ({"state": "retry", "state_reason": "404 although the space can be read; asked for once more"}, True),
+        ({"state": "settling", "state_reason": "404 although the space can be read; asked for once more"}, False),
+        ({"state": "retry", "state_reason": "404 with HTML in it"}, False),
+        ({"state": "retry", "state_reason": None}, False),
+    ],
+)
+def test_404_of_an_earlier_run_is_told(lake: Lake, values: Row, is_seen: bool) -> None:
+    [row] = due(lake, ledger_row(http_status=404, **values))
+
+    assert row["is_absence_seen"] is is_seen
 
 
 def test_conversations_stay_together_the_newest_first_in_each_workspace(lake: Lake) -> None:
