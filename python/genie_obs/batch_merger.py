@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from genie_obs.clock import Clock
 from genie_obs.discovery import select_known
+from genie_obs.enrichment import StatementFinder
 from genie_obs.outcomes import Outcome, Row, count_states, find_stored
 from genie_obs.schema import table
 from genie_obs.tables import Tables
@@ -42,6 +43,7 @@ class MergeTotals:
 
     states: Counter[str] = field(default_factory=Counter)
     listed_only_count: int = 0
+    joined_count: int = 0  # of first answers, stored with their statement
     oldest_stored_date: date | None = None
     seconds: float = 0.0
 
@@ -54,9 +56,16 @@ class BatchMerger:
     """
 
     def __init__(
-        self, tables: Tables, *, batch_size: int, clock: Clock, on_merged: Callable[[int, bool], None]
+        self,
+        tables: Tables,
+        *,
+        batch_size: int,
+        clock: Clock,
+        statements: StatementFinder,
+        on_merged: Callable[[int, bool], None],
     ) -> None:
         self._tables = tables
+        self._statements = statements
         self._batch_size = batch_size
         self._clock = clock
         self._on_merged = on_merged
@@ -120,9 +129,13 @@ class BatchMerger:
         started = self._clock.monotonic()
         batch = self._without_known(batch)
         self._find_stored(batch)
+        first = [outcome.details for outcome in batch if outcome.details and outcome.is_first]
+        joined_count = self._statements.fill(first, self._clock.now())
         has_met_another_run = merge_outcomes(
             self._tables, batch, latest_credible_at=self._clock.now() + _CLOCKS_DIFFER_BY
         )
+        # What another run had stored first keeps its own statements; how many of ours were stored is not known then.
+        self.totals.joined_count += 0 if has_met_another_run else joined_count
         self._add_up(batch)
         self.totals.seconds += self._clock.monotonic() - started
         self._on_merged(sum(not outcome.is_listed_only for outcome in batch), has_met_another_run)

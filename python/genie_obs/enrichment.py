@@ -1,4 +1,4 @@
-"""Enrichment: joins the statements of stored messages from `system.query.history`, again and again until they are there."""
+"""Enrichment: joins the statements of messages from `system.query.history`, again and again until they are there."""
 
 from __future__ import annotations
 
@@ -20,13 +20,19 @@ MAX_SLICE_MESSAGES = 50_000
 LOOK_FOR = timedelta(days=7)
 # A statement starts after its question; the clocks of the two services may differ.
 _CLOCK_SLACK = timedelta(hours=1)
+_USUALLY_WITHIN = timedelta(days=2)  # of the start of the day of its question; one that is run again later is not
+_HISTORY_IS_THERE_AFTER = timedelta(days=1)
 # The three final ones, and those the query history shows for statements that are not.
 _KNOWN_STATUSES = frozenset({"FINISHED", "FAILED", "CANCELED", "QUEUED", "STARTED", "COMPILING", "COMPILED", "RUNNING"})
+_WANTED_COLUMNS = (
+    "workspace_id", "message_id", "space_id", "statement_id", "created_date", "content_policy", "query_execution_status",
+)  # fmt: skip
 _STATEMENT_COLUMNS = (
     "workspace_id", "message_id", "created_date", "statement_id", "query_execution_status", "query_duration_ms", "query_start_time",
     "query_end_time", "query_warehouse_id", "query_read_rows", "query_read_bytes", "query_produced_rows", "query_from_result_cache",
     "query_error_message",
 )  # fmt: skip
+_JOINED_COLUMNS = tuple(name for name in _STATEMENT_COLUMNS if name.startswith("query_"))
 
 Row = dict[str, Any]
 
@@ -63,12 +69,11 @@ def enrich(
     from_date = _floor(tables, run_id, oldest_stored_date, now)
     if from_date is None:
         return total
-    stored_since = now - LOOK_FOR
-    days = tables.rows("select_statement_days", from_date=from_date, stored_since=stored_since)
+    days = tables.rows("select_statement_days", from_date=from_date, stored_since=now - LOOK_FOR)
     progress.expect(sum(day["message_count"] for day in days))
     for group in _cut(days):
         wanted = sum(day["message_count"] for day in group)
-        joined = _join(tables, [day["created_date"] for day in group], stored_since, total.drift, guard)
+        joined = _join(tables, [day["created_date"] for day in group], now, total.drift, guard)
         total.joined_count += joined
         total.missing_count += wanted - joined
         progress.advance(wanted)
@@ -81,19 +86,70 @@ def _floor(tables: Tables, run_id: str, oldest_stored_date: date | None, now: da
     return min((day for day in (runs["oldest_stored_date"], oldest_stored_date) if day is not None), default=None)
 
 
-def _join(tables: Tables, days: list[date], stored_since: datetime, drift: DriftCounter, guard: ContentGuard) -> int:
-    found = tables.select(
-        "select_statements",
-        created_dates=days,
-        stored_since=stored_since,
-        started_since=datetime.combine(min(days), time(), UTC) - _CLOCK_SLACK,
-    )
+class StatementFinder:
+    """Finds the statements of messages that are about to be stored for the first time, so that a backfill writes each row once.
+
+    Only of messages older than a day: the query history is late, and what is not found now is looked for by `enrich`.
+    """
+
+    def __init__(self, tables: Tables, guard: ContentGuard) -> None:
+        self._tables = tables
+        self._guard = guard
+        self.drift = DriftCounter()
+
+    def fill(self, details: list[Row], now: datetime) -> int:
+        """Fill in what the query history has for rows of `message_details`; return for how many it has something."""
+        before = now - _HISTORY_IS_THERE_AFTER
+        wanted = {
+            (row["workspace_id"], row["message_id"]): row
+            for row in details
+            if row.get("statement_id") and row["created_at"] < before
+        }
+        if not wanted:
+            return 0
+        rows = pa.Table.from_pylist(list(wanted.values()), _schema(_WANTED_COLUMNS))
+        days = [row["created_date"] for row in wanted.values()]
+        until = _start_of(max(days)) + _USUALLY_WITHIN
+        found = _select(self._tables, rows, self._guard, self.drift, since=_start_of(min(days)), until=until)
+        for row in found.to_pylist():
+            wanted[row["workspace_id"], row["message_id"]].update({name: row[name] for name in _JOINED_COLUMNS})
+        return int(found.num_rows)
+
+
+def _join(tables: Tables, days: list[date], now: datetime, drift: DriftCounter, guard: ContentGuard) -> int:
+    wanted = tables.select("select_wanted_statements", created_dates=days, stored_since=now - LOOK_FOR)
+    if not wanted.num_rows:  # another run was quicker
+        return 0
+    found = _select(tables, wanted, guard, drift, since=_start_of(min(days)), until=now + _CLOCK_SLACK)
     if found.num_rows:
-        _note_statuses(found, drift)
-        schema = pa.schema([table("message_details").arrow_schema().field(name) for name in _STATEMENT_COLUMNS])
-        tables.set_view("joined_statements", _protected(found, guard).select(_STATEMENT_COLUMNS).cast(schema))
+        tables.set_view("joined_statements", found.select(_STATEMENT_COLUMNS).cast(_schema(_STATEMENT_COLUMNS)))
         tables.execute("merge_statements", created_dates=found.column("created_date").unique().to_pylist())
     return int(found.num_rows)
+
+
+def _select(
+    tables: Tables, wanted: pa.Table, guard: ContentGuard, drift: DriftCounter, *, since: datetime, until: datetime
+) -> pa.Table:
+    """Return what the query history has of statements that began in a range of time, their errors as they may be kept."""
+    tables.set_view("wanted_statements", wanted.select(_WANTED_COLUMNS).cast(_schema(_WANTED_COLUMNS)))
+    found = tables.select(
+        "select_statements",
+        started_since=since - _CLOCK_SLACK,
+        started_before=until,
+    )
+    if not found.num_rows:
+        return found
+    _note_statuses(found, drift)
+    return _protected(found, guard)
+
+
+def _schema(columns: tuple[str, ...]) -> pa.Schema:
+    of_table = table("message_details").arrow_schema()
+    return pa.schema([of_table.field(name) for name in columns])
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 def _protected(found: pa.Table, guard: ContentGuard) -> pa.Table:

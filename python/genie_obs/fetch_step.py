@@ -16,6 +16,7 @@ from genie_obs.config import FetchSettings
 from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import describe_unknown
 from genie_obs.due import has_stale_spaces
+from genie_obs.enrichment import StatementFinder
 from genie_obs.errors import WorkspaceError
 from genie_obs.fetch_planner import ConversationSizes
 from genie_obs.genie_api import ApiSettings, ApiStats, GenieApi, open_session
@@ -81,8 +82,13 @@ class FetchStep:
             EngineError: if merging fails; what was merged before is kept.
         """
         self.progress.step("Fetching messages", self.work.due.num_rows, self._note)
+        statements = StatementFinder(self.tables, self.guard)
         merger = BatchMerger(
-            self.tables, batch_size=self.settings.batch_size, clock=self.clock, on_merged=self._note_batch
+            self.tables,
+            batch_size=self.settings.batch_size,
+            clock=self.clock,
+            statements=statements,
+            on_merged=self._note_batch,
         )
         api_settings = ApiSettings(timeout_seconds=self.settings.timeout_seconds)
         try:
@@ -92,6 +98,7 @@ class FetchStep:
                 self._add_reports(reports)
         finally:
             merger.close()
+            self.record.drift.merge(statements.drift)
             self._add_calls()
             self._add_totals(merger)
 
@@ -227,6 +234,7 @@ class FetchStep:
         record.forbidden_count += states["forbidden"]
         record.new_message_count += merger.totals.listed_only_count
         record.oldest_stored_date = merger.totals.oldest_stored_date
+        record.statements_joined_count = merger.totals.joined_count
         record.merge_seconds = merger.totals.seconds
 
     def _add_reports(self, reports: list[ReadReport]) -> None:

@@ -212,7 +212,8 @@ def _enrich(context: RunContext, record: RunRecord, guard: ContentGuard) -> None
         progress=context.progress,
         guard=guard,
     )
-    record.statements_joined_count, record.statements_missing_count = done.joined_count, done.missing_count
+    record.statements_joined_count += done.joined_count
+    record.statements_missing_count = done.missing_count
     record.drift.merge(done.drift)
     record.enrich_seconds = context.clock.monotonic() - started
 

@@ -10,7 +10,7 @@ from tests.unit.fakes import FakeClock
 from tests.unit.test_discovery import NOON, FakeTables
 
 from genie_obs.content_policy import ContentGuard, ContentSettings
-from genie_obs.enrichment import MAX_SLICE_MESSAGES, Enriched, enrich
+from genie_obs.enrichment import MAX_SLICE_MESSAGES, Enriched, StatementFinder, enrich
 from genie_obs.progress import LogProgress
 
 TODAY = NOON.date()
@@ -37,6 +37,7 @@ def answers(floor: date | None, *days: tuple[date, int], found: int = 0) -> dict
     return {
         "select_enrichment_floor": [{"oldest_stored_date": floor}],
         "select_statement_days": [{"created_date": day, "message_count": count} for day, count in days],
+        "select_wanted_statements": [statement],
         "select_statements": [statement] * found,
     }
 
@@ -85,6 +86,51 @@ def test_days_are_joined_in_slices_that_fit_each_from_an_hour_before_its_first_d
 
     run(fake)
 
+    wanted = [values for statement, values in fake.asked if statement == "select_wanted_statements"]
+    assert [values["created_dates"] for values in wanted] == [[yesterday], [TODAY]]
     asked = [values for statement, values in fake.asked if statement == "select_statements"]
-    assert [values["created_dates"] for values in asked] == [[yesterday], [TODAY]]
     assert asked[1]["started_since"] == NOON.replace(hour=0) - timedelta(hours=1)
+    assert asked[1]["started_before"] == NOON + timedelta(hours=1)
+
+
+def details(**values: Any) -> dict[str, Any]:
+    row = {
+        "workspace_id": "1", "message_id": "m", "space_id": "s1", "statement_id": "s", "content_policy": "full",
+        "created_at": NOON - timedelta(days=2), "created_date": TODAY - timedelta(days=2),
+    }  # fmt: skip
+    return {**row, **values}
+
+
+def fill(*rows: dict[str, Any], found: int = 1) -> tuple[int, FakeTables]:
+    fake = FakeTables(answers(TODAY, found=found))
+    finder = StatementFinder(fake.as_tables(), ContentGuard(ContentSettings()))
+    return finder.fill(list(rows), NOON), fake
+
+
+def test_first_answer_is_filled_with_what_the_history_has() -> None:
+    row, other = details(), details(message_id="other")
+
+    count, fake = fill(row, other)
+
+    assert (count, row["query_execution_status"], row["query_warehouse_id"]) == (1, "FINISHED", "w")
+    assert row["created_date"] == TODAY - timedelta(days=2)
+    assert "query_execution_status" not in other
+    [(_, values)] = fake.asked
+    midnight = NOON.replace(hour=0) - timedelta(days=2)
+    assert values == {"started_since": midnight - timedelta(hours=1), "started_before": midnight + timedelta(days=2)}
+
+
+@pytest.mark.parametrize(
+    "row", [details(statement_id=None), details(created_at=NOON - timedelta(hours=23)), {"created_at": NOON}]
+)
+def test_history_is_not_asked_for_what_it_cannot_have_yet(row: dict[str, Any]) -> None:
+    count, fake = fill(row)
+
+    assert (count, fake.asked) == (0, [])
+
+
+def test_statement_that_is_not_there_yet_leaves_the_row_as_it_is() -> None:
+    row = details()
+
+    assert fill(row, found=0)[0] == 0
+    assert row == details()

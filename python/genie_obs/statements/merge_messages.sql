@@ -102,7 +102,7 @@ WHEN NOT MATCHED AND NOT f.is_deleted THEN INSERT (
   f.workspace_id, f.message_id, f.space_id, f.conversation_id, f.workspace_name, f.space_name, f.user_id, f.user_email, f.content, f.status,
   f.created_timestamp, f.updated_timestamp, f.created_at, f.created_date, f.query_sql, f.query_title, f.query_description, f.statement_id,
   f.query_row_count, f.statement_ids, f.answer_text, f.clarification_text, f.suggested_questions, f.attachments_count, f.attachments_json,
-  f.feedback_rating, f.feedback_comment, f.error_type, f.error_message, CAST(NULL AS STRING), CAST(NULL AS BIGINT), CAST(NULL AS TIMESTAMP),
-  CAST(NULL AS TIMESTAMP), CAST(NULL AS STRING), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS BOOLEAN),
-  CAST(NULL AS STRING), f.content_policy, f.is_deleted, f.api_fetch_timestamp, f.ingestion_timestamp, f.ingestion_batch_id
+  f.feedback_rating, f.feedback_comment, f.error_type, f.error_message, f.query_execution_status, f.query_duration_ms, f.query_start_time,
+  f.query_end_time, f.query_warehouse_id, f.query_read_rows, f.query_read_bytes, f.query_produced_rows, f.query_from_result_cache,
+  f.query_error_message, f.content_policy, f.is_deleted, f.api_fetch_timestamp, f.ingestion_timestamp, f.ingestion_batch_id
 )

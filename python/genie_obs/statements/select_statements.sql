@@ -1,22 +1,7 @@
--- grain: one row per message whose statement system.query.history has, the newest version of it
+-- grain: one row per message of the view wanted_statements whose statement system.query.history has, the newest version of it
 -- Joined on workspace_id and statement_id, the only exact link. A statement never starts before its question was asked; an
 -- hour of slack covers clocks that differ.
-WITH wanted AS (
-  SELECT
-    workspace_id,
-    message_id,
-    space_id,
-    statement_id,
-    created_date,
-    content_policy,
-    query_execution_status
-  FROM message_details
-  WHERE created_date IN (:created_dates)
-    AND statement_id IS NOT NULL
-    AND NOT COALESCE(query_execution_status, '') IN ('FINISHED', 'FAILED', 'CANCELED')
-    AND ingestion_timestamp >= :stored_since
-),
-versions AS (
+WITH versions AS (
   SELECT
     w.workspace_id,
     w.message_id,
@@ -36,11 +21,12 @@ versions AS (
     h.from_result_cache,
     h.error_message,
     ROW_NUMBER() OVER (PARTITION BY w.workspace_id, w.message_id ORDER BY h.update_time DESC, h.end_time DESC) AS version
-  FROM wanted AS w
+  FROM wanted_statements AS w
   INNER JOIN system.query.history AS h
     ON h.workspace_id = w.workspace_id
     AND h.statement_id = w.statement_id
   WHERE h.start_time >= :started_since
+    AND h.start_time < :started_before
 )
 SELECT
   workspace_id,

@@ -1,4 +1,4 @@
-"""Joining the statements that messages ran: select_enrichment_floor, select_statement_days, select_statements, merge_statements."""
+"""Joining the statements that messages ran: which are looked for, what the history has of them, merge_statements."""
 
 from __future__ import annotations
 
@@ -60,12 +60,15 @@ def found(
     created_dates: tuple[date, ...] = (TODAY,),
     stored_since: datetime = STORED_SINCE,
     started_since: datetime = NOON - DAY,
+    started_before: datetime = NOON + DAY,
 ) -> list[Row]:
     lake.fill("message_details", *messages)
     lake.fill("query/history", *statements)
-    return lake.select(
-        "select_statements", created_dates=created_dates, stored_since=stored_since, started_since=started_since
-    )
+    wanted = lake.tables.select("select_wanted_statements", created_dates=created_dates, stored_since=stored_since)
+    if not wanted.num_rows:
+        return []
+    lake.tables.set_view("wanted_statements", wanted)
+    return lake.select("select_statements", started_since=started_since, started_before=started_before)
 
 
 JOINED: Row = {
@@ -155,6 +158,10 @@ def test_statement_is_looked_for_seven_days_after_its_message_was_stored(
 
 def test_statement_that_started_before_the_days_looked_at_is_not_read(lake: Lake) -> None:
     assert found(lake, [wanting()], [statement()], started_since=NOON + MINUTE) == []
+
+
+def test_statement_that_started_after_the_time_looked_at_is_not_read(lake: Lake) -> None:
+    assert found(lake, [wanting()], [statement()], started_before=NOON + SECOND) == []
 
 
 def test_only_the_days_asked_for_are_joined(lake: Lake) -> None:

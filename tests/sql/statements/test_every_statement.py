@@ -19,7 +19,8 @@ STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
 DECLARATIONS = sorted(path.stem for path in (FOLDER / "tables").glob("*.sql"))
 VIEWS = {
     "busy_conversations", "deleted_conversations", "erased_messages", "erased_spaces", "erasure_receipt", "fetched_messages",
-    "fetched_spaces", "joined_statements", "message_outcomes", "run_record", "run_signs", "wanted_messages", "witnessed_messages",
+    "fetched_spaces", "joined_statements", "message_outcomes", "run_record", "run_signs", "wanted_messages", "wanted_statements",
+    "witnessed_messages",
 }  # fmt: skip
 # What makes an engine skip files of a system table.
 PRUNING_COLUMNS = {"system.access.audit": "event_date", "system.query.history": "start_time"}

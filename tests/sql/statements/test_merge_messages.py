@@ -71,6 +71,21 @@ def test_new_message_is_stored_as_it_is_without_a_joined_statement(lake: Lake) -
     assert lake.only("message_details") == {**details_row(), **dict.fromkeys(QUERY_COLUMNS), **NEWER}
 
 
+def test_new_message_is_stored_with_its_statement_where_that_was_found(lake: Lake) -> None:
+    joined = {name: details_row()[name] for name in QUERY_COLUMNS}
+
+    lake.merge_messages({**fetched_message(), **joined})
+
+    assert lake.only("message_details") == {**details_row(), **NEWER}
+
+
+def test_statement_found_for_a_message_that_is_stored_already_is_left_to_enrichment(lake: Lake) -> None:
+    known = details_row(**dict.fromkeys(QUERY_COLUMNS))
+    joined = {name: details_row()[name] for name in QUERY_COLUMNS}
+
+    assert after(lake, known, {**fetched_message(content="edited"), **joined})["query_execution_status"] is None
+
+
 def test_message_with_nothing_but_its_ids_is_stored(lake: Lake) -> None:
     bare = {name: None for name in fetched_message() if name not in {*KEY, *BOOKKEEPING, "is_terminal"}}
 
