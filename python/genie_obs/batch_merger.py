@@ -159,8 +159,12 @@ class BatchMerger:
         ids = [outcome.ledger["message_id"] for outcome in unknown]
         keys = [{column: outcome.ledger[column] for column in _KEY_COLUMNS} for outcome in unknown]
         columns = table("message_details").arrow_schema(*_KEY_COLUMNS)
-        self._tables.set_view("wanted_messages", pa.Table.from_pylist(keys, columns))
-        rows = self._tables.rows("select_stored_dates", first_message_id=min(ids), last_message_id=max(ids))
+        rows = self._tables.rows(
+            "select_stored_dates",
+            wanted_messages=pa.Table.from_pylist(keys, columns),
+            first_message_id=min(ids),
+            last_message_id=max(ids),
+        )
         dates = {(row["workspace_id"], row["message_id"]): row["created_date"] for row in rows}
         for outcome in unknown:
             find_stored(outcome, dates.get((outcome.ledger["workspace_id"], outcome.ledger["message_id"])))
@@ -189,9 +193,11 @@ def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: 
     rows = [outcome.ledger for outcome in batch]
     if rows:
         columns = table("message_ledger").arrow_schema(*_OUTCOME_COLUMNS)
-        tables.set_view("message_outcomes", pa.Table.from_pylist(rows, columns))
         tables.execute(
-            "merge_outcomes", witnessed_dates=_dates(rows, "witnessed_date"), latest_credible_at=latest_credible_at
+            "merge_outcomes",
+            message_outcomes=pa.Table.from_pylist(rows, columns),
+            witnessed_dates=_dates(rows, "witnessed_date"),
+            latest_credible_at=latest_credible_at,
         )
     return is_met
 
@@ -199,10 +205,10 @@ def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: 
 def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: datetime, is_first: bool) -> bool:
     """Merge rows of messages, and return whether first answers were there already."""
     columns = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
-    tables.set_view("fetched_messages", pa.Table.from_pylist(details, columns))
     merge = partial(
         tables.execute,
         "merge_messages",
+        fetched_messages=pa.Table.from_pylist(details, columns),
         created_dates=_dates(details, "created_date"),
         latest_credible_at=latest_credible_at,
     )
@@ -214,8 +220,7 @@ def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: da
 
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:
     """Merge rows of spaces that were asked for, one per space."""
-    tables.set_view("fetched_spaces", pa.Table.from_pylist(rows, table("space_details").arrow_schema()))
-    tables.execute("merge_spaces")
+    tables.execute("merge_spaces", fetched_spaces=pa.Table.from_pylist(rows, table("space_details").arrow_schema()))
 
 
 def _dates(rows: list[Row], column: str) -> list[Any]:

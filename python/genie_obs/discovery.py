@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -187,9 +188,9 @@ def select_known(tables: Tables, rows: Iterable[Row], *, recent_since: date) -> 
 def _look_up(tables: Tables, rows: list[Row], from_date: date, until_date: date) -> dict[Key, Row]:
     ids = [row["message_id"] for row in rows]
     keys = [{column: row[column] for column in _KEY_COLUMNS} for row in rows]
-    tables.set_view("wanted_messages", pa.Table.from_pylist(keys, table("message_ledger").arrow_schema(*_KEY_COLUMNS)))
     found = tables.rows(
         "select_ledger_dates",
+        wanted_messages=pa.Table.from_pylist(keys, table("message_ledger").arrow_schema(*_KEY_COLUMNS)),
         from_date=from_date,
         until_date=until_date,
         first_message_id=min(ids),
@@ -238,8 +239,7 @@ def _deleted_with_conversation(tables: Tables, scope: Scope, piece: Slice) -> li
     )
     if not deleted.num_rows:
         return []
-    tables.set_view("deleted_conversations", deleted)
-    members = tables.rows("select_conversation_members")
+    members = tables.rows("select_conversation_members", deleted_conversations=deleted)
     return [{**row, "witnesses": ["deleteConversation"], "user_email": None} for row in members]
 
 
@@ -247,14 +247,16 @@ def _merge(tables: Tables, witnesses: pa.Table, now: datetime, *, is_new: bool =
     if not witnesses.num_rows:
         return
     schema = table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)
-    tables.set_view("witnessed_messages", witnesses.select(schema.names).cast(schema))
-    dates = witnesses["witnessed_date"].unique().to_pylist()
+    merge = partial(
+        tables.execute,
+        "merge_witnesses",
+        witnessed_messages=witnesses.select(schema.names).cast(schema),
+        witnessed_dates=witnesses["witnessed_date"].unique().to_pylist(),
+        updated_at=now,
+    )
     # Another run may have recorded some of the new ones meanwhile.
-    if (
-        not is_new
-        or tables.execute("merge_witnesses", only_new=True, witnessed_dates=dates, updated_at=now) < witnesses.num_rows
-    ):
-        tables.execute("merge_witnesses", witnessed_dates=dates, updated_at=now)
+    if not is_new or merge(only_new=True) < witnesses.num_rows:
+        merge()
 
 
 def _cut(days: list[Row]) -> Iterator[Slice]:

@@ -44,8 +44,11 @@ def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
     busy = groups.filter(pc.greater(groups["message_id_count"], 1))
     if not busy.num_rows:
         return {}
-    tables.set_view("busy_conversations", busy.select(["workspace_id", "conversation_id"]))
-    rows = tables.rows("select_conversation_sizes", from_date=pc.min(busy["witnessed_date_min"]).as_py())
+    rows = tables.rows(
+        "select_conversation_sizes",
+        busy_conversations=busy.select(["workspace_id", "conversation_id"]),
+        from_date=pc.min(busy["witnessed_date_min"]).as_py(),
+    )
     return {
         (row["workspace_id"], row["conversation_id"]): ConversationSize(
             message_count=row["message_count"], final_message_ids=frozenset(row["final_message_ids"] or ())

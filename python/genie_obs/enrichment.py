@@ -122,8 +122,11 @@ def _join(tables: Tables, days: list[date], now: datetime, drift: DriftCounter, 
         return 0
     found = _select(tables, wanted, guard, drift, since=_start_of(min(days)), until=now + _CLOCK_SLACK)
     if found.num_rows:
-        tables.set_view("joined_statements", found.select(_STATEMENT_COLUMNS).cast(_schema(_STATEMENT_COLUMNS)))
-        tables.execute("merge_statements", created_dates=found.column("created_date").unique().to_pylist())
+        tables.execute(
+            "merge_statements",
+            joined_statements=found.select(_STATEMENT_COLUMNS).cast(_schema(_STATEMENT_COLUMNS)),
+            created_dates=found.column("created_date").unique().to_pylist(),
+        )
     return int(found.num_rows)
 
 
@@ -131,9 +134,9 @@ def _select(
     tables: Tables, wanted: pa.Table, guard: ContentGuard, drift: DriftCounter, *, since: datetime, until: datetime
 ) -> pa.Table:
     """Return what the query history has of statements that began in a range of time, their errors as they may be kept."""
-    tables.set_view("wanted_statements", wanted.select(_WANTED_COLUMNS).cast(_schema(_WANTED_COLUMNS)))
     found = tables.select(
         "select_statements",
+        wanted_statements=wanted.select(_WANTED_COLUMNS).cast(_schema(_WANTED_COLUMNS)),
         started_since=since - _CLOCK_SLACK,
         started_before=until,
     )

@@ -107,8 +107,8 @@ class Receipt:
 
     def save(self, tables: Tables) -> None:
         """Write the receipt as it is now; safe to repeat."""
-        tables.set_view("erasure_receipt", pa.Table.from_pylist([asdict(self)], table("erasures").arrow_schema()))
-        tables.execute("merge_erasure")
+        row = pa.Table.from_pylist([asdict(self)], table("erasures").arrow_schema())
+        tables.execute("merge_erasure", erasure_receipt=row)
 
     def to_json(self) -> str:
         """Return the receipt as one line of JSON; instants in ISO 8601."""
@@ -294,9 +294,8 @@ def hash_user(erasure_id: str, user: str) -> str:
 
 def _erase_messages(tables: Tables, messages: pa.Table, extent: Extent, receipt: Receipt, now: datetime) -> None:
     for piece in _pieces(messages, extent):
-        tables.set_view("erased_messages", piece)
         dates = piece["witnessed_date"].unique().to_pylist()
-        tables.execute("merge_erased_ledger", witnessed_dates=dates, updated_at=now)
+        tables.execute("merge_erased_ledger", erased_messages=piece, witnessed_dates=dates, updated_at=now)
         receipt.message_count += piece.num_rows
         receipt.stored_count += _merge_details(tables, piece)
 
@@ -304,20 +303,19 @@ def _erase_messages(tables: Tables, messages: pa.Table, extent: Extent, receipt:
 def _merge_details(tables: Tables, piece: pa.Table) -> int:
     stored = piece.filter(piece["created_date"].is_valid())
     if stored.num_rows:
-        tables.set_view("erased_messages", stored)
-        tables.execute("merge_erased_messages", created_dates=stored["created_date"].unique().to_pylist())
+        dates = stored["created_date"].unique().to_pylist()
+        tables.execute("merge_erased_messages", erased_messages=stored, created_dates=dates)
     return int(stored.num_rows)
 
 
 def _erase_spaces(tables: Tables, spaces: pa.Table, receipt: Receipt, now: datetime) -> None:
     if spaces.num_rows:
-        tables.set_view("erased_spaces", spaces)
-        tables.execute("merge_erased_spaces", updated_at=now)
+        tables.execute("merge_erased_spaces", erased_spaces=spaces, updated_at=now)
         receipt.space_count = spaces.num_rows
 
 
 def _pieces(messages: pa.Table, extent: Extent) -> Iterator[pa.Table]:
-    """Yield the view of the merges, in pieces of neighbouring days."""
+    """Yield the relation of the merges, in pieces of neighbouring days."""
     keys = messages.select([*_KEYS, "witnessed_date", "created_date"]).cast(_keys_schema())
     count = keys.num_rows
     whole = (

@@ -81,8 +81,11 @@ class SignsOfLife:
 
 def _merge_signs(tables: Tables, signs: list[Row]) -> None:
     rows = [{column: sign[column] for column in _SIGN_COLUMNS} for sign in signs]
-    tables.set_view("run_signs", pa.Table.from_pylist(rows, table("ingestion_runs").arrow_schema(*_SIGN_COLUMNS)))
-    tables.execute("merge_run_signs", started_dates=sorted({sign["started_date"] for sign in signs}))
+    tables.execute(
+        "merge_run_signs",
+        run_signs=pa.Table.from_pylist(rows, table("ingestion_runs").arrow_schema(*_SIGN_COLUMNS)),
+        started_dates=sorted({sign["started_date"] for sign in signs}),
+    )
 
 
 def overlaps(run: Row, scope: Scope) -> bool:

@@ -69,16 +69,15 @@ class RunRecord:
 
     def begin(self, tables: Tables) -> None:
         """Write the record for the first time."""
-        self._set_view(tables)
-        tables.execute("merge_run", only_new=True, started_dates=[self.started_date])
+        self._merge(tables, only_new=True)
 
     def save(self, tables: Tables) -> None:
         """Write the record as it is now; safe to repeat."""
-        self._set_view(tables)
-        tables.execute("merge_run", started_dates=[self.started_date])
+        self._merge(tables)
 
-    def _set_view(self, tables: Tables) -> None:
-        tables.set_view("run_record", pa.Table.from_pylist([self.to_row()], table("ingestion_runs").arrow_schema()))
+    def _merge(self, tables: Tables, *, only_new: bool = False) -> None:
+        row = pa.Table.from_pylist([self.to_row()], table("ingestion_runs").arrow_schema())
+        tables.execute("merge_run", only_new=only_new, run_record=row, started_dates=[self.started_date])
 
     def to_row(self) -> dict[str, Any]:
         """Return the record's columns and their values."""

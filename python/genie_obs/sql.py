@@ -4,13 +4,13 @@ A statement names our tables without catalog and schema and system tables in ful
 reads the same in a SQL editor, on Databricks, on Apache Spark and on Sail. Queries carry ``:parameters`` to the engine.
 Sail does not take parameters in commands (MERGE), so there they become typed literals: dates, instants and numbers only.
 Text becomes part of a statement only where a server cannot bind at all, and then as hexadecimal digits, which cannot end a
-literal; rows travel as Arrow views.
+literal; rows travel as Arrow relations, which a statement reads by name like a table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -98,6 +98,16 @@ def inline_parameters(text: str, values: Mapping[str, Value]) -> str:
         return _literal(values[token[1:]]) if kind == "parameter" and token[1:] in values else token
 
     return _rewrite(text, replace)
+
+
+def mark_relations(text: str, relations: Collection[str]) -> str:
+    """Return the statement as a template of ``SparkSession.sql(text, **frames)``: relations in braces, other braces doubled."""
+
+    def spell(kind: str, token: str, before: str, after: str) -> str:
+        is_relation = kind == "word" and before != "." and token in relations and not after.startswith(".")
+        return f"{{{token}}}" if is_relation else token.replace("{", "{{").replace("}", "}}")
+
+    return _rewrite(text, spell)
 
 
 @lru_cache

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -15,7 +15,7 @@ from genie_obs.errors import ConfigError, EngineError
 from genie_obs.schema import Column, Table, tables
 from genie_obs.schema import table as table_named
 from genie_obs.sources import COLUMN_FIX, Source, check_source
-from genie_obs.sql import Value, inline_parameters, insert_only, load_statement, parameters_of, qualify
+from genie_obs.sql import Value, inline_parameters, insert_only, load_statement, mark_relations, parameters_of, qualify
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+Input: TypeAlias = Value | pa.Table
 
 # Two writers of one table: the later commit fails and must be repeated on the new version. Names differ per engine.
 _CONFLICT_SIGNS = (
@@ -38,7 +40,11 @@ _MAX_CONFLICT_WAIT_SECONDS = 5.0
 
 
 class Tables:
-    """Statements over one engine. Not thread-safe: one statement at a time; each call blocks until it is done."""
+    """Statements over one engine. Not thread-safe: one statement at a time; each call blocks until it is done.
+
+    A statement takes its values by name: an Arrow table is read as the relation of that name, in that statement alone, and
+    everything else is bound to the parameter. Rows are no temporary views: an engine may keep those until the session ends.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -55,19 +61,19 @@ class Tables:
         """Return whether everything runs on this machine, so that plain http to it is no risk."""
         return self._engine.is_loopback
 
-    def select(self, statement: str, **values: Value) -> pa.Table:
+    def select(self, statement: str, **values: Input) -> pa.Table:
         """Run a query file and return its rows; instants are UTC."""
         started = time.monotonic()
         rows = self._query(statement, values).toArrow()
         logger.debug("%s: %d rows in %.0f ms", statement, rows.num_rows, 1000 * (time.monotonic() - started))
         return rows
 
-    def rows(self, statement: str, **values: Value) -> list[dict[str, Any]]:
+    def rows(self, statement: str, **values: Input) -> list[dict[str, Any]]:
         """Run a query file whose result is small and return its rows as dictionaries; instants are aware, UTC."""
         rows: list[dict[str, Any]] = self.select(statement, **values).to_pylist()
         return rows
 
-    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
+    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
         """Run a MERGE file, again when another writer committed in between, and return the engine's count of rows.
 
         With `only_new` rows that are there already stay as they are, no file is rewritten (a fraction of the cost of the
@@ -77,9 +83,11 @@ class Tables:
         Raises:
             EngineError: if it still collides after several attempts.
         """
-        text = self._load(statement, values)
-        text = inline_parameters(insert_only(text) if only_new else text, values)
-        [counts] = self._persist(statement, lambda: self._engine.spark.sql(text).collect())
+        relations, parameters = _split(values)
+        text = self._load(statement, parameters)
+        text = inline_parameters(insert_only(text) if only_new else text, parameters)
+        frames = self._frames(relations)
+        [counts] = self._persist(statement, lambda: self._sql(text, frames).collect())
         return int(counts[0])  # every engine puts the sum first
 
     def current_user(self) -> str:
@@ -137,10 +145,6 @@ class Tables:
             else:
                 logger.debug("%s: %.0f ms", what, 1000 * (time.monotonic() - started))
                 return result
-
-    def set_view(self, name: str, rows: pa.Table) -> None:
-        """Make rows readable by statements as a temporary view, replacing the one of that name."""
-        self._engine.spark.createDataFrame(rows).createOrReplaceTempView(name)
 
     def has_table(self, name: str) -> bool:
         """Say whether one of our tables exists."""
@@ -225,16 +229,24 @@ class Tables:
             raise ValueError(f"{statement} takes {sorted(parameters_of(text))}, got {sorted(values)}")
         return qualify(text, self._engine.names, self._stand_ins)
 
-    def _query(self, statement: str, values: Mapping[str, Value]) -> DataFrame:
+    def _query(self, statement: str, values: Mapping[str, Input]) -> DataFrame:
+        relations, parameters = _split(values)
         # A list of dates prunes files only as literals in IN (…); everything else is bound where the server can.
         inlined = {
             name: value
-            for name, value in values.items()
+            for name, value in parameters.items()
             if not self._engine.binds_parameters or isinstance(value, list | tuple | set | frozenset)
         }
-        bound = {name: value for name, value in values.items() if name not in inlined}
-        text = inline_parameters(self._load(statement, values), inlined)
-        return self._engine.spark.sql(text, args=bound) if bound else self._engine.spark.sql(text)
+        bound = {name: value for name, value in parameters.items() if name not in inlined}
+        text = inline_parameters(self._load(statement, parameters), inlined)
+        return self._sql(text, self._frames(relations), bound)
+
+    def _frames(self, relations: Mapping[str, pa.Table]) -> dict[str, DataFrame]:
+        return {name: self._engine.spark.createDataFrame(rows) for name, rows in relations.items()}
+
+    def _sql(self, text: str, frames: Mapping[str, DataFrame], bound: Mapping[str, Value] | None = None) -> DataFrame:
+        text = mark_relations(text, frames) if frames else text
+        return self._engine.spark.sql(text, args=dict(bound) if bound else None, **frames)
 
     def _upgrade(self, table: Table, present: set[str]) -> list[str]:
         missing = _missing(table, present)
@@ -242,6 +254,11 @@ class Tables:
             self._engine.add_columns(table, missing)
             logger.info("added %d columns to %s", len(missing), table.name)
         return [column.name for column in missing]
+
+
+def _split(values: Mapping[str, Input]) -> tuple[dict[str, pa.Table], dict[str, Value]]:
+    relations = {name: value for name, value in values.items() if isinstance(value, pa.Table)}
+    return relations, {name: value for name, value in values.items() if not isinstance(value, pa.Table)}
 
 
 def _missing(table: Table, present: set[str]) -> list[Column]:

@@ -44,7 +44,6 @@ class FakeEngine:
 
     names: Names = field(default_factory=lambda: Names(catalog="main", schema="genie_analytics"))
     statements: list[str] = field(default_factory=list)
-    views: list[str] = field(default_factory=list)
     refreshes: int = 0
     binds_parameters: bool = True
     hold: threading.Event | None = None  # statements that say SLOW wait for it
@@ -54,22 +53,12 @@ class FakeEngine:
     def spark(self) -> FakeEngine:
         return self
 
-    def sql(self, text: str, args: Any = None) -> FakeFrame:
+    def sql(self, text: str, args: Any = None, **frames: Any) -> FakeFrame:
         self.statements.append(text)
         return FakeFrame(lambda: self._run(text))
 
-    @property
-    def catalog(self) -> FakeEngine:
-        return self
-
     def createDataFrame(self, table: pa.Table) -> FakeEngine:  # noqa: N802  # Spark's name
         return self
-
-    def createTempView(self, name: str) -> None:  # noqa: N802
-        self.views.append(name)
-
-    def dropTempView(self, name: str) -> None:  # noqa: N802
-        self.views.remove(name)
 
     def refresh(self) -> None:
         self.refreshes += 1

@@ -323,10 +323,10 @@ def test_hostile_values_are_stored_as_they_are(opened: Opened) -> None:
     ]
     assert len(HOSTILE["long"].encode()) > 5 * 1024 * 1024
     schema = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
-    on.set_view("fetched_messages", pa.Table.from_pylist(rows, schema))
+    fetched = pa.Table.from_pylist(rows, schema)
 
     for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute("merge_messages", created_dates=[NOON.date()], latest_credible_at=NOON)
+        on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
 
     stored = {row["message_id"]: row for row in opened.read("message_details")}
     assert {name: row["content"] for name, row in stored.items()} == HOSTILE
@@ -335,7 +335,8 @@ def test_hostile_values_are_stored_as_they_are(opened: Opened) -> None:
     }
 
 
-def test_view_is_replaced_by_the_next_of_its_name(opened: Opened) -> None:
+def test_engine_keeps_no_rows_that_were_handed_over(opened: Opened) -> None:
+    """Sail keeps the rows of every temporary view until the session ends: the memory of a run would grow with it."""
     on = opened.open()
     on.create()
 
@@ -343,6 +344,7 @@ def test_view_is_replaced_by_the_next_of_its_name(opened: Opened) -> None:
     save_run(on, "run2")
 
     assert sorted(row["run_id"] for row in opened.read("ingestion_runs")) == ["run1", "run2"]
+    assert [found.name for found in on._engine.spark.catalog.listTables() if found.isTemporary] == []
 
 
 def _merge_many(on: Tables, name: str, start: threading.Barrier, failures: list[BaseException]) -> None:

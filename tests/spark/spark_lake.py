@@ -62,8 +62,8 @@ class SparkLake(Lake):
         full_name = self._engine.names.table(name)
         self._engine.spark.sql(f"DELETE FROM {full_name}").collect()  # noqa: S608  # a validated name
         if rows:
-            self.tables.set_view("filling", pa.Table.from_pylist(list(rows), table(name).arrow_schema()))
-            self._engine.spark.sql(f"INSERT INTO {full_name} SELECT * FROM filling").collect()  # noqa: S608
+            filling = self._engine.spark.createDataFrame(pa.Table.from_pylist(list(rows), table(name).arrow_schema()))
+            self._engine.spark.sql(f"INSERT INTO {full_name} SELECT * FROM {{filling}}", filling=filling).collect()  # noqa: S608
 
     def read(self, name: str) -> list[Row]:
         rows: list[Row] = self._engine.spark.table(self._engine.names.table(name)).toArrow().to_pylist()

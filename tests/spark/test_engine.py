@@ -121,10 +121,10 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
         for name, text in HOSTILE.items()
     ]
     schema = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
-    on.set_view("fetched_messages", pa.Table.from_pylist(rows, schema))
+    fetched = pa.Table.from_pylist(rows, schema)
 
     for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute("merge_messages", created_dates=[NOON.date()], latest_credible_at=NOON)
+        on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
 
     stored = {row["message_id"]: row for row in rows_of(engine, "message_details")}
     assert {name: row["content"] for name, row in stored.items()} == HOSTILE
@@ -141,16 +141,16 @@ def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: O
     shared = {"workspace_id": "1", "witnessed_date": NOON.date(), "created_date": NOON.date(), "first_event_time": NOON}
     people = {"m1": "ana@zebra.example", "m2": "bob@zebra.example"}
     ledger = [{**shared, "message_id": name, "user_email": user, "state": "pending"} for name, user in people.items()]
-    on.set_view("witnessed_messages", pa.Table.from_pylist(ledger, table("message_ledger").arrow_schema()))
-    on.execute("merge_witnesses", witnessed_dates=[NOON.date()], updated_at=NOON)
+    witnessed = pa.Table.from_pylist(ledger, table("message_ledger").arrow_schema())
+    on.execute("merge_witnesses", witnessed_messages=witnessed, witnessed_dates=[NOON.date()], updated_at=NOON)
     details = [
         {**shared, "message_id": name, "user_email": user, "content": f"Zebrafish of {name}", "is_terminal": True, "is_deleted": False}
         for name, user in people.items()
     ]  # fmt: skip
     columns = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
     wanted = [{name: row.get(name) for name in columns.names} for row in details]
-    on.set_view("fetched_messages", pa.Table.from_pylist(wanted, columns))
-    on.execute("merge_messages", created_dates=[NOON.date()], latest_credible_at=NOON)
+    fetched = pa.Table.from_pylist(wanted, columns)
+    on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
     places = [_folder(engine, name) for name in ("message_details", "message_ledger")]
     before = [file for place in places for text in people.values() for file in places_of(text, place)]
 

@@ -10,8 +10,7 @@ import pytest
 
 from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.discovery import MAX_SLICE_EVENTS, Window, discover, select_audit_days, select_known, select_window
-from genie_obs.sql import Value
-from genie_obs.tables import Tables
+from genie_obs.tables import Input, Tables
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -26,10 +25,9 @@ class FakeTables:
         self._answers = answers
         self._taken = taken  # rows of every merge that another run was quicker to write
         self._has_tables = has_tables
-        self.asked: list[tuple[str, dict[str, Value]]] = []
+        self.asked: list[tuple[str, dict[str, Input]]] = []
         self.executed: list[tuple[str, bool]] = []  # statement, and whether for new rows alone
         self.merged: list[dict[str, Any]] = []
-        self.views: dict[str, pa.Table] = {}
 
     def has_table(self, name: str) -> bool:
         return self._has_tables
@@ -37,22 +35,19 @@ class FakeTables:
     def outdated(self) -> list[str]:
         return []
 
-    def rows(self, statement: str, **values: Value) -> list[dict[str, Any]]:
+    def rows(self, statement: str, **values: Input) -> list[dict[str, Any]]:
         self.asked.append((statement, values))
         return [dict(row) for row in self._answers.get(statement, [])]
 
-    def select(self, statement: str, **values: Value) -> pa.Table:
+    def select(self, statement: str, **values: Input) -> pa.Table:
         rows = self.rows(statement, **values)
         return pa.Table.from_pylist(rows) if rows else pa.table({})
 
-    def set_view(self, name: str, rows: pa.Table) -> None:
-        self.views[name] = rows
-
-    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
+    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
         self.executed.append((statement, only_new))
         if statement != "merge_witnesses":
             return 1
-        rows = self.views["witnessed_messages"].to_pylist()
+        rows = cast("pa.Table", values["witnessed_messages"]).to_pylist()
         self.merged += rows
         return len(rows) - self._taken
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
@@ -18,12 +17,13 @@ from genie_obs.engine import Engine
 from genie_obs.errors import GenieObsError, clean_text
 from genie_obs.preview.parameters import BoundSql
 from genie_obs.preview.statements import Statement, inside
-from genie_obs.sql import inline_parameters, qualify
+from genie_obs.sql import inline_parameters, mark_relations, qualify
 
 logger = logging.getLogger(__name__)
 
 MAX_ROWS = 10_000
 """Rows fetched for one tile; more would not be readable, and would be slow to draw."""
+_SHARED = "preview_dataset"  # the name by which a statement reads the rows of a dataset that is at hand
 _MAX_RESULTS = 512
 _MAX_SHARED_BYTES = 32 * 1024 * 1024  # a dataset goes back to the engine in one message, of 128 MiB at most
 _MAX_ERROR_CHARACTERS = 1_000
@@ -66,7 +66,6 @@ class Runner:
         self._results: OrderedDict[Hashable, tuple[float, Future[Any]]] = OrderedDict()
         self._namespaces: dict[tuple[str, str], str | None] = {}
         self._generation = 0
-        self._views = itertools.count(1)
 
     def rows(self, bound: BoundSql, *, max_rows: int | None = None) -> Rows:
         """Run a statement and return its rows, by default as many as a tile can show.
@@ -140,10 +139,10 @@ class Runner:
                     del self._results[key]
             future.set_exception(error)
 
-    def _run(self, bound: BoundSql, limit: int) -> Rows:
+    def _run(self, bound: BoundSql, limit: int, *, shared: pa.Table | None = None) -> Rows:
         started = self._monotonic()
         try:
-            table = self._frame(bound).limit(limit + 1).toArrow()
+            table = self._frame(bound, shared).limit(limit + 1).toArrow()
         except Exception as error:
             raise QueryError(_readable(error)) from error
         duration_ms = (self._monotonic() - started) * 1_000
@@ -155,14 +154,9 @@ class Runner:
         dataset = self.rows(source)
         if dataset.is_cut or dataset.table.nbytes > _MAX_SHARED_BYTES:
             return self._run(bound, self._max_rows)
-        view = f"preview_dataset_{next(self._views)}"
+        outer = bound.sql.replace(inside(source), f"FROM {_SHARED} AS dataset", 1)
         try:
-            self._engine.spark.createDataFrame(dataset.table).createTempView(view)
-            try:
-                outer = bound.sql.replace(inside(source), f"FROM {view} AS dataset", 1)
-                return self._run(BoundSql(outer, _used(bound, source)), self._max_rows)
-            finally:
-                self._engine.spark.catalog.dropTempView(view)
+            return self._run(BoundSql(outer, _used(bound, source)), self._max_rows, shared=dataset.table)
         except Exception as error:  # noqa: BLE001  # a type that does not travel, say: then the whole statement runs, and its error counts
             logger.debug("dataset not shared: %s", clean_text(error))
             return self._run(bound, self._max_rows)
@@ -174,13 +168,17 @@ class Runner:
             raise QueryError(_readable(error)) from error
         return {field.name: field.dataType.simpleString().lower() for field in schema.fields}
 
-    def _frame(self, bound: BoundSql) -> Any:
+    def _frame(self, bound: BoundSql, shared: pa.Table | None = None) -> Any:
         # Inside a subquery only a query can stand: a file that holds a command (DROP, CREATE) is a syntax error.
         sql = f"SELECT * FROM (\n{qualify(bound.sql, self._engine.names)}\n) AS tile"  # noqa: S608  # the file's own SQL; values are bound
+        bindings = dict(bound.values)
         if not self._engine.binds_parameters:
-            sql = inline_parameters(sql, bound.values)
-            return self._engine.spark.sql(sql)
-        return self._engine.spark.sql(sql, args=dict(bound.values) or None)
+            sql, bindings = inline_parameters(sql, bindings), {}
+        if shared is None:
+            return self._engine.spark.sql(sql, args=bindings or None)
+        # Not as a temporary view: an engine may keep those, with their rows, until the session ends.
+        rows = self._engine.spark.createDataFrame(shared)
+        return self._engine.spark.sql(mark_relations(sql, {_SHARED}), args=bindings or None, **{_SHARED: rows})
 
 
 def use_namespace(engine: Engine) -> None:

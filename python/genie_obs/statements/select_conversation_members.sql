@@ -1,4 +1,4 @@
--- grain: one row per ledger row of the conversations in the view deleted_conversations
+-- grain: one row per ledger row of the conversations in the relation deleted_conversations
 SELECT
   l.workspace_id,
   l.message_id,

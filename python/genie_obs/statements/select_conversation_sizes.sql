@@ -1,4 +1,4 @@
--- grain: one row per conversation of the view busy_conversations: how many messages the ledger knows, and which are not due
+-- grain: one row per conversation of the relation busy_conversations: how many messages the ledger knows, and which are not due
 -- Looks back only as far as the oldest due message: sizes steer the choice of calls, they need not be exact.
 SELECT
   l.workspace_id,

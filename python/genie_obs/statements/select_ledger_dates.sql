@@ -1,4 +1,4 @@
--- grain: one row per message of the view wanted_messages that the ledger knows, in a range of witnessed_date
+-- grain: one row per message of the relation wanted_messages that the ledger knows, in a range of witnessed_date
 -- What discovery compares with what it has seen, so that only news is merged.
 -- The bounds of message_id let engines skip files by their statistics.
 SELECT

@@ -1,4 +1,4 @@
--- grain: one row per message of the view wanted_statements whose statement system.query.history has, the newest version of it
+-- grain: one row per message of the relation wanted_statements whose statement system.query.history has, the newest version of it
 -- Joined on workspace_id and statement_id, the only exact link. A statement never starts before its question was asked; an
 -- hour of slack covers clocks that differ.
 WITH versions AS (

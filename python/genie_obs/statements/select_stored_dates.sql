@@ -1,4 +1,4 @@
--- grain: one row per message of the view wanted_messages that message_details holds
+-- grain: one row per message of the relation wanted_messages that message_details holds
 -- The bounds of message_id let engines skip files by their statistics.
 SELECT
   d.workspace_id,

@@ -16,8 +16,8 @@ from deltalake import DeltaTable, write_deltalake
 from genie_obs.engine import EngineSettings, open_engine
 from genie_obs.schema import table, tables
 from genie_obs.simulator.schemas import AUDIT, QUERY_HISTORY, WORKSPACES
-from genie_obs.sql import OUR_TABLES, Value
-from genie_obs.tables import Tables
+from genie_obs.sql import OUR_TABLES
+from genie_obs.tables import Input, Tables
 
 Row = dict[str, Any]
 
@@ -78,24 +78,34 @@ class Lake:
         version: int = self._delta(name).version()
         return version
 
-    def select(self, statement: str, **values: Value) -> list[Row]:
+    def select(self, statement: str, **values: Input) -> list[Row]:
         return self.tables.rows(statement, **values)
 
     def merge_witnesses(self, *rows: Row, at: datetime = NOON, only_new: bool = False) -> int:
-        self._view("witnessed_messages", "message_ledger", rows)
-        dates = [row["witnessed_date"] for row in rows]
-        return self.tables.execute("merge_witnesses", only_new=only_new, witnessed_dates=dates, updated_at=at)
+        return self.tables.execute(
+            "merge_witnesses",
+            only_new=only_new,
+            witnessed_messages=_relation("message_ledger", rows),
+            witnessed_dates=[row["witnessed_date"] for row in rows],
+            updated_at=at,
+        )
 
     def merge_messages(self, *rows: Row, at: datetime = NOON + DAY, only_new: bool = False) -> int:
         schema = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
-        self.tables.set_view("fetched_messages", pa.Table.from_pylist(list(rows), schema))
-        dates = [row["created_date"] for row in rows]
-        return self.tables.execute("merge_messages", only_new=only_new, created_dates=dates, latest_credible_at=at)
+        return self.tables.execute(
+            "merge_messages",
+            only_new=only_new,
+            fetched_messages=pa.Table.from_pylist(list(rows), schema),
+            created_dates=[row["created_date"] for row in rows],
+            latest_credible_at=at,
+        )
 
     def merge_outcomes(self, *rows: Row, at: datetime = NOON + DAY) -> None:
-        self._view("message_outcomes", "message_ledger", rows)
         self.tables.execute(
-            "merge_outcomes", witnessed_dates=[row["witnessed_date"] for row in rows], latest_credible_at=at
+            "merge_outcomes",
+            message_outcomes=_relation("message_ledger", rows),
+            witnessed_dates=[row["witnessed_date"] for row in rows],
+            latest_credible_at=at,
         )
 
     def merge_each(
@@ -110,26 +120,24 @@ class Lake:
         return {row["message_id"]: {**row, "message_id": IDS["message_id"]} for row in self.read(target)}
 
     def merge_statements(self, *rows: Row) -> None:
-        self._view("joined_statements", "message_details", rows)
-        self.tables.execute("merge_statements", created_dates=[row["created_date"] for row in rows])
+        statements = _relation("message_details", rows)
+        dates = [row["created_date"] for row in rows]
+        self.tables.execute("merge_statements", joined_statements=statements, created_dates=dates)
 
     def merge_spaces(self, *rows: Row) -> None:
-        self._view("fetched_spaces", "space_details", rows)
-        self.tables.execute("merge_spaces")
-
-    def view(self, name: str, *rows: Row, schema: pa.Schema) -> None:
-        self.tables.set_view(name, pa.Table.from_pylist(list(rows), schema))
-
-    def _view(self, name: str, target: str, rows: Sequence[Row]) -> None:
-        """Hand over rows with those columns that any of them has, as the job does."""
-        names = {column for row in rows for column in row}
-        self.tables.set_view(name, pa.Table.from_pylist(list(rows), table(target).arrow_schema(*names)))
+        self.tables.execute("merge_spaces", fetched_spaces=_relation("space_details", rows))
 
     def _folder(self, name: str) -> Path:
         return self._root / "system" / name if "/" in name else self._root / "main" / "genie_analytics" / name
 
     def _delta(self, name: str) -> DeltaTable:
         return DeltaTable(str(self._folder(name)))
+
+
+def _relation(target: str, rows: Sequence[Row]) -> pa.Table:
+    """Return rows with those columns that any of them has, as the job hands them over."""
+    names = {column for row in rows for column in row}
+    return pa.Table.from_pylist(list(rows), table(target).arrow_schema(*names))
 
 
 def audit_event(action_name: str = "getConversationMessage", *, at: datetime = NOON, **values: Any) -> Row:

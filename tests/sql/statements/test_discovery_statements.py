@@ -133,14 +133,12 @@ def test_members_of_a_deleted_conversation_are_all_its_messages(lake: Lake) -> N
     schema = pa.schema(
         [("workspace_id", pa.string()), ("conversation_id", pa.string()), ("deleted_at", pa.timestamp("us", tz="UTC"))]
     )
-    lake.view(
-        "deleted_conversations",
-        {"workspace_id": "1", "conversation_id": "c1", "deleted_at": NOON + HOUR},
-        {"workspace_id": "1", "conversation_id": "c9", "deleted_at": NOON + HOUR},
-        schema=schema,
+    deleted = pa.Table.from_pylist(
+        [{"workspace_id": "1", "conversation_id": id_, "deleted_at": NOON + HOUR} for id_ in ("c1", "c9")], schema
     )
 
-    rows = sorted(lake.select("select_conversation_members"), key=lambda row: str(row["message_id"]))
+    found = lake.select("select_conversation_members", deleted_conversations=deleted)
+    rows = sorted(found, key=lambda row: str(row["message_id"]))
 
     deleted_at = {"last_write_event_time": NOON + HOUR}
     assert rows == [
@@ -158,8 +156,9 @@ def test_members_of_a_deleted_conversation_are_all_its_messages(lake: Lake) -> N
 
 def known(lake: Lake, *wanted: tuple[str, str], **bounds: Any) -> list[Row]:
     keys = [{"workspace_id": workspace, "message_id": message} for workspace, message in wanted]
-    lake.view("wanted_messages", *keys, schema=table("message_ledger").arrow_schema("workspace_id", "message_id"))
+    schema = table("message_ledger").arrow_schema("workspace_id", "message_id")
     widest = {
+        "wanted_messages": pa.Table.from_pylist(keys, schema),
         "from_date": date(1970, 1, 1),
         "until_date": date(9999, 1, 1),
         "first_message_id": min(message for _, message in wanted),
@@ -264,9 +263,8 @@ def test_days_of_stored_messages_are_found_by_workspace_and_message(lake: Lake) 
         details_row(message_id="m2"),
     )
     columns = table("message_details").arrow_schema("workspace_id", "message_id")
-    wanted = [{"workspace_id": "1", "message_id": message} for message in ("m1", "m9")]
-    lake.view("wanted_messages", *wanted, schema=columns)
+    wanted = pa.Table.from_pylist([{"workspace_id": "1", "message_id": message} for message in ("m1", "m9")], columns)
 
-    rows = lake.select("select_stored_dates", first_message_id="m1", last_message_id="m9")
+    rows = lake.select("select_stored_dates", wanted_messages=wanted, first_message_id="m1", last_message_id="m9")
 
     assert rows == [{"workspace_id": "1", "message_id": "m1", "created_date": day(-9)}]

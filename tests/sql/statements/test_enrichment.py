@@ -67,8 +67,9 @@ def found(
     wanted = lake.tables.select("select_wanted_statements", created_dates=created_dates, stored_since=stored_since)
     if not wanted.num_rows:
         return []
-    lake.tables.set_view("wanted_statements", wanted)
-    return lake.select("select_statements", started_since=started_since, started_before=started_before)
+    return lake.select(
+        "select_statements", wanted_statements=wanted, started_since=started_since, started_before=started_before
+    )
 
 
 JOINED: Row = {

@@ -46,9 +46,9 @@ def erased(extent: Extent, **values: Any) -> Row:
 
 def merge(lake: Lake, *rows: Row) -> None:
     keys = table("message_ledger").arrow_schema("workspace_id", "message_id", "witnessed_date", "created_date")
-    lake.view("erased_messages", *rows, schema=pa.unify_schemas([keys, _FLAGS]))
-    lake.tables.execute("merge_erased_ledger", witnessed_dates=[TODAY], updated_at=LATER)
-    lake.tables.execute("merge_erased_messages", created_dates=[TODAY])
+    erased = pa.Table.from_pylist(list(rows), pa.unify_schemas([keys, _FLAGS]))
+    lake.tables.execute("merge_erased_ledger", erased_messages=erased, witnessed_dates=[TODAY], updated_at=LATER)
+    lake.tables.execute("merge_erased_messages", erased_messages=erased, created_dates=[TODAY])
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
@@ -258,8 +258,8 @@ def test_description_and_configuration_of_a_space_go_and_are_not_read_again(lake
     scope = {"space_id": "s1", "workspace_ids": "1"}
     found = lake.select("select_erasable_spaces", **scope)
 
-    lake.view("erased_spaces", *found, schema=table("space_details").arrow_schema("workspace_id", "space_id"))
-    lake.tables.execute("merge_erased_spaces", updated_at=LATER)
+    spaces = pa.Table.from_pylist(found, table("space_details").arrow_schema("workspace_id", "space_id"))
+    lake.tables.execute("merge_erased_spaces", erased_spaces=spaces, updated_at=LATER)
     lake.merge_spaces(space_row(description="new", title="Renamed", fetched_at=LATER, updated_at=LATER))
 
     empty = {"description": NOT_KEPT, "serialized_space": "{}", "content_policy": "erased"}

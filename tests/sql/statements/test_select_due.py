@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pyarrow as pa
 import pytest
 from tests.sql.statements.lake import DAY, HOUR, MINUTE, NOON, TODAY, Lake, Row, day, ledger_row
 
@@ -156,10 +157,8 @@ def sizes(
     lake: Lake, *conversations: tuple[str, str], from_date: date = TODAY
 ) -> dict[tuple[str, str], tuple[int, set[str]]]:
     rows = [{"workspace_id": workspace, "conversation_id": conversation} for workspace, conversation in conversations]
-    lake.view(
-        "busy_conversations", *rows, schema=table("message_ledger").arrow_schema("workspace_id", "conversation_id")
-    )
-    found = lake.select("select_conversation_sizes", from_date=from_date)
+    busy = pa.Table.from_pylist(rows, table("message_ledger").arrow_schema("workspace_id", "conversation_id"))
+    found = lake.select("select_conversation_sizes", busy_conversations=busy, from_date=from_date)
     return {(r["workspace_id"], r["conversation_id"]): (r["message_count"], set(r["final_message_ids"])) for r in found}
 
 
