@@ -69,7 +69,7 @@ class BatchMerger:
         self._batch_size = batch_size
         self._clock = clock
         self._on_merged = on_merged
-        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * batch_size)
+        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=batch_size)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="genie-obs-tables")
         self.totals = MergeTotals()
 
@@ -146,7 +146,9 @@ class BatchMerger:
         listed = [outcome.ledger for outcome in batch if outcome.is_listed_only]
         if not listed:
             return batch
-        known = select_known(self._tables, listed, recent_since=min(row["witnessed_date"] for row in listed))
+        columns = ("workspace_id", "message_id", "is_creation_seen")
+        keys = pa.Table.from_pylist([{**row, "is_creation_seen": False} for row in listed]).select(columns)
+        known = select_known(self._tables, keys, recent_since=min(row["witnessed_date"] for row in listed))
         return [
             o for o in batch if not (o.is_listed_only and (o.ledger["workspace_id"], o.ledger["message_id"]) in known)
         ]

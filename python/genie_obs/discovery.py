@@ -7,7 +7,7 @@ the clock, so a stalled audit log cannot be overtaken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.schema import table
 from genie_obs.tables import Tables
 
-MAX_SLICE_EVENTS = 200_000
+MAX_SLICE_EVENTS = 100_000
 _EARLIEST = date(1970, 1, 1)
 _LATEST = date(9999, 1, 1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -149,8 +149,8 @@ def select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: s
 def _select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: str) -> tuple[pa.Table, dict[Key, Row]]:
     """Return the messages witnessed in a slice and the ledger rows of those it knows.
 
-    The messages stay Arrow: a first run may witness a whole slice of new ones, and rows as objects would cost more than
-    the engine takes to find them.
+    The messages stay Arrow: a first run may witness a whole slice of new ones, and rows as objects would cost more time and
+    memory than the engine takes to find them.
     """
     witnesses = tables.select(
         "select_witnesses",
@@ -161,40 +161,42 @@ def _select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: 
     )
     if not witnesses.num_rows:
         return witnesses, {}
-    rows = witnesses.select([*_KEY_COLUMNS, "is_creation_seen"]).to_pylist()
-    known = select_known(tables, rows, recent_since=piece.from_date - timedelta(days=1))
+    known = select_known(tables, witnesses, recent_since=piece.from_date - timedelta(days=1))
     # The UTC day, whatever the zone the engine labels its instants with.
     days = witnesses["first_event_time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
     if known:
-        ledger_days = [known[key]["witnessed_date"] if (key := _key(row)) in known else None for row in rows]
+        ledger_days = [known[key]["witnessed_date"] if key in known else None for key in _keys(witnesses)]
         days = pc.coalesce(pa.chunked_array([pa.array(ledger_days, pa.date32())]), days)
     return witnesses.append_column("witnessed_date", days), known
 
 
-def select_known(tables: Tables, rows: Iterable[Row], *, recent_since: date) -> dict[Key, Row]:
+def select_known(tables: Tables, messages: pa.Table, *, recent_since: date) -> dict[Key, Row]:
     """Return the ledger's state, dates and witnesses of those messages that it knows.
 
-    A message whose creation was seen since `recent_since` cannot have been witnessed before; only the others need the
-    older part of the ledger.
+    Args:
+        tables: where.
+        messages: one row per message: workspace_id, message_id, is_creation_seen.
+        recent_since: a message whose creation was seen since this day cannot have been witnessed before; only the others
+            need the older part of the ledger.
     """
-    rows = list(rows)
-    if not rows or not tables.has_table("message_ledger"):
+    if not messages.num_rows or not tables.has_table("message_ledger"):
         return {}
-    known = _look_up(tables, rows, recent_since, _LATEST)
-    older = [row for row in rows if not row.get("is_creation_seen") and _key(row) not in known]
-    return known | _look_up(tables, older, _EARLIEST, recent_since) if older else known
+    known = _look_up(tables, messages, recent_since, _LATEST)
+    older = messages.filter(pc.invert(messages["is_creation_seen"]))
+    if known:
+        older = older.filter(pa.array([key not in known for key in _keys(older)], pa.bool_()))
+    return known | _look_up(tables, older, _EARLIEST, recent_since) if older.num_rows else known
 
 
-def _look_up(tables: Tables, rows: list[Row], from_date: date, until_date: date) -> dict[Key, Row]:
-    ids = [row["message_id"] for row in rows]
-    keys = [{column: row[column] for column in _KEY_COLUMNS} for row in rows]
+def _look_up(tables: Tables, messages: pa.Table, from_date: date, until_date: date) -> dict[Key, Row]:
+    ids = pc.min_max(messages["message_id"]).as_py()
     found = tables.rows(
         "select_ledger_dates",
-        wanted_messages=pa.Table.from_pylist(keys, table("message_ledger").arrow_schema(*_KEY_COLUMNS)),
+        wanted_messages=messages.select(_KEY_COLUMNS).cast(table("message_ledger").arrow_schema(*_KEY_COLUMNS)),
         from_date=from_date,
         until_date=until_date,
-        first_message_id=min(ids),
-        last_message_id=max(ids),
+        first_message_id=ids["min"],
+        last_message_id=ids["max"],
     )
     return {_key(row): row for row in found}
 
@@ -202,8 +204,7 @@ def _look_up(tables: Tables, rows: list[Row], from_date: date, until_date: date)
 def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
     witnesses, known = _select_witnesses(tables, scope, piece, client_id=client_id)
     if witnesses.num_rows:
-        keys = witnesses.select(_KEY_COLUMNS).to_pylist()
-        is_new = pa.array([_key(row) not in known for row in keys], pa.bool_())
+        is_new = pa.array([key not in known for key in _keys(witnesses)], pa.bool_())
         _merge(tables, witnesses.filter(is_new), now, is_new=True)
         seen_again = witnesses.filter(pc.invert(is_new))
         # The overlap shows the same again in every run; a MERGE is the dearest way to find out that nothing changes.
@@ -279,6 +280,10 @@ def _slice(days: list[Row]) -> Slice:
         event_count=sum(day["event_count"] for day in days),
         conversation_deletion_count=sum(day["conversation_deletion_count"] for day in days),
     )
+
+
+def _keys(rows: pa.Table) -> Iterator[Key]:
+    return zip(*(rows[column].to_pylist() for column in _KEY_COLUMNS), strict=True)
 
 
 def _key(row: Row) -> Key:

@@ -101,13 +101,23 @@ def inline_parameters(text: str, values: Mapping[str, Value]) -> str:
 
 
 def mark_relations(text: str, relations: Collection[str]) -> str:
-    """Return the statement as a template of ``SparkSession.sql(text, **frames)``: relations in braces, other braces doubled."""
+    """Return the statement as a template of ``SparkSession.sql(text, **frames)``: relations in braces, other braces doubled.
+
+    Raises:
+        ValueError: if the statement does not read one of them.
+    """
+    unread = set(relations)
 
     def spell(kind: str, token: str, before: str, after: str) -> str:
-        is_relation = kind == "word" and before != "." and token in relations and not after.startswith(".")
-        return f"{{{token}}}" if is_relation else token.replace("{", "{{").replace("}", "}}")
+        if kind == "word" and before != "." and token in relations and not after.startswith("."):
+            unread.discard(token)
+            return f"{{{token}}}"
+        return token.replace("{", "{{").replace("}", "}}")
 
-    return _rewrite(text, spell)
+    marked = _rewrite(text, spell)
+    if unread:
+        raise ValueError(f"the statement does not read {sorted(unread)}")
+    return marked
 
 
 @lru_cache

@@ -245,8 +245,8 @@ class Tables:
         return {name: self._engine.spark.createDataFrame(rows) for name, rows in relations.items()}
 
     def _sql(self, text: str, frames: Mapping[str, DataFrame], bound: Mapping[str, Value] | None = None) -> DataFrame:
-        text = mark_relations(text, frames) if frames else text
-        return self._engine.spark.sql(text, args=dict(bound) if bound else None, **frames)
+        options: dict[str, Any] = {"args": dict(bound), **frames} if bound else dict(frames)
+        return self._engine.spark.sql(mark_relations(text, frames) if frames else text, **options)
 
     def _upgrade(self, table: Table, present: set[str]) -> list[str]:
         missing = _missing(table, present)

@@ -117,9 +117,9 @@ def test_tiles_of_a_dataset_share_one_run_of_it(site: Site, monkeypatch: pytest.
     spark, ran = site.runner._engine.spark, list[str]()
     run = spark.sql
 
-    def watched(sql: str, args: Any = None) -> Any:
+    def watched(sql: str, args: Any = None, **frames: Any) -> Any:
         ran.append(sql)
-        return run(sql, args=args)
+        return run(sql, args=args, **frames)
 
     monkeypatch.setattr(spark, "sql", watched)
     renewed = replace(site, runner=Runner(site.runner._engine))

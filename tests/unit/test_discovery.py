@@ -252,7 +252,11 @@ def test_old_part_of_the_ledger_is_read_only_for_messages_whose_creation_was_not
     fake = FakeTables({})
 
     assert (
-        select_known(fake.as_tables(), [witnessed("m1", is_creation_seen=is_creation_seen)], recent_since=NOON.date())
+        select_known(
+            fake.as_tables(),
+            pa.Table.from_pylist([witnessed("m1", is_creation_seen=is_creation_seen)]),
+            recent_since=NOON.date(),
+        )
         == {}
     )
 
@@ -262,5 +266,6 @@ def test_old_part_of_the_ledger_is_read_only_for_messages_whose_creation_was_not
 def test_ledger_that_does_not_exist_yet_knows_nothing() -> None:
     fake = FakeTables({}, has_tables=False)
 
-    assert select_known(fake.as_tables(), [witnessed("m1")], recent_since=NOON.date()) == {}
+    witnesses = pa.Table.from_pylist([witnessed("m1")])
+    assert select_known(fake.as_tables(), witnesses, recent_since=NOON.date()) == {}
     assert fake.asked == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.unit.fakes import FakeClock
 from tests.unit.test_discovery import NOON, FakeTables
@@ -117,6 +118,9 @@ def test_first_answer_is_filled_with_what_the_history_has() -> None:
     assert "query_execution_status" not in other
     [(_, values)] = fake.asked
     midnight = NOON.replace(hour=0) - timedelta(days=2)
+    wanted = values.pop("wanted_statements")
+    assert isinstance(wanted, pa.Table)
+    assert wanted.num_rows == 2
     assert values == {"started_since": midnight - timedelta(hours=1), "started_before": midnight + timedelta(days=2)}
 
 

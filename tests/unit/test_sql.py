@@ -14,6 +14,7 @@ from genie_obs.sql import (
     insert_only,
     is_identifier,
     load_statement,
+    mark_relations,
     parameters_of,
     qualify,
     quote_identifier,
@@ -46,6 +47,25 @@ NAMES = Names(catalog="main", schema="genie", system_catalog="other")
 )
 def test_only_our_tables_and_the_system_catalog_are_qualified(text: str, expected: str) -> None:
     assert qualify(text, NAMES) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("USING new_rows AS n ON n.id = t.id", "USING {new_rows} AS n ON n.id = t.id"),
+        ("FROM new_rows JOIN new_rows AS b", "FROM {new_rows} JOIN {new_rows} AS b"),
+        ("FROM new_rows WHERE x = 'new_rows {y}'", "FROM {new_rows} WHERE x = 'new_rows {{y}}'"),
+        ("FROM new_rows -- {new_rows}", "FROM {new_rows} -- {{new_rows}}"),
+        ("SELECT a.new_rows, old_new_rows, `new_rows` FROM new_rows", "SELECT a.new_rows, old_new_rows, `new_rows` FROM {new_rows}"),
+    ],
+)  # fmt: skip
+def test_relations_are_marked_where_a_table_may_stand(text: str, expected: str) -> None:
+    assert mark_relations(text, {"new_rows"}) == expected
+
+
+def test_relation_that_a_statement_does_not_read_is_an_error() -> None:
+    with pytest.raises(ValueError, match="other_rows"):
+        mark_relations("SELECT new_rows.x, 'other_rows' FROM new_rows", {"new_rows", "other_rows"})
 
 
 @given(st.text())
