@@ -68,7 +68,7 @@ MUTATIONS = (
         guarantee="one 404 is no proof that a message is gone",
         file="outcomes.py",
         changes=(("    if due.is_deletion_seen or due.is_absence_seen:\n", "    if True:\n"),),
-        test="tests/faults/test_regressions.py::test_messages_of_a_space_that_was_closed_after_its_right_was_checked_are_not_taken_for_gone",
+        test="tests/unit/test_outcomes.py::test_first_404_that_nothing_else_tells_of_is_asked_again",
     ),
     Mutation(
         guarantee="our own reads are no activity",
