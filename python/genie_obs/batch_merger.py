@@ -146,9 +146,10 @@ class BatchMerger:
         listed = [outcome.ledger for outcome in batch if outcome.is_listed_only]
         if not listed:
             return batch
-        columns = ("workspace_id", "message_id", "is_creation_seen")
-        keys = pa.Table.from_pylist([{**row, "is_creation_seen": False} for row in listed]).select(columns)
-        known = select_known(self._tables, keys, recent_since=min(row["witnessed_date"] for row in listed))
+        keys = [{column: row[column] for column in _KEY_COLUMNS} | {"is_creation_seen": False} for row in listed]
+        known = select_known(
+            self._tables, pa.Table.from_pylist(keys), recent_since=min(row["witnessed_date"] for row in listed)
+        )
         return [
             o for o in batch if not (o.is_listed_only and (o.ledger["workspace_id"], o.ledger["message_id"]) in known)
         ]
