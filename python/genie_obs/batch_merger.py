@@ -23,9 +23,8 @@ from genie_obs.tables import Tables
 
 logger = logging.getLogger(__name__)
 
-MAX_BATCH_BYTES = (
-    64 * 1024 * 1024
-)  # of text; a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group
+# Of text, of a batch and of the buffer: a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group.
+MAX_BATCH_BYTES = 64 * 1024 * 1024
 MAX_BATCH_SECONDS = 30.0  # a slow workspace must not keep what was fetched in memory for long
 # Also how long a merge may be repeated after it lost against another run's, whose rows are newer and must win.
 _CLOCKS_DIFFER_BY = timedelta(minutes=10)
@@ -46,6 +45,30 @@ class MergeTotals:
     joined_count: int = 0  # of first answers, stored with their statement
     oldest_stored_date: date | None = None
     seconds: float = 0.0
+
+
+class OutcomeQueue(asyncio.Queue["Outcome | None"]):
+    """A queue that is full when it holds so many outcomes, or so many bytes of text; None says that no more come."""
+
+    def __init__(self, *, max_count: int, max_bytes: int) -> None:
+        self._bytes = 0
+        self._max_bytes = max_bytes
+        super().__init__(maxsize=max_count)
+
+    def full(self) -> bool:
+        """Say whether `put` has to wait."""
+        return self._bytes >= self._max_bytes or super().full()
+
+    # What asyncio.Queue leaves to its subclasses.
+
+    def _put(self, item: Outcome | None) -> None:
+        self._bytes += item.payload_bytes if item else 0
+        super()._put(item)
+
+    def _get(self) -> Outcome | None:
+        item: Outcome | None = super()._get()
+        self._bytes -= item.payload_bytes if item else 0
+        return item
 
 
 class BatchMerger:
@@ -69,7 +92,7 @@ class BatchMerger:
         self._batch_size = batch_size
         self._clock = clock
         self._on_merged = on_merged
-        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=batch_size)
+        self._queue = OutcomeQueue(max_count=batch_size, max_bytes=MAX_BATCH_BYTES)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="genie-obs-tables")
         self.totals = MergeTotals()
 

@@ -14,6 +14,9 @@ from genie_obs.outcomes import RECHECK_AFTER, Row
 from genie_obs.tables import Tables
 
 _SPACE_KEY = ("workspace_id", "space_id")
+_CONVERSATION_KEY = pa.schema([("workspace_id", pa.string()), ("conversation_id", pa.string())])
+_ROWS_AT_ONCE = 2_000  # of Arrow rows that become objects, to bound memory
+_FEW_VALUES = ("workspace_id", "space_id", "user_email", "state")  # of the columns of select_due
 
 
 def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
@@ -29,31 +32,46 @@ def has_stale_spaces(spaces: Iterable[Row], now: datetime) -> bool:
 def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetime) -> pa.Table:
     """Return the due messages: workspace by workspace, conversations together, the newest first.
 
-    Messages known to be forbidden wait until their space is checked again, a day after the last check.
+    Messages known to be forbidden wait until their space is checked again, a day after the last check. A backlog may be
+    long, so columns of few values are dictionaries.
     """
     due = tables.select("select_due", now=now, workspace_ids=scope.workspaces_text, space_ids=scope.spaces_text)
-    return due.filter(pc.invert(_is_waiting(due, spaces, now))) if due.num_rows else due
+    if not due.num_rows:
+        return due
+    due = due.filter(pc.invert(_is_waiting(due, spaces, now)))
+    for name in _FEW_VALUES:
+        due = due.set_column(due.schema.get_field_index(name), name, due[name].dictionary_encode())
+    return due
+
+
+def due_of_workspace(due: pa.Table, workspace_id: str) -> pa.Table:
+    """Return the rows of one workspace, a view of `due` and no copy, which holds them together."""
+    is_of_it = pc.equal(due["workspace_id"], workspace_id)
+    return due.slice(max(0, pc.index(is_of_it, True).as_py()), pc.sum(is_of_it).as_py() or 0)
 
 
 def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
     """Return the sizes of conversations with several due messages; the others need none."""
     asked = due.filter(pc.not_equal(due["state"], "forbidden"))
-    groups = asked.group_by(["workspace_id", "conversation_id"]).aggregate(
+    groups = asked.group_by(list(_CONVERSATION_KEY.names)).aggregate(
         [("message_id", "count"), ("witnessed_date", "min")]
     )
     busy = groups.filter(pc.greater(groups["message_id_count"], 1))
     if not busy.num_rows:
         return {}
-    rows = tables.rows(
+    found = tables.select(
         "select_conversation_sizes",
-        busy_conversations=busy.select(["workspace_id", "conversation_id"]),
+        busy_conversations=busy.select(list(_CONVERSATION_KEY.names)).cast(
+            _CONVERSATION_KEY
+        ),  # plain, as every engine takes it
         from_date=pc.min(busy["witnessed_date_min"]).as_py(),
     )
     return {
         (row["workspace_id"], row["conversation_id"]): ConversationSize(
             message_count=row["message_count"], final_message_ids=frozenset(row["final_message_ids"] or ())
         )
-        for row in rows
+        for batch in found.to_batches(_ROWS_AT_ONCE)
+        for row in batch.to_pylist()
     }
 
 

@@ -303,9 +303,12 @@ def _checked_lakehouse(folder: Path) -> Path:
 
 
 def _start_sail(names: Names) -> Any:
+    import pyarrow as pa
+
     try:
-        # Sail allocates with mimalloc, which reads its settings when it is loaded and gives back what is free only by and by:
-        # a run would hold a third more memory than it uses.
+        # Sail and Arrow allocate with mimalloc, which gives back what is free only by and by: a run would hold a third more memory
+        # than it uses. Sail's reads its settings when it is loaded; Arrow's was loaded long before, so Arrow takes another.
+        pa.set_memory_pool(pa.system_memory_pool())
         with _environment(MIMALLOC_PURGE_DELAY=os.environ.get("MIMALLOC_PURGE_DELAY", "0")):
             from pysail.spark import SparkConnectServer
     except ImportError as error:

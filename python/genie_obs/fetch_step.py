@@ -15,7 +15,7 @@ from genie_obs.clock import Clock
 from genie_obs.config import FetchSettings
 from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import describe_unknown
-from genie_obs.due import has_stale_spaces
+from genie_obs.due import due_of_workspace, has_stale_spaces
 from genie_obs.enrichment import StatementFinder
 from genie_obs.errors import WorkspaceError
 from genie_obs.fetch_planner import ConversationSizes
@@ -121,7 +121,7 @@ class FetchStep:
         reports: list[ReadReport] = []
         users = self._known_users()
         for workspace_id in self._busy_workspaces():
-            due = self.work.due.filter(pc.equal(self.work.due["workspace_id"], workspace_id))
+            due = due_of_workspace(self.work.due, workspace_id)
             context = self._context(workspace_id)
             if self._workspace(workspace_id) is None:
                 readers.append(
