@@ -10,7 +10,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import vl_convert
@@ -177,15 +177,40 @@ def test_spec_is_the_stored_one(name: str) -> None:
     assert text == file.read_text(encoding="utf-8")
 
 
+def drawn(case: Frame, rows: list[dict[str, Any]], *, mode: str = "light", data: str = "rows") -> str:
+    spec = {**build_chart(case), "datasets": {data: rows}, "width": 420, "height": 260}
+    svg: str = vl_convert.vegalite_to_svg({**spec, "config": vega_config(case.theme, mode)}, vl_version="6.4")
+    return svg
+
+
+def labels_drawn(labels: list[Any], *, kind: Literal["text", "number"]) -> list[str]:
+    """Return what the horizontal axis says where there is a bar for each of these."""
+    columns: Columns = {"status": ("`status`", kind, labels), "count(*)": ("COUNT(*)", "number", [1] * len(labels))}
+    case = frame("bar", {"x": enc("status", "Status", "categorical"), "y": Y_COUNT}, columns)
+    names = [column.name for column in case.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*(c.values for c in case.columns), strict=True)]
+    axis = drawn(case, rows).split("X-axis")[1].split("Y-axis")[0]
+    texts = re.findall(r"<text([^>]*)>([^<>]+)</text>", axis)
+    return [text for attributes, text in texts if text != "Status" and 'opacity="0"' not in attributes]
+
+
+@pytest.mark.parametrize("count", [6, 12])
+def test_every_long_name_stands_at_its_bar(count: int) -> None:
+    parts = [f"{n:02} waiting for something" for n in range(count)]
+    assert labels_drawn(parts, kind="text") == parts
+
+
+def test_crowded_numbers_are_left_out_at_even_distances() -> None:
+    assert labels_drawn(list(range(50)), kind="number") == [str(hour) for hour in range(0, 50, 4)]
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_spec_is_drawn_without_nan_or_empty_marks(name: str, mode: str) -> None:
     case = CASES[name]
     names = [f.name for f in case.fields] if name == "custom" else [c.name for c in case.columns]
     rows = [dict(zip(names, row, strict=True)) for row in zip(*(c.values for c in case.columns), strict=True)]
-    data = "databricks_query" if name == "custom" else "rows"
-    spec = {**build_chart(case), "datasets": {data: rows}, "width": 420, "height": 260}
-    svg = vl_convert.vegalite_to_svg({**spec, "config": vega_config(case.theme, mode)}, vl_version="6.4")
+    svg = drawn(case, rows, mode=mode, data="databricks_query" if name == "custom" else "rows")
     assert "NaN" not in svg
     assert 'role="graphics-symbol"' in svg
     assert not re.search(r'aria-roledescription="bar" d="[^"]*h0v', svg)  # a bar without width

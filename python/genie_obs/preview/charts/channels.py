@@ -32,6 +32,7 @@ _SCHEMES = frozenset({
 # fmt: on
 _MANY_CHARACTERS = 70  # labels of a horizontal axis that together are longer than this are turned
 _SHORT_LABEL = 3  # such labels, like hours, fit side by side in any number
+_MAX_SLANTED = 12  # slanted names that fit side by side in the narrowest tile
 _MAX_BANDS = 60
 _LEGEND_SIDES = {"top": "top", "right": "right", "left": "left", "bottom": "bottom"}
 
@@ -62,13 +63,14 @@ def position(
         minimum = {"day": DAY, "week": WEEK, "month": 28 * DAY}.get(grain)
         axis |= {"labelOverlap": True, "format": _STEP_LABELS[grain]} | ({"tickMinStep": minimum} if minimum else {})
         return {"field": column.name, "type": "temporal", "title": title, "scale": {"type": "utc"}, "axis": axis}
+    angle = axis.get("labelAngle", _angle(column) if channel == "x" else 0)
     axis |= {
-        "labelOverlap": "greedy",
+        "labelOverlap": _overlap(column, angle),
         "labelLimit": 190 if channel == "y" else 120,
         "labelExpr": label_expression(column),
     }
-    if channel == "x" and "labelAngle" not in axis:
-        axis["labelAngle"] = _angle(column)
+    if channel == "x":
+        axis["labelAngle"] = angle
     return {
         "field": column.name,
         "type": "nominal",
@@ -167,6 +169,16 @@ def _angle(column: Column) -> int:
     lengths = [len(str(value)) for value in distinct(column.values)]
     is_crowded = sum(lengths) + 2 * len(lengths) > _MANY_CHARACTERS and max(lengths) > _SHORT_LABEL
     return -40 if is_crowded else 0
+
+
+def _overlap(column: Column, angle: float) -> bool | str:
+    """Return which labels are left out where there is no room for all: of numbers every second, of names the later ones.
+
+    Vega compares the upright boxes of slanted labels, which overlap long before the texts do.
+    """
+    if angle and len(distinct(column.values)) <= _MAX_SLANTED:
+        return False
+    return "parity" if column.type == "number" else "greedy"
 
 
 def _keeps_order(frame: Frame) -> bool:
