@@ -67,7 +67,7 @@ class Discovered:
     """What discovery found and wrote."""
 
     event_count: int = 0
-    witnessed_count: int = 0
+    witnessed_count: int = 0  # a message that two slices mention counts twice
     new_message_count: int = 0
     watermark: datetime | None = None
 
