@@ -13,9 +13,10 @@ from genie_obs.fetch_planner import ConversationSize, ConversationSizes
 from genie_obs.outcomes import RECHECK_AFTER, Row
 from genie_obs.tables import Tables
 
+BUSY_CONVERSATIONS = pa.schema(
+    [("workspace_id", pa.string()), ("conversation_id", pa.string()), ("due_count", pa.int64())]
+)
 _SPACE_KEY = ("workspace_id", "space_id")
-_CONVERSATION_KEY = pa.schema([("workspace_id", pa.string()), ("conversation_id", pa.string())])
-_ROWS_AT_ONCE = 2_000  # of Arrow rows that become objects, to bound memory
 _FEW_VALUES = ("workspace_id", "space_id", "user_email", "state")  # of the columns of select_due
 
 
@@ -51,27 +52,27 @@ def due_of_workspace(due: pa.Table, workspace_id: str) -> pa.Table:
 
 
 def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
-    """Return the sizes of conversations with several due messages; the others need none."""
+    """Return the sizes of conversations with several due messages and more besides; the others need none."""
     asked = due.filter(pc.not_equal(due["state"], "forbidden"))
-    groups = asked.group_by(list(_CONVERSATION_KEY.names)).aggregate(
+    groups = asked.group_by(["workspace_id", "conversation_id"]).aggregate(
         [("message_id", "count"), ("witnessed_date", "min")]
     )
     busy = groups.filter(pc.greater(groups["message_id_count"], 1))
     if not busy.num_rows:
         return {}
-    found = tables.select(
+    found = tables.rows(
         "select_conversation_sizes",
-        busy_conversations=busy.select(list(_CONVERSATION_KEY.names)).cast(
-            _CONVERSATION_KEY
-        ),  # plain, as every engine takes it
+        # Dictionaries are not understood by every engine.
+        busy_conversations=busy.select(["workspace_id", "conversation_id", "message_id_count"])
+        .rename_columns(BUSY_CONVERSATIONS.names)
+        .cast(BUSY_CONVERSATIONS),
         from_date=pc.min(busy["witnessed_date_min"]).as_py(),
     )
     return {
         (row["workspace_id"], row["conversation_id"]): ConversationSize(
             message_count=row["message_count"], final_message_ids=frozenset(row["final_message_ids"] or ())
         )
-        for batch in found.to_batches(_ROWS_AT_ONCE)
-        for row in batch.to_pylist()
+        for row in found
     }
 
 

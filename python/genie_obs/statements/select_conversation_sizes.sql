@@ -1,4 +1,5 @@
--- grain: one row per conversation of the relation busy_conversations: how many messages the ledger knows, and which are not due
+-- grain: one row per conversation of the relation busy_conversations of which more is known than its due_count of due messages:
+-- how many messages the ledger knows, and which of them are final
 -- Looks back only as far as the oldest due message: sizes steer the choice of calls, they need not be exact.
 SELECT
   l.workspace_id,
@@ -11,3 +12,4 @@ INNER JOIN busy_conversations AS c
   AND l.conversation_id = c.conversation_id
 WHERE l.witnessed_date >= :from_date
 GROUP BY l.workspace_id, l.conversation_id
+HAVING COUNT(*) > MAX(c.due_count)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tests.sql.statements.lake import DAY, HOUR, MINUTE, NOON, TODAY, Lake, Row, day, ledger_row
 
-from genie_obs.schema import table
+from genie_obs.due import BUSY_CONVERSATIONS
 
 OPEN = ["pending", "retry", "settling", "forbidden"]
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]
@@ -154,10 +154,13 @@ def test_conversations_stay_together_the_newest_first_in_each_workspace(lake: La
 
 
 def sizes(
-    lake: Lake, *conversations: tuple[str, str], from_date: date = TODAY
+    lake: Lake, *conversations: tuple[str, str], from_date: date = TODAY, due_count: int = 0
 ) -> dict[tuple[str, str], tuple[int, set[str]]]:
-    rows = [{"workspace_id": workspace, "conversation_id": conversation} for workspace, conversation in conversations]
-    busy = pa.Table.from_pylist(rows, table("message_ledger").arrow_schema("workspace_id", "conversation_id"))
+    rows = [
+        {"workspace_id": workspace, "conversation_id": conversation, "due_count": due_count}
+        for workspace, conversation in conversations
+    ]
+    busy = pa.Table.from_pylist(rows, BUSY_CONVERSATIONS)
     found = lake.select("select_conversation_sizes", busy_conversations=busy, from_date=from_date)
     return {(r["workspace_id"], r["conversation_id"]): (r["message_count"], set(r["final_message_ids"])) for r in found}
 
@@ -182,6 +185,13 @@ def test_sizes_are_told_only_for_the_conversations_asked_for(lake: Lake) -> None
     lake.fill("message_ledger", *rows)
 
     assert sizes(lake, ("1", "c1"), ("2", "c2"), ("3", "c3")) == {("1", "c1"): (1, set()), ("2", "c2"): (1, set())}
+
+
+@pytest.mark.parametrize(("due_count", "is_told"), [(1, True), (2, True), (3, False), (4, False)])
+def test_size_is_told_only_where_more_is_known_than_is_due(lake: Lake, due_count: int, *, is_told: bool) -> None:
+    lake.fill("message_ledger", *(ledger_row(state="pending", message_id=name) for name in "abc"))
+
+    assert sizes(lake, ("1", "c1"), due_count=due_count) == ({("1", "c1"): (3, set())} if is_told else {})
 
 
 def test_sizes_look_back_only_as_far_as_asked(lake: Lake) -> None:
