@@ -15,7 +15,7 @@ def outcome(payload_bytes: int = 1) -> Outcome:
 
 
 @pytest.mark.parametrize(("payload_bytes", "held"), [(1, 4), (30, 4), (50, 2), (99, 2), (100, 1), (5_000, 1)])
-async def test_queue_takes_no_more_than_its_count_and_its_bytes(payload_bytes: int, held: int) -> None:
+def test_queue_takes_no_more_than_its_count_and_its_bytes(payload_bytes: int, held: int) -> None:
     queue = OutcomeQueue(max_count=4, max_bytes=100)
     for _ in range(held):
         assert not queue.full()
@@ -26,25 +26,26 @@ async def test_queue_takes_no_more_than_its_count_and_its_bytes(payload_bytes: i
         queue.put_nowait(outcome(payload_bytes))
 
 
-async def test_everyone_who_waits_for_room_gets_it() -> None:
-    queue = OutcomeQueue(max_count=1_000, max_bytes=100)
+def test_everyone_who_waits_for_room_gets_it() -> None:
     sizes = [100, *[1] * 50, 100, 100, *[30] * 20]
-    putting = [asyncio.create_task(queue.put(outcome(size))) for size in sizes]
-    taken: list[int] = []
-    while len(taken) < len(sizes):
-        item = await asyncio.wait_for(queue.get(), timeout=5)
-        assert item is not None
-        taken.append(item.payload_bytes)
 
-    assert sorted(taken) == sorted(sizes)
-    assert all(task.done() for task in putting)
-    assert not queue.full()
+    async def pass_on() -> list[int]:
+        queue = OutcomeQueue(max_count=1_000, max_bytes=100)
+        async with asyncio.TaskGroup() as group:
+            for size in sizes:
+                group.create_task(queue.put(outcome(size)))
+            taken = [await asyncio.wait_for(queue.get(), timeout=5) for _ in sizes]
+        assert queue.empty()
+        assert not queue.full()
+        return [item.payload_bytes for item in taken if item]
+
+    assert sorted(asyncio.run(pass_on())) == sorted(sizes)
 
 
-async def test_the_end_takes_no_room() -> None:
+def test_the_end_takes_no_room() -> None:
     queue = OutcomeQueue(max_count=10, max_bytes=100)
     queue.put_nowait(None)
     queue.put_nowait(outcome(99))
 
     assert not queue.full()
-    assert await queue.get() is None
+    assert queue.get_nowait() is None
