@@ -9,9 +9,11 @@ from datetime import date, datetime
 from itertools import groupby
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 PAGE_SIZE = 100  # largest page third-party clients are known to get
 _ROWS_AT_ONCE = 2_000
+_LEAST_WORKERS = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +71,21 @@ def is_listing_cheaper(due_count: int, message_count: int) -> bool:
 def count_pages(message_count: int) -> int:
     """Return how many pages a listing of so many messages has."""
     return max(1, math.ceil(message_count / PAGE_SIZE))
+
+
+def share_workers(workspace_ids: pa.ChunkedArray, max_concurrency: int) -> dict[str, int]:
+    """Return how many conversations of each workspace are read at once, given the workspace of every due message.
+
+    In proportion to what is due, `max_concurrency` for the workspace with the most: all of them then work back through the days
+    at about the same pace, and a batch of outcomes touches few days, by which a MERGE costs. None ends later for it than the
+    largest, unless it answers more slowly.
+    """
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(workspace_ids).to_pylist()}
+    most = max(counts.values(), default=0)
+    return {
+        workspace_id: min(max_concurrency, max(_LEAST_WORKERS, math.ceil(max_concurrency * count / most)))
+        for workspace_id, count in counts.items()
+    }
 
 
 def plan_conversations(due: pa.Table, sizes: ConversationSizes) -> Iterator[ConversationPlan]:

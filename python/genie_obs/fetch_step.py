@@ -18,7 +18,7 @@ from genie_obs.drift import describe_unknown
 from genie_obs.due import due_of_workspace, has_stale_spaces
 from genie_obs.enrichment import StatementFinder
 from genie_obs.errors import WorkspaceError
-from genie_obs.fetch_planner import ConversationSizes
+from genie_obs.fetch_planner import ConversationSizes, share_workers
 from genie_obs.genie_api import ApiSettings, ApiStats, GenieApi, open_session
 from genie_obs.genie_message_ingestion import (
     AbsentWorkspaceReader,
@@ -120,6 +120,7 @@ class FetchStep:
         readers: list[Reader] = []
         reports: list[ReadReport] = []
         users = self._known_users()
+        workers = share_workers(self.work.due["workspace_id"], self.settings.max_concurrency)
         for workspace_id in self._busy_workspaces():
             due = due_of_workspace(self.work.due, workspace_id)
             context = self._context(workspace_id)
@@ -145,7 +146,7 @@ class FetchStep:
                 drift=self.record.drift,
                 shared=self.shared,
             )
-            count = self.settings.max_concurrency
+            count = workers.get(workspace_id, 1)
             readers.append(WorkspaceReader(work, merger, sizes=self.work.sizes, clock=self.clock, worker_count=count))
         return readers, reports
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from genie_obs.fetch_planner import (
     count_pages,
     is_listing_cheaper,
     plan_conversations,
+    share_workers,
 )
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -130,3 +132,24 @@ def test_due_message_keeps_what_the_ledger_says() -> None:
 
     message = plan.due["m"]
     assert (message.workspace_id, message.first_event_time, message.state) == ("1", NOON, "pending")
+
+
+@pytest.mark.parametrize(
+    ("due", "expected"),
+    [
+        ({}, {}),
+        ({"1": 5}, {"1": 64}),
+        ({"1": 1_000, "2": 1_000}, {"1": 64, "2": 64}),
+        ({"1": 1_000, "2": 500, "3": 1}, {"1": 64, "2": 32, "3": 16}),
+        ({"1": 3, "2": 2}, {"1": 64, "2": 43}),
+    ],
+)
+def test_workers_are_shared_in_proportion_to_what_is_due(due: dict[str, int], expected: dict[str, int]) -> None:
+    workspace_ids = pa.chunked_array([[name] * count for name, count in due.items()], pa.string())
+
+    assert share_workers(workspace_ids, 64) == expected
+    assert share_workers(pc.dictionary_encode(workspace_ids), 64) == expected
+
+
+def test_no_workspace_gets_more_workers_than_are_allowed() -> None:
+    assert share_workers(pa.chunked_array([["1", "2"]]), 3) == {"1": 3, "2": 3}
