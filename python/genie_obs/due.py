@@ -60,7 +60,7 @@ def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
     busy = groups.filter(pc.greater(groups["message_id_count"], 1))
     if not busy.num_rows:
         return {}
-    found = tables.rows(
+    rows = tables.rows(
         "select_conversation_sizes",
         # Dictionaries are not understood by every engine.
         busy_conversations=busy.select(["workspace_id", "conversation_id", "message_id_count"])
@@ -72,7 +72,7 @@ def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
         (row["workspace_id"], row["conversation_id"]): ConversationSize(
             message_count=row["message_count"], final_message_ids=frozenset(row["final_message_ids"] or ())
         )
-        for row in found
+        for row in rows
     }
 
 

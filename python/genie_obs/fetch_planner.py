@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 PAGE_SIZE = 100  # largest page third-party clients are known to get
 _ROWS_AT_ONCE = 2_000
-_LEAST_WORKERS = 16
+_LEAST_WORKERS = 16  # also a workspace with little to do, and slow answers, must not be the last to end
 
 
 @dataclass(slots=True, kw_only=True)
