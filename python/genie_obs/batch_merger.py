@@ -94,6 +94,8 @@ class BatchMerger:
         self._on_merged = on_merged
         self._queue = OutcomeQueue(max_count=batch_size, max_bytes=MAX_BATCH_BYTES)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="genie-obs-tables")
+        self._space_rows: list[Row] = []
+        self._space_turn = asyncio.Lock()
         self.totals = MergeTotals()
 
     async def put(self, outcome: Outcome) -> None:
@@ -101,9 +103,12 @@ class BatchMerger:
         await self._queue.put(outcome)
 
     async def merge_spaces(self, rows: list[Row]) -> None:
-        """Merge rows of `space_details` at once."""
-        if rows:
-            await self._call(lambda: merge_spaces(self._tables, rows))
+        """Merge rows of `space_details` at once, with those of other workspaces that came while the tables were busy."""
+        self._space_rows += rows
+        async with self._space_turn:
+            waiting, self._space_rows = self._space_rows, []
+            if waiting:
+                await self._call(lambda: merge_spaces(self._tables, waiting))
 
     async def finish(self) -> None:
         """Say that no more outcomes come; `run` then merges the rest and returns."""

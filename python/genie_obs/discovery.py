@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genie_obs.arrow_rows import to_rows
 from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.schema import table
 from genie_obs.tables import Tables
@@ -140,7 +141,7 @@ def select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: s
     where there is one.
     """
     witnesses, known = _select_witnesses(tables, scope, piece, client_id=client_id)
-    rows: list[Row] = witnesses.to_pylist()
+    rows = to_rows(witnesses)
     for row in rows:
         row["known"] = known.get(_key(row))
     return rows
@@ -208,7 +209,7 @@ def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str,
         _merge(tables, witnesses.filter(is_new), now, is_new=True)
         seen_again = witnesses.filter(pc.invert(is_new))
         # The overlap shows the same again in every run; a MERGE is the dearest way to find out that nothing changes.
-        is_news = [tells_more(row, known[_key(row)]) for row in seen_again.to_pylist()]
+        is_news = [tells_more(row, known[_key(row)]) for row in to_rows(seen_again)]
         _merge(tables, seen_again.filter(pa.array(is_news, pa.bool_())), now)
     if piece.conversation_deletion_count:
         deleted = _deleted_with_conversation(tables, scope, piece)

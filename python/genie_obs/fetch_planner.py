@@ -11,6 +11,8 @@ from itertools import groupby
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genie_obs.arrow_rows import to_rows
+
 PAGE_SIZE = 100  # largest page third-party clients are known to get
 _ROWS_AT_ONCE = 2_000
 _LEAST_WORKERS = 16  # also a workspace with little to do, and slow answers, must not be the last to end
@@ -112,5 +114,5 @@ def plan_conversations(due: pa.Table, sizes: ConversationSizes) -> Iterator[Conv
 def _iterate(due: pa.Table) -> Iterator[DueMessage]:
     rows = due.select(_DUE_COLUMNS)
     for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
-        for row in rows.slice(start, _ROWS_AT_ONCE).to_pylist():
+        for row in to_rows(rows.slice(start, _ROWS_AT_ONCE)):
             yield DueMessage(**row)

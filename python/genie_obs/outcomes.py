@@ -21,6 +21,7 @@ _RETRY_FIRST = timedelta(minutes=5)
 _RETRY_MOST = timedelta(hours=24)
 # A little less than a day, so that a daily schedule does not miss it by minutes.
 RECHECK_AFTER = timedelta(hours=23)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ABSENT = "404 although the space can be read"  # select_due.sql knows it by this
 
 Row = dict[str, Any]
@@ -193,7 +194,7 @@ def _details(context: Context, message: Row, due: DueMessage, *, space_name: str
         "conversation_id": due.conversation_id,
         "workspace_name": context.workspace_name,
         "space_name": space_name,
-        "created_timestamp": _milliseconds(created_at),
+        "created_timestamp": message["created_timestamp"] or _milliseconds(created_at),
         "created_at": created_at,
         # The day a row is stored under never changes; without a time from the API it is the day it was witnessed.
         "created_date": due.created_date or (created_at.date() if message["created_timestamp"] else due.witnessed_date),
@@ -220,8 +221,8 @@ def _deletion_mark(context: Context, due: DueMessage, at: datetime) -> Row:
 
 def _instant(milliseconds: int | None) -> datetime | None:
     # From whole milliseconds, not a float: the value must come back exactly.
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds) if milliseconds else None
+    return _EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None
 
 
 def _milliseconds(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (instant - _EPOCH) // timedelta(milliseconds=1)

@@ -9,6 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genie_obs.arrow_rows import to_rows
 from genie_obs.config import Settings
 from genie_obs.discovery import select_audit_days, select_window, select_witnesses
 from genie_obs.due import select_due, select_sizes, select_spaces
@@ -68,7 +69,7 @@ def make_plan(
     spaces = select_spaces(tables, settings.scope) if has_ledger else []
     due: dict[tuple[str, str], Row] = {}
     if has_ledger:
-        for row in select_due(tables, settings.scope, spaces, now).to_pylist():
+        for row in to_rows(select_due(tables, settings.scope, spaces, now)):
             due[row["workspace_id"], row["message_id"]] = row
     new_count = 0
     for piece in days.slices:

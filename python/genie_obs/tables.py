@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 
+from genie_obs.arrow_rows import to_rows
 from genie_obs.engine import Engine
 from genie_obs.errors import ConfigError, EngineError
 from genie_obs.schema import Column, Table, tables
@@ -70,8 +71,7 @@ class Tables:
 
     def rows(self, statement: str, **values: Input) -> list[dict[str, Any]]:
         """Run a query file whose result is small and return its rows as dictionaries; instants are aware, UTC."""
-        rows: list[dict[str, Any]] = self.select(statement, **values).to_pylist()
-        return rows
+        return to_rows(self.select(statement, **values))
 
     def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
         """Run a MERGE file, again when another writer committed in between, and return the engine's count of rows.
