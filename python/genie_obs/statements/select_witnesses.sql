@@ -1,6 +1,7 @@
 -- grain: one row per workspace_id and message_id mentioned by a Genie event of the days read
 -- Every action counts, UI and API names alike, known today or not. Ids the caller sent are in request_params, ids the service
--- made are only in response.result. Aggregating by message makes duplicates of an event harmless.
+-- made are only in response.result. Aggregating by message makes duplicates of an event harmless. (The local engine takes
+-- collect_list several times as fast as collect_set.)
 WITH events AS (
   SELECT
     workspace_id,
@@ -75,13 +76,12 @@ SELECT
   MIN(conversation_id) AS conversation_id,
   MIN(event_time) AS first_event_time,
   MAX(CASE WHEN is_accepted AND NOT is_read THEN event_time END) AS last_write_event_time,
-  array_sort(collect_set(action_name)) AS witnesses,
+  array_sort(array_distinct(collect_list(action_name))) AS witnesses,
   MIN(CASE WHEN is_accepted AND is_creation THEN actor END) AS user_email,
   MAX(CASE WHEN is_accepted AND is_creation THEN 1 ELSE 0 END) = 1 AS is_creation_seen
 FROM identified
-WHERE message_id IS NOT NULL
-  AND NOT message_id LIKE '{%'
-  AND NOT message_id LIKE '[%'
+-- Neither NULL nor a JSON value; asked once, as the local engine works an id out again for each time it is named here.
+WHERE LEFT(message_id, 1) NOT IN ('{', '[')
   AND workspace_id IS NOT NULL
   -- A refused event proves that the message exists only if it names it in full.
   AND (is_accepted OR (space_id IS NOT NULL AND conversation_id IS NOT NULL))
