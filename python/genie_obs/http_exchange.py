@@ -3,7 +3,6 @@
 Knows nothing of Genie, OAuth or retrying; it turns what aiohttp raises into three named failures.
 """
 
-import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from genie_obs import __version__
+from genie_obs import __version__, json_text
 
 USER_AGENT = f"genie-obs/{__version__}"
 """Lands in `system.access.audit.user_agent`: how our own reads are told from a user's."""
@@ -169,9 +168,9 @@ def parse_json_object(answer: Answer) -> dict[str, Any]:
     if content_type is not None and "json" not in content_type.lower():
         raise NotJsonError("the answer is not JSON but another content type", answer)
     try:
-        parsed = json.loads(answer.body.decode())
+        parsed = json_text.decode(answer.body)
     except (ValueError, RecursionError):
-        # From nothing: json's own error carries the whole document, and with it users' text.
+        # From nothing: the standard library's error carries the whole document, and with it users' text.
         raise NotJsonError("the answer's body is not valid JSON", answer) from None
     if not isinstance(parsed, dict):
         raise NotJsonError("the answer's JSON is not an object", answer)

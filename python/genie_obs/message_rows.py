@@ -8,13 +8,13 @@ Text with lone surrogates, legal in JSON and impossible in UTF-8, is stored with
 characters of its escape (``\ud800``). In `attachments_json` that is the same JSON value; in a plain text it is visible.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from genie_obs import json_text
 from genie_obs.drift import describe_unknown, json_type
 
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"})
@@ -76,7 +76,6 @@ KNOWN_ATTACHMENT_KINDS = frozenset(
 )  # databricks-sdk, dashboards.GenieAttachment
 
 _PARAGRAPH = "\n\n"
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps would build one per message
 _SECONDS_BELOW = 100_000_000_000  # the documentation's examples are in seconds, the service sends milliseconds
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -216,7 +215,7 @@ def _text(value: Any) -> str | None:
 def to_json(value: Any) -> str | None:
     """Return a value as compact JSON that UTF-8 can hold; None if it is too deep, or too long a number."""
     try:
-        return _escape_lone_surrogates(_ENCODER.encode(value))
+        return _escape_lone_surrogates(json_text.encode(value))
     except (RecursionError, ValueError):
         return None  # nested about a thousand levels deep, or a number of thousands of digits; `find_drift` names it
 

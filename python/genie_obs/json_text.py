@@ -1,0 +1,42 @@
+"""JSON of the Genie API to values and back: by msgspec, and by the standard library where that one is more lenient.
+
+The service's text may hold lone surrogates, legal in JSON and impossible in UTF-8, which msgspec refuses both ways. Integers of
+any length stay exact in both.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+_DECODER = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
+_LENIENT_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(body: bytes) -> Any:
+    """Return the value of a UTF-8 document.
+
+    Raises:
+        ValueError: not UTF-8, or not JSON. The error may hold the document: never show or chain it.
+        RecursionError: nested about a thousand levels deep.
+    """
+    try:
+        return _DECODER.decode(body)
+    except msgspec.MsgspecError:
+        return json.loads(body.decode())
+
+
+def encode(value: object) -> str:
+    """Return a value that came out of JSON as compact JSON, characters as they are; lone surrogates stay what they are.
+
+    Raises:
+        RecursionError: nested about a thousand levels deep.
+        ValueError: a number of thousands of digits.
+    """
+    try:
+        return _ENCODER.encode(value).decode()
+    except UnicodeEncodeError:
+        return _LENIENT_ENCODER.encode(value)
