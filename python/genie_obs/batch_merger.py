@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
 from genie_obs.clock import Clock
 from genie_obs.discovery import select_known
 from genie_obs.enrichment import StatementFinder
+from genie_obs.ledger_writer import Key, LedgerWriter, key_of, latest_credible
+from genie_obs.other_runs import SharedDue
 from genie_obs.outcomes import Outcome, Row, count_states, find_stored
 from genie_obs.schema import table
 from genie_obs.tables import Tables
@@ -25,15 +26,12 @@ logger = logging.getLogger(__name__)
 
 # Of text, of a batch and of the buffer: a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group.
 MAX_BATCH_BYTES = 64 * 1024 * 1024
-MAX_BATCH_SECONDS = 30.0  # a slow workspace must not keep what was fetched in memory for long
-# Also how long a merge may be repeated after it lost against another run's, whose rows are newer and must win.
-_CLOCKS_DIFFER_BY = timedelta(minutes=10)
+MAX_BATCH_SECONDS = (
+    30.0  # from an answer to its row in both tables: a slow workspace must not keep it in memory for long
+)
+_BATCHES_PER_LEDGER_MERGE = 2  # a MERGE of the ledger costs half as much a row with 10,000 rows as with 5,000
 _FLAGS = pa.schema([("is_terminal", pa.bool_())])
 _KEY_COLUMNS = ("workspace_id", "message_id")
-_OUTCOME_COLUMNS = (
-    "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
-    "witnesses", "state", "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
-)  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -45,6 +43,15 @@ class MergeTotals:
     joined_count: int = 0  # of first answers, stored with their statement
     oldest_stored_date: date | None = None
     seconds: float = 0.0
+
+    def add(self, other: MergeTotals) -> None:
+        """Add what another merge came to."""
+        self.states.update(other.states)
+        self.listed_only_count += other.listed_only_count
+        self.joined_count += other.joined_count
+        days = [day for day in (self.oldest_stored_date, other.oldest_stored_date) if day is not None]
+        self.oldest_stored_date = min(days, default=None)
+        self.seconds += other.seconds
 
 
 class OutcomeQueue(asyncio.Queue["Outcome | None"]):
@@ -72,10 +79,10 @@ class OutcomeQueue(asyncio.Queue["Outcome | None"]):
 
 
 class BatchMerger:
-    """Takes outcomes from many tasks and merges them in order of arrival, details before ledger.
+    """Takes outcomes from many tasks and merges them in order of arrival: `message_details` batch by batch, the ledger now and then.
 
-    The ledger says `fetched` only after the row is stored, so a crash between the two costs a repeated request, never a
-    message.
+    The ledger says `fetched` only after the row is stored, so a crash between the two costs repeated requests, never a
+    message. Beside another run it is told after every batch, so that this one need not read the same.
     """
 
     def __init__(
@@ -85,13 +92,19 @@ class BatchMerger:
         batch_size: int,
         clock: Clock,
         statements: StatementFinder,
-        on_merged: Callable[[int, bool], None],
+        shared: SharedDue,
+        on_merged: Callable[[int], None],
     ) -> None:
         self._tables = tables
         self._statements = statements
         self._batch_size = batch_size
         self._clock = clock
+        self._shared = shared
         self._on_merged = on_merged
+        self._ledger = LedgerWriter(
+            tables, clock, max_rows=_BATCHES_PER_LEDGER_MERGE * batch_size, max_seconds=MAX_BATCH_SECONDS
+        )
+        self._untold = MergeTotals()  # of what is stored, while the ledger is not told yet
         self._queue = OutcomeQueue(max_count=batch_size, max_bytes=MAX_BATCH_BYTES)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="genie-obs-tables")
         self._space_rows: list[Row] = []
@@ -119,12 +132,15 @@ class BatchMerger:
         is_open = True
         while is_open:
             batch, is_open = await self._collect()
-            if batch:
-                await self._call(lambda batch=batch: self._merge(batch))  # type: ignore[misc]
+            await self._call(partial(self._merge, batch, is_last=not is_open))
 
     def close(self) -> None:
-        """Release the thread."""
+        """Release the thread; of a run that fails, the ledger is told what is stored, if it can be."""
         self._thread.shutdown(wait=True)
+        try:
+            self._tell_ledger()
+        except Exception as error:  # noqa: BLE001  # why the run fails is another error, which must not be hidden
+            logger.warning("the ledger was not told what is stored, so it is read again: %s", type(error).__name__)
 
     async def _call(self, function: Callable[[], None]) -> None:
         """Run something on the thread that owns the tables."""
@@ -133,9 +149,9 @@ class BatchMerger:
     async def _collect(self) -> tuple[list[Outcome], bool]:
         """Return the next batch, and whether more may come."""
         # By key, the last one wins: a MERGE wants one source row per target row.
-        batch: dict[tuple[str, str], Outcome] = {}
+        batch: dict[Key, Outcome] = {}
         payload_bytes = 0
-        deadline: float | None = None
+        deadline = self._ledger.deadline
         while len(batch) < self._batch_size and payload_bytes < MAX_BATCH_BYTES:
             left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
             try:
@@ -148,26 +164,32 @@ class BatchMerger:
                 break
             if outcome is None:
                 return list(batch.values()), False
-            batch[outcome.ledger["workspace_id"], outcome.ledger["message_id"]] = outcome
+            batch[key_of(outcome.ledger)] = outcome
             payload_bytes += outcome.payload_bytes
             deadline = deadline or self._clock.monotonic() + MAX_BATCH_SECONDS
         return list(batch.values()), True
 
-    def _merge(self, batch: list[Outcome]) -> None:
+    def _merge(self, batch: list[Outcome], *, is_last: bool) -> None:
         started = self._clock.monotonic()
         batch = self._without_known(batch)
         self._find_stored(batch)
         first = [outcome.details for outcome in batch if outcome.details and outcome.is_first]
         joined_count = self._statements.fill(first, self._clock.now())
-        has_met_another_run = merge_outcomes(
-            self._tables, batch, latest_credible_at=self._clock.now() + _CLOCKS_DIFFER_BY
-        )
+        has_met_another_run = store_answers(self._tables, batch, latest_credible_at=latest_credible(self._clock))
         # What another run had stored first keeps its own statements; how many of ours were stored is not known then.
-        self.totals.joined_count += 0 if has_met_another_run else joined_count
-        self._add_up(batch)
+        self._add_up(batch, joined_count=0 if has_met_another_run else joined_count)
+        self._ledger.add([outcome.ledger for outcome in batch])
+        if is_last or has_met_another_run or self._shared.is_shared or self._ledger.is_due():
+            self._tell_ledger()
         self.totals.seconds += self._clock.monotonic() - started
-        self._on_merged(sum(not outcome.is_listed_only for outcome in batch), has_met_another_run)
+        self._shared.note_batch(has_met_another_run=has_met_another_run)
+        self._on_merged(sum(not outcome.is_listed_only for outcome in batch))
         logger.debug("merged %d messages", len(batch))
+
+    def _tell_ledger(self) -> None:
+        self._ledger.merge()
+        self.totals.add(self._untold)
+        self._untold = MergeTotals()
 
     def _without_known(self, batch: list[Outcome]) -> list[Outcome]:
         """Drop listed messages that the ledger knows after all: they were not due, so they have not changed."""
@@ -179,7 +201,10 @@ class BatchMerger:
             self._tables, pa.Table.from_pylist(keys), recent_since=min(row["witnessed_date"] for row in listed)
         )
         return [
-            o for o in batch if not (o.is_listed_only and (o.ledger["workspace_id"], o.ledger["message_id"]) in known)
+            outcome
+            for outcome in batch
+            if not outcome.is_listed_only
+            or not (key_of(outcome.ledger) in known or self._ledger.holds(key_of(outcome.ledger)))
         ]
 
     def _find_stored(self, batch: list[Outcome]) -> None:
@@ -196,22 +221,25 @@ class BatchMerger:
             first_message_id=min(ids),
             last_message_id=max(ids),
         )
-        dates = {(row["workspace_id"], row["message_id"]): row["created_date"] for row in rows}
+        dates = {key_of(row): row["created_date"] for row in rows}
         for outcome in unknown:
-            find_stored(outcome, dates.get((outcome.ledger["workspace_id"], outcome.ledger["message_id"])))
+            find_stored(outcome, dates.get(key_of(outcome.ledger)))
 
-    def _add_up(self, batch: list[Outcome]) -> None:
-        totals = self.totals
-        totals.states.update(count_states([outcome for outcome in batch if not outcome.is_listed_only]))
-        totals.listed_only_count += sum(outcome.is_listed_only for outcome in batch)
+    def _add_up(self, batch: list[Outcome], *, joined_count: int) -> None:
         dates = [outcome.details["created_date"] for outcome in batch if outcome.details]
-        totals.oldest_stored_date = min(
-            [*dates, totals.oldest_stored_date] if totals.oldest_stored_date else dates, default=None
+        self._untold.add(
+            MergeTotals(
+                states=count_states([outcome for outcome in batch if not outcome.is_listed_only]),
+                listed_only_count=sum(outcome.is_listed_only for outcome in batch),
+                joined_count=joined_count,
+            )
         )
+        # At once: later runs look for the statements of everything stored since this day.
+        self.totals.add(MergeTotals(oldest_stored_date=min(dates, default=None)))
 
 
-def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: datetime) -> bool:
-    """Merge one batch, one outcome per message: `message_details` first, then the ledger. Repeating it changes nothing.
+def store_answers(tables: Tables, batch: list[Outcome], *, latest_credible_at: datetime) -> bool:
+    """Merge the answers of one batch into `message_details`, one per message. Repeating it changes nothing.
 
     What is stored with an instant after `latest_credible_at` was written by a clock that was wrong. Returns whether first
     answers were there all the same: stored by another run, or by one that died before it told the ledger.
@@ -221,15 +249,6 @@ def merge_outcomes(tables: Tables, batch: list[Outcome], *, latest_credible_at: 
         details = [outcome.details for outcome in batch if outcome.details and outcome.is_first is is_first]
         if details:
             is_met |= _merge_details(tables, details, latest_credible_at=latest_credible_at, is_first=is_first)
-    rows = [outcome.ledger for outcome in batch]
-    if rows:
-        columns = table("message_ledger").arrow_schema(*_OUTCOME_COLUMNS)
-        tables.execute(
-            "merge_outcomes",
-            message_outcomes=pa.Table.from_pylist(rows, columns),
-            witnessed_dates=_dates(rows, "witnessed_date"),
-            latest_credible_at=latest_credible_at,
-        )
     return is_met
 
 
@@ -240,7 +259,7 @@ def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: da
         tables.execute,
         "merge_messages",
         fetched_messages=pa.Table.from_pylist(details, columns),
-        created_dates=_dates(details, "created_date"),
+        created_dates=sorted({row["created_date"] for row in details}),
         latest_credible_at=latest_credible_at,
     )
     is_met = is_first and merge(only_new=True) < len(details)
@@ -252,7 +271,3 @@ def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: da
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:
     """Merge rows of spaces that were asked for, one per space."""
     tables.execute("merge_spaces", fetched_spaces=pa.Table.from_pylist(rows, table("space_details").arrow_schema()))
-
-
-def _dates(rows: list[Row], column: str) -> list[Any]:
-    return sorted({row[column] for row in rows})

@@ -54,7 +54,7 @@ class DiscoverySettings:
 class FetchSettings:
     """How hard we may lean on the Genie API, and how messages are handed to the tables."""
 
-    batch_size: int = 10_000  # messages merged at once
+    batch_size: int = 5_000  # messages stored at once
     max_concurrency: int = 64  # requests in flight, per workspace
     max_requests_per_second: float | None = None  # per workspace; None: learn the limit from the service's answers
     timeout_seconds: float = 30.0  # for one request
@@ -135,7 +135,7 @@ SETTINGS = (
         metavar="DAYS",
         help="Days before the watermark that are read again, for late audit rows.",
     ),
-    Setting(name="batch_size", default="10000", metavar="N", help="Messages merged at once."),
+    Setting(name="batch_size", default="5000", metavar="N", help="Messages stored at once."),
     Setting(name="max_concurrency", default="64", metavar="N", help="Requests in flight per workspace."),
     Setting(
         name="max_requests_per_second",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from genie_obs import __version__
 from genie_obs.errors import ConfigError, EngineError, clean_text
+from genie_obs.process import share_one_heap
 from genie_obs.secret import Secret
 from genie_obs.sql import Names
 
@@ -309,6 +310,7 @@ def _start_sail(names: Names) -> Any:
         # Sail and Arrow allocate with mimalloc, which gives back what is free only by and by: a run would hold a third more memory
         # than it uses. Sail's reads its settings when it is loaded; Arrow's was loaded long before, so Arrow takes another.
         pa.set_memory_pool(pa.system_memory_pool())
+        share_one_heap()
         with _environment(MIMALLOC_PURGE_DELAY=os.environ.get("MIMALLOC_PURGE_DELAY", "0")):
             from pysail.spark import SparkConnectServer
     except ImportError as error:

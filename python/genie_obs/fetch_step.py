@@ -88,7 +88,8 @@ class FetchStep:
             batch_size=self.settings.batch_size,
             clock=self.clock,
             statements=statements,
-            on_merged=self._note_batch,
+            shared=self.shared,
+            on_merged=self.progress.advance,
         )
         api_settings = ApiSettings(timeout_seconds=self.settings.timeout_seconds)
         try:
@@ -101,10 +102,6 @@ class FetchStep:
             self.record.drift.merge(statements.drift)
             self._add_calls()
             self._add_totals(merger)
-
-    def _note_batch(self, count: int, has_met_another_run: bool) -> None:
-        self.progress.advance(count)
-        self.shared.note_batch(has_met_another_run=has_met_another_run)
 
     def _note(self) -> str:
         return f"{self._stats.calls} calls, {self._stats.throttled} throttled"

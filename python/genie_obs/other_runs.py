@@ -107,20 +107,20 @@ class SharedDue:
     def __init__(self, select_due: Callable[[], pa.Table], *, piece_rows: int, is_shared: bool) -> None:
         self._select_due = select_due
         self._piece_rows = piece_rows
-        self._is_shared = is_shared
+        self.is_shared = is_shared  # another run is at work
         self._still_due: pa.ChunkedArray | None = None
 
     def note_batch(self, *, has_met_another_run: bool) -> None:
         """Read the ledger again where another run is at work; called after a batch, by who owns the tables."""
-        self._is_shared |= has_met_another_run
-        if self._is_shared:
+        self.is_shared |= has_met_another_run
+        if self.is_shared:
             self._still_due = self._select_due()["message_id"]
 
     def pieces(self, due: pa.Table) -> Iterator[pa.Table]:
         """Yield the due messages of one workspace, conversations together; what is left out was read by another run."""
         left = list(_cut(due, self._piece_rows))
         while left:
-            piece = left.pop(random.randrange(len(left)) if self._is_shared else 0)  # noqa: S311  # to keep two runs apart
+            piece = left.pop(random.randrange(len(left)) if self.is_shared else 0)  # noqa: S311  # to keep two runs apart
             if self._still_due is not None:
                 piece = piece.filter(pc.is_in(piece["message_id"], value_set=self._still_due))
             if piece.num_rows:

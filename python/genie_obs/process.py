@@ -1,4 +1,4 @@
-"""What concerns this process as a whole: its credentials, kept out of its children and of core dumps, and its garbage."""
+"""What concerns this process as a whole: its credentials, kept out of its children and of core dumps, its heap and its garbage."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, CONTENT_HASH_KEY_VARIABLE, Secret
 
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
+_M_ARENA_MAX = -8  # malloc.h of glibc
 _OBJECTS_BETWEEN_COLLECTIONS = 20_000  # Python's own 700 look through what start-up imports hundreds of times: 0.07 s
 
 
@@ -56,6 +57,16 @@ def forbid_memory_dumps() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def share_one_heap() -> None:
+    """Let all threads allocate from one heap: what one of them has freed, the others can use.
+
+    The C library of most Linux systems gives threads heaps of their own, up to eight for each core, and a run of the local engine
+    then holds some 70 MiB more than it uses. Elsewhere nothing is done.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):  # musl has none
+        mallopt(_M_ARENA_MAX, 1)
 
 
 @contextmanager

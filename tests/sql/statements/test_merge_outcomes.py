@@ -19,7 +19,7 @@ from tests.sql.statements.lake import (
     ledger_row,
 )
 
-from genie_obs.batch_merger import merge_outcomes
+from genie_obs.batch_merger import store_answers
 from genie_obs.outcomes import Outcome
 
 ASKED_AT = NOON + 2 * HOUR
@@ -170,13 +170,8 @@ def test_outcome_is_taken_when_the_known_attempt_is_yet_to_come(lake: Lake) -> N
 
 
 def test_row_that_is_there_although_the_ledger_knew_of_none_takes_the_newer_answer(lake: Lake) -> None:
-    lake.fill("message_ledger", pending())
     lake.fill("message_details", details_row(content="stored by a run that died before it told the ledger"))
-    answer = fetched_message(content="the newer answer")
+    answer = Outcome(ledger=outcome(), details=fetched_message(content="the newer answer"), is_first=True)
 
-    merge_outcomes(
-        lake.tables, [Outcome(ledger=outcome(), details=answer, is_first=True)], latest_credible_at=NOON + DAY
-    )
-
+    assert store_answers(lake.tables, [answer], latest_credible_at=NOON + DAY)
     assert lake.only("message_details")["content"] == "the newer answer"
-    assert lake.only("message_ledger")["state"] == "fetched"
