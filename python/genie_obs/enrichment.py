@@ -33,7 +33,6 @@ _STATEMENT_COLUMNS = (
     "query_end_time", "query_warehouse_id", "query_read_rows", "query_read_bytes", "query_produced_rows", "query_from_result_cache",
     "query_error_message",
 )  # fmt: skip
-_KEY_COLUMNS = ("workspace_id", "message_id")
 _JOINED_COLUMNS = tuple(name for name in _STATEMENT_COLUMNS if name.startswith("query_"))
 
 Row = dict[str, Any]
@@ -113,9 +112,8 @@ class StatementFinder:
         days = [row["created_date"] for row in wanted.values()]
         until = _start_of(max(days)) + _USUALLY_WITHIN
         found = _select(self._tables, rows, self._guard, self.drift, since=_start_of(min(days)), until=until)
-        keys = zip(*(found.column(name).to_pylist() for name in _KEY_COLUMNS), strict=True)
-        for key, row in zip(keys, to_rows(found.select(_JOINED_COLUMNS)), strict=True):
-            wanted[key].update(row)
+        for row in to_rows(found):
+            wanted[row["workspace_id"], row["message_id"]].update({name: row[name] for name in _JOINED_COLUMNS})
         return int(found.num_rows)
 
 
