@@ -14,9 +14,9 @@ from functools import partial
 import pyarrow as pa
 
 from genie_obs.clock import Clock
-from genie_obs.discovery import select_known
+from genie_obs.discovery import Key, key_of, select_known
 from genie_obs.enrichment import StatementFinder
-from genie_obs.ledger_writer import Key, LedgerWriter, key_of, latest_credible
+from genie_obs.ledger_writer import LedgerWriter, latest_credible
 from genie_obs.other_runs import SharedDue
 from genie_obs.outcomes import Outcome, Row, count_states, find_stored
 from genie_obs.schema import table
@@ -26,10 +26,8 @@ logger = logging.getLogger(__name__)
 
 # Of text, of a batch and of the buffer: a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group.
 MAX_BATCH_BYTES = 64 * 1024 * 1024
-MAX_BATCH_SECONDS = (
-    30.0  # from an answer to its row in both tables: a slow workspace must not keep it in memory for long
-)
-_BATCHES_PER_LEDGER_MERGE = 2  # a MERGE of the ledger costs half as much a row with 10,000 rows as with 5,000
+MAX_BATCH_SECONDS = 30.0  # until both tables have an answer: a slow workspace must not keep it in memory for long
+_BATCHES_PER_LEDGER_MERGE = 2  # a MERGE costs less a row the more rows it has, and memory
 _FLAGS = pa.schema([("is_terminal", pa.bool_())])
 _KEY_COLUMNS = ("workspace_id", "message_id")
 

@@ -143,7 +143,7 @@ def select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: s
     witnesses, known = _select_witnesses(tables, scope, piece, client_id=client_id)
     rows = to_rows(witnesses)
     for row in rows:
-        row["known"] = known.get(_key(row))
+        row["known"] = known.get(key_of(row))
     return rows
 
 
@@ -199,7 +199,7 @@ def _look_up(tables: Tables, messages: pa.Table, from_date: date, until_date: da
         first_message_id=ids["min"],
         last_message_id=ids["max"],
     )
-    return {_key(row): row for row in found}
+    return {key_of(row): row for row in found}
 
 
 def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
@@ -209,7 +209,7 @@ def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str,
         _merge(tables, witnesses.filter(is_new), now, is_new=True)
         seen_again = witnesses.filter(pc.invert(is_new))
         # The overlap shows the same again in every run; a MERGE is the dearest way to find out that nothing changes.
-        is_news = [tells_more(row, known[_key(row)]) for row in to_rows(seen_again)]
+        is_news = [tells_more(row, known[key_of(row)]) for row in to_rows(seen_again)]
         _merge(tables, seen_again.filter(pa.array(is_news, pa.bool_())), now)
     if piece.conversation_deletion_count:
         deleted = _deleted_with_conversation(tables, scope, piece)
@@ -287,5 +287,6 @@ def _keys(rows: pa.Table) -> Iterator[Key]:
     return zip(*(rows[column].to_pylist() for column in _KEY_COLUMNS), strict=True)
 
 
-def _key(row: Row) -> Key:
+def key_of(row: Row) -> Key:
+    """Return what a message is known by: workspace_id and message_id."""
     return row["workspace_id"], row["message_id"]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from genie_obs.clock import Clock
+from genie_obs.discovery import Key, key_of
 from genie_obs.outcomes import Row
 from genie_obs.schema import table
 from genie_obs.tables import Tables
@@ -18,17 +19,10 @@ _OUTCOME_COLUMNS = (
     "witnesses", "state", "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
 )  # fmt: skip
 
-Key = tuple[str, str]  # workspace_id and message_id
-
 
 def latest_credible(clock: Clock) -> datetime:
     """Return the instant after which a stored one was written by a clock that was wrong."""
     return clock.now() + _CLOCKS_DIFFER_BY
-
-
-def key_of(row: Row) -> Key:
-    """Return what a message is known by."""
-    return row["workspace_id"], row["message_id"]
 
 
 class LedgerWriter:

@@ -186,3 +186,17 @@ def test_ledger_is_told_of_what_is_stored_when_a_run_is_cancelled(lake: Lake) ->
 
     assert states(lake) == {"a": "fetched", "b": "fetched"}
     assert merger.totals.states["fetched"] == len(lake.read("message_details")) == 2
+
+
+def test_spaces_that_come_while_others_are_merged_are_merged_together(lake: Lake) -> None:
+    merger, _ = make_merger(lake)
+    before = lake.version("space_details")
+
+    async def run() -> None:
+        await asyncio.gather(*(merger.merge_spaces([{"workspace_id": name, "space_id": "s1"}]) for name in "1234"))
+
+    asyncio.run(run())
+    merger.close()
+
+    assert [row["workspace_id"] for row in lake.read("space_details")] == ["1", "2", "3", "4"]
+    assert lake.version("space_details") == before + 2
