@@ -1,12 +1,13 @@
 """JSON of the Genie API to values and back: by msgspec, and by the standard library where that one is more lenient.
 
 The service's text may hold lone surrogates, legal in JSON and impossible in UTF-8, which msgspec refuses both ways. Integers of
-any length stay exact in both.
+any length stay exact; a number too large for a float, and NaN and Infinity, which are no JSON, become their text.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ _LENIENT_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(body: bytes) -> Any:
-    """Return the value of a UTF-8 document.
+    """Return the value of a UTF-8 document; its floats are finite.
 
     Raises:
         ValueError: not UTF-8, or not JSON. The error may hold the document: never show or chain it.
@@ -26,7 +27,12 @@ def decode(body: bytes) -> Any:
     try:
         return _DECODER.decode(body)
     except msgspec.MsgspecError:
-        return json.loads(body.decode())
+        return json.loads(body.decode(), parse_float=_finite, parse_constant=str)
+
+
+def _finite(literal: str) -> float | str:
+    number = float(literal)
+    return number if math.isfinite(number) else literal  # JSON could not say it again
 
 
 def encode(value: object) -> str:

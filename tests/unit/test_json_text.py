@@ -36,11 +36,22 @@ def test_value_comes_back_as_it_was(value: Any) -> None:
         (b'"\\ud83d\\ude00"', "\N{GRINNING FACE}"),
         ('"\N{LINE SEPARATOR}ü"'.encode(), "\N{LINE SEPARATOR}ü"),
         (b'{"a": 1, "a": 2}', {"a": 2}),
-        (b"1e400", float("inf")),
     ],
 )
 def test_document_is_read_as_the_standard_library_reads_it(document: bytes, value: object) -> None:
     assert json_text.decode(document) == value == json.loads(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "value"),
+    [
+        (b"[1e400, -1e400, 1.5]", ["1e400", "-1e400", 1.5]),
+        (b'{"a": NaN, "b": Infinity, "c": -Infinity}', {"a": "NaN", "b": "Infinity", "c": "-Infinity"}),
+    ],
+)
+def test_what_no_float_can_hold_stays_as_text(document: bytes, value: object) -> None:
+    assert json_text.decode(document) == value
+    assert json.loads(json_text.encode(json_text.decode(document))) == value
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,9 @@ def build_statement(
     lines = [f"SELECT {', '.join(f'{sql} AS f{index}' for index, sql in enumerate(expressions))}"]
     lines.append(inside(source))
     lines += [f"WHERE {' AND '.join(conditions)}"] if conditions else []
-    lines += _grouping(expressions, is_disaggregated=query.is_disaggregated)
-    lines += _ordering(dataset, query, expressions)
+    keys = [] if query.is_disaggregated else [sql for sql in expressions if not is_aggregate(sql)]
+    lines += [f"GROUP BY {', '.join(dict.fromkeys(keys))}"] if keys else []
+    lines += _ordering(dataset, query, expressions, keys)
     return Statement(BoundSql("\n".join(lines), {**source.values, **values}), source=source)
 
 
@@ -91,18 +92,17 @@ def field_statement(dataset: Dataset, expression: str, source: BoundSql) -> Boun
     )
 
 
-def _grouping(expressions: list[str], *, is_disaggregated: bool) -> list[str]:
-    keys = [sql for sql in expressions if not is_aggregate(sql)]
-    return [f"GROUP BY {', '.join(dict.fromkeys(keys))}"] if keys and not is_disaggregated else []
-
-
-def _ordering(dataset: Dataset, query: Query, expressions: list[str]) -> list[str]:
-    parts = []
+def _ordering(dataset: Dataset, query: Query, expressions: list[str], keys: list[str]) -> list[str]:
+    """Return the file's own order; groups that are equal in it come by their keys, so that a chart looks the same each time."""
+    parts: dict[str, str] = {}
     for expression, is_descending in query.orders:
         sql = translate(expression, dataset.columns)
         alias = next((f"f{index}" for index, other in enumerate(expressions) if same(sql, other)), sql)
-        parts.append(f"{alias} {'DESC' if is_descending else 'ASC'}")
-    return [f"ORDER BY {', '.join(parts)}"] if parts else []
+        parts.setdefault(alias, f"{alias} {'DESC' if is_descending else 'ASC'}")
+    for index, sql in enumerate(expressions):
+        if sql in keys:
+            parts.setdefault(f"f{index}", f"f{index} ASC")
+    return [f"ORDER BY {', '.join(parts.values())}"] if parts else []
 
 
 def _conditions(

@@ -47,11 +47,12 @@ def test_aggregates_group_by_the_other_fields() -> None:
         "SELECT * FROM t ORDER BY x",
         ") AS dataset",
         "GROUP BY `x`",
+        "ORDER BY f0 ASC",
     ]
 
 
 def test_fields_without_aggregates_are_distinct() -> None:
-    assert _build(_query("`x`", "`y`")).bound.sql.endswith("GROUP BY `x`, `y`")
+    assert "GROUP BY `x`, `y`" in _build(_query("`x`", "`y`")).bound.sql
 
 
 def test_only_aggregates_need_no_grouping() -> None:
@@ -66,6 +67,16 @@ def test_filters_of_the_query_come_before_grouping_and_orders_after() -> None:
     query = _query("`x`", "COUNT(`*`)", filters=("`s` IN ('F')",), orders=(("COUNT(`*`)", True), ("`x`", False)))
     lines = _build(query).bound.sql.splitlines()
     assert lines[-3:] == ["WHERE (`s` IN ('F'))", "GROUP BY `x`", "ORDER BY f1 DESC, f0 ASC"]
+
+
+def test_groups_that_are_equal_in_the_order_of_the_file_come_by_their_keys() -> None:
+    query = _query("`x`", "`y`", "COUNT(`*`)", orders=(("COUNT(`*`)", True), ("`y`", True)))
+    assert _build(query).bound.sql.endswith("ORDER BY f2 DESC, f1 DESC, f0 ASC")
+
+
+def test_single_rows_keep_to_the_order_of_the_file() -> None:
+    query = _query("`x`", "`y`", is_disaggregated=True, orders=(("`y`", True),))
+    assert _build(query).bound.sql.endswith("ORDER BY f1 DESC")
 
 
 def test_chosen_values_are_bound_and_null_is_asked_for() -> None:
