@@ -212,7 +212,7 @@ class _Sample:
         count = len(newest_first)
         while count >= _MIN_SAMPLE:
             rate = max(rate, count / max(now - newest_first[count - 1], _MIN_PAUSE_SECONDS))
-            count //= 2
+            count = count * 7 // 8  # some window leaves out what came before the requests were many enough
         return rate
 
     def waiting_share(self, now: float) -> float:
