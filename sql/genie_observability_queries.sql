@@ -1671,7 +1671,8 @@ LEFT JOIN space_details AS s
   AND s.space_id = m.space_id
 WHERE m.created_date >= date_sub(current_date(), :days_lookback + 30)
   AND (:workspace_id_filter = 'ALL' OR array_contains(split(:workspace_id_filter, ','), m.workspace_id))
-ORDER BY workspace_id, conversation_id, created_at, message_id;
+-- Ids begin with the time, as far as seen: the newest conversation first.
+ORDER BY conversation_id DESC, workspace_id, created_at, message_id;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Performance
