@@ -26,6 +26,7 @@ from genie_obs.other_runs import SharedDue
 from genie_obs.outcomes import RECHECK_AFTER, Context, Outcome, absent, failed, forbidden, listed_only, stored
 from genie_obs.spaces import SpaceDirectory, SpaceVerdict
 from genie_obs.users import UserDirectory
+from genie_obs.workers import run_workers
 
 logger = logging.getLogger(__name__)
 
@@ -79,10 +80,13 @@ class WorkspaceReader:
     async def run(self) -> ReadReport:
         """Read everything that is due; never raises for what a workspace or the service does."""
         try:
-            await self._work.spaces.refresh(self._work.due.column("space_id").unique().to_pylist())
+            wanted = self._work.due.column("space_id").unique().to_pylist()
+            await self._work.spaces.refresh(wanted, save=self._save_spaces)
             # Before any message: a run that dies later must not leave stored messages of unknown spaces.
             await self._save_spaces()
-            await self._run_workers(self._plans())
+            plans = self._plans()
+            count = min(self._worker_count, max(1, self._work.due.num_rows))
+            await run_workers(count, lambda: self._work_through(plans))
             self.report.read_elsewhere_count = self._work.due.num_rows - self._planned
         except (WorkspaceError, UnauthenticatedError) as error:
             self.report.error = str(error)
@@ -101,16 +105,6 @@ class WorkspaceReader:
         for piece in self._work.shared.pieces(self._work.due):
             self._planned += piece.num_rows
             yield from plan_conversations(piece, self._sizes)
-
-    async def _run_workers(self, plans: Iterator[ConversationPlan]) -> None:
-        count = min(self._worker_count, max(1, self._work.due.num_rows))
-        workers = [asyncio.create_task(self._work_through(plans)) for _ in range(count)]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
 
     async def _work_through(self, plans: Iterator[ConversationPlan]) -> None:
         for plan in plans:

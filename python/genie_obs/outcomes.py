@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -56,8 +57,23 @@ def stored(context: Context, due: DueMessage, message: Row, *, space_name: str |
         context, due, fetched_at, state=state, reason=reason, http_status=200, next_attempt_at=next_attempt_at,
         created_date=details["created_date"],
     )  # fmt: skip
-    payload = len(message["attachments_json"] or "") + len(message["content"] or "")
-    return Outcome(ledger=ledger, details=details, is_first=due.created_date is None, payload_bytes=payload)
+    return Outcome(
+        ledger=ledger,
+        details=details,
+        is_first=due.created_date is None,
+        payload_bytes=text_bytes(message.values()),
+    )
+
+
+def text_bytes(values: Iterable[object]) -> int:
+    """Return how many bytes the texts among the values of a row take as UTF-8, those in lists included."""
+    size = 0
+    for value in values:
+        if isinstance(value, str):
+            size += len(value) if value.isascii() else len(value.encode())
+        elif isinstance(value, list):
+            size += text_bytes(value)
+    return size
 
 
 def absent(context: Context, due: DueMessage, *, at: datetime) -> Outcome:

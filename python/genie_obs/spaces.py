@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +15,17 @@ from genie_obs.content_policy import ContentGuard
 from genie_obs.drift import DriftCounter, json_type
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from genie_obs.genie_api import GenieApi
-from genie_obs.outcomes import RECHECK_AFTER
+from genie_obs.outcomes import RECHECK_AFTER, text_bytes
+from genie_obs.workers import run_workers
 
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+
+_ASKED_AT_ONCE = 64  # the limiter allows no more in flight, unless told to
+_MANY_BYTES = (
+    8 * 1024 * 1024
+)  # of texts not merged yet: configurations of spaces may be large, and an account has thousands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +62,13 @@ class SpaceDirectory:
         self._known: dict[str, Row] = {row["space_id"]: row for row in known}
         self._manage: dict[str, asyncio.Task[bool]] = {}
         self._changed: dict[str, Row] = {}  # rows to merge, by space_id
+        self._changed_bytes = 0
 
-    async def refresh(self, wanted: Iterable[str]) -> None:
-        """Ask for what is due: everything once a day, and spaces never asked before."""
+    async def refresh(self, wanted: Iterable[str], *, save: Callable[[], Awaitable[None]]) -> None:
+        """Ask for what is due: everything once a day, and spaces never asked before.
+
+        `save` is to merge what changed so far; it is called whenever that has become much, not at the end.
+        """
         now = self._clock.now()
         new = {space_id for space_id in wanted if space_id not in self._known}
         stale = {space_id for space_id, row in self._known.items() if row["fetched_at"] <= now - RECHECK_AFTER}
@@ -67,7 +77,15 @@ class SpaceDirectory:
         for space_id in fresh:
             self._record_readable(listed[space_id])
         asked = sorted((new | stale | set(listed)) - fresh)
-        await asyncio.gather(*(self._ask(space_id) for space_id in asked))
+        left = iter(asked)
+
+        async def ask() -> None:
+            for space_id in left:
+                await self._ask(space_id)
+                if self._changed_bytes >= _MANY_BYTES:
+                    await save()
+
+        await run_workers(min(len(asked), _ASKED_AT_ONCE), ask)
 
     def verdict(self, space_id: str) -> SpaceVerdict:
         """Return what is known of a space that `refresh` was told about."""
@@ -82,7 +100,7 @@ class SpaceDirectory:
 
     def take_changed(self) -> list[Row]:
         """Return the rows that changed since the last call, ready to be merged."""
-        changed, self._changed = list(self._changed.values()), {}
+        changed, self._changed, self._changed_bytes = list(self._changed.values()), {}, 0
         return changed
 
     async def may_read_messages(self, space_id: str) -> bool:
@@ -130,9 +148,8 @@ class SpaceDirectory:
         except ApiError as error:
             # Neither yes nor no: what was known stays, else messages are tried; the space is asked again in the next run.
             logger.warning("reading space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
-            self._known.setdefault(
-                space_id, {**_EMPTY, "space_id": space_id, "state": "readable", "fetched_at": self._clock.now()}
-            )
+            unknown = {"space_id": space_id, "state": "readable", "fetched_at": self._clock.now()}
+            self._known.setdefault(space_id, dict.fromkeys(_KEPT) | unknown)
         else:
             self._record_readable({**space, "space_id": space_id})
             if was_forbidden:
@@ -192,12 +209,15 @@ class SpaceDirectory:
         }
         kept = self._changed.get(space_id) or {"workspace_id": self._workspace_id, "space_id": space_id}
         self._changed[space_id] = {**kept, **values, **status}
-        self._known[space_id] = {**_EMPTY, **self._known.get(space_id, {}), **self._changed[space_id]}
+        self._changed_bytes += text_bytes(values.values())
+        known = self._known.get(space_id, {}) | self._changed[space_id]
+        self._known[space_id] = {name: known.get(name) for name in _KEPT}
 
 
 _TEXTS = ("title", "description", "warehouse_id", "parent_path", "serialized_space", "etag")
 _INSTANTS = {"space_created_at": "create_time", "space_updated_at": "update_time"}
-_EMPTY: Row = {"title": None, "etag": None, "space_updated_at": None, "state_reason": None, "http_status": None}
+# What is known of a space for the whole run: not its configuration.
+_KEPT = ("space_id", "title", "etag", "space_updated_at", "state", "state_reason", "http_status", "fetched_at")
 
 
 def _instant(value: object) -> datetime | None:

@@ -37,6 +37,8 @@ _CONFLICT_SIGNS = (
     "Missing commit file",  # Sail, while another writer is just writing it
 )
 _CONFLICT_ATTEMPTS = 12
+MAX_RELATION_BYTES = 64 * 1024 * 1024
+"""Of one relation as Arrow: its statement travels as one gRPC message, of which Spark Connect's client sends 128 MiB at most."""
 _MAX_CONFLICT_WAIT_SECONDS = 5.0
 
 
@@ -80,12 +82,17 @@ class Tables:
         whole), and the count is that of the rows inserted: whoever gets back less than it handed over runs the whole. Of a
         whole MERGE no two engines count the same: Apache Spark what changed, Sail also what it copied.
 
+        Rows that are too many bytes for one message to the engine are merged in several goes.
+
         Raises:
             EngineError: if it still collides after several attempts.
         """
         relations, parameters = _split(values)
         text = self._load(statement, parameters)
         text = inline_parameters(insert_only(text) if only_new else text, parameters)
+        return sum(self._merge(statement, text, part) for part in _parts(relations))
+
+    def _merge(self, statement: str, text: str, relations: Mapping[str, pa.Table]) -> int:
         frames = self._frames(relations)
         [counts] = self._persist(statement, lambda: self._sql(text, frames).collect())
         return int(counts[0])  # every engine puts the sum first
@@ -259,6 +266,17 @@ class Tables:
 def _split(values: Mapping[str, Input]) -> tuple[dict[str, pa.Table], dict[str, Value]]:
     relations = {name: value for name, value in values.items() if isinstance(value, pa.Table)}
     return relations, {name: value for name, value in values.items() if not isinstance(value, pa.Table)}
+
+
+def _parts(relations: Mapping[str, pa.Table]) -> Iterator[Mapping[str, pa.Table]]:
+    """Yield the rows of a MERGE, which reads one relation, in parts that fit into a message; one row is never cut."""
+    [(name, rows)] = relations.items()
+    if rows.nbytes <= MAX_RELATION_BYTES or rows.num_rows <= 1:
+        yield relations
+        return
+    half = rows.num_rows // 2
+    for part in (rows.slice(0, half), rows.slice(half)):
+        yield from _parts({name: part})
 
 
 def _missing(table: Table, present: set[str]) -> list[Column]:

@@ -278,4 +278,14 @@ def test_every_outcome_fills_the_ledger_in_full() -> None:
     columns = set(table("message_ledger").arrow_schema().names) - {"user_email"}
     assert all(set(outcome.ledger) == columns for outcome in outcomes)
     assert count_states(outcomes) == {"fetched": 2, "not_found": 1, "forbidden": 1, "retry": 1}
-    assert outcomes[0].payload_bytes == len("How many?")
+
+
+def test_payload_is_every_text_of_the_message_in_bytes() -> None:
+    more = {"answer_text": "売上は?", "suggested_questions": ["a", "bc"], "query_row_count": 7}
+
+    few, many = (
+        stored(context(), due(), message() | texts, space_name=None, fetched_at=NOON).payload_bytes
+        for texts in ({}, more)
+    )
+
+    assert many - few == len("売上は?".encode()) + len("abc")
