@@ -105,7 +105,7 @@ class BatchMerger:
         self._untold = MergeTotals()  # of what is stored, while the ledger is not told yet
         self._queue = OutcomeQueue(max_count=batch_size, max_bytes=MAX_BATCH_BYTES)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="genie-obs-tables")
-        self._space_rows: list[Row] = []
+        self._space_rows: dict[tuple[str, str], Row] = {}
         self._space_turn = asyncio.Lock()
         self.totals = MergeTotals()
 
@@ -114,12 +114,14 @@ class BatchMerger:
         await self._queue.put(outcome)
 
     async def merge_spaces(self, rows: list[Row]) -> None:
-        """Merge rows of `space_details` at once, with those of other workspaces that came while the tables were busy."""
-        self._space_rows += rows
+        """Merge rows of `space_details` at once, with those that came while the tables were busy; waits until they are stored."""
+        for row in rows:
+            earlier = self._space_rows.setdefault((row["workspace_id"], row["space_id"]), row)
+            earlier.update(row, is_new=earlier["is_new"])  # a MERGE wants one source row per target row
         async with self._space_turn:
-            waiting, self._space_rows = self._space_rows, []
-            if waiting:
-                await self._call(lambda: merge_spaces(self._tables, waiting))
+            waiting, self._space_rows = list(self._space_rows.values()), {}
+            if waiting:  # shielded: a workspace that is given up must not take the rows of others with it
+                await asyncio.shield(self._call(lambda: merge_spaces(self._tables, waiting)))
 
     async def finish(self) -> None:
         """Say that no more outcomes come; `run` then merges the rest and returns."""
@@ -267,5 +269,13 @@ def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: da
 
 
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:
-    """Merge rows of spaces that were asked for, one per space."""
-    tables.execute("merge_spaces", fetched_spaces=pa.Table.from_pylist(rows, table("space_details").arrow_schema()))
+    """Merge rows of spaces that were asked for, one per space; with `is_new`, a space that nobody is known to have stored."""
+    for is_new in (True, False):
+        asked = [row for row in rows if row["is_new"] is is_new]
+        merge = partial(
+            tables.execute,
+            "merge_spaces",
+            fetched_spaces=pa.Table.from_pylist(asked, table("space_details").arrow_schema()),
+        )
+        if asked and not (is_new and merge(only_new=True) == len(asked)):
+            merge()

@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 _ASKED_AT_ONCE = 64  # the limiter allows no more in flight, unless told to
-_MANY_BYTES = (
-    8 * 1024 * 1024
-)  # of texts not merged yet: configurations of spaces may be large, and an account has thousands
+# Of texts not merged yet: configurations may be large, and an account has thousands of spaces. A MERGE that changes rows writes
+# the whole table anew, so rather few of them.
+_MANY_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,7 @@ class SpaceDirectory:
         self._client_id = client_id
         self._clock = clock
         self._known: dict[str, Row] = {row["space_id"]: row for row in known}
+        self._taken = set(self._known)  # spaces that have a row, or will have one as soon as what was taken is merged
         self._manage: dict[str, asyncio.Task[bool]] = {}
         self._changed: dict[str, Row] = {}  # rows to merge, by space_id
         self._changed_bytes = 0
@@ -99,8 +100,9 @@ class SpaceDirectory:
         )
 
     def take_changed(self) -> list[Row]:
-        """Return the rows that changed since the last call, ready to be merged."""
+        """Return the rows that changed since the last call, to be merged in this order; `is_new` says that none is stored yet."""
         changed, self._changed, self._changed_bytes = list(self._changed.values()), {}, 0
+        self._taken.update(row["space_id"] for row in changed)
         return changed
 
     async def may_read_messages(self, space_id: str) -> bool:
@@ -207,7 +209,11 @@ class SpaceDirectory:
             "fetched_at": now,
             "updated_at": now,
         }
-        kept = self._changed.get(space_id) or {"workspace_id": self._workspace_id, "space_id": space_id}
+        kept = self._changed.get(space_id) or {
+            "workspace_id": self._workspace_id,
+            "space_id": space_id,
+            "is_new": space_id not in self._taken,
+        }
         self._changed[space_id] = {**kept, **values, **status}
         self._changed_bytes += text_bytes(values.values())
         known = self._known.get(space_id, {}) | self._changed[space_id]

@@ -175,7 +175,9 @@ def test_ledger_is_told_of_what_is_stored_when_a_run_is_cancelled(lake: Lake) ->
         running = asyncio.create_task(merger.run())
         for name in "abc":
             await merger.put(answer(name))  # there is room for the third when the first two are on their way
-        await merger.merge_spaces([{"workspace_id": "1", "space_id": "s1"}])  # waits for its turn behind them
+        await merger.merge_spaces(
+            [{"workspace_id": "1", "space_id": "s1", "is_new": True}]
+        )  # waits for its turn behind them
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -186,17 +188,3 @@ def test_ledger_is_told_of_what_is_stored_when_a_run_is_cancelled(lake: Lake) ->
 
     assert states(lake) == {"a": "fetched", "b": "fetched"}
     assert merger.totals.states["fetched"] == len(lake.read("message_details")) == 2
-
-
-def test_spaces_that_come_while_others_are_merged_are_merged_together(lake: Lake) -> None:
-    merger, _ = make_merger(lake)
-    before = lake.version("space_details")
-
-    async def run() -> None:
-        await asyncio.gather(*(merger.merge_spaces([{"workspace_id": name, "space_id": "s1"}]) for name in "1234"))
-
-    asyncio.run(run())
-    merger.close()
-
-    assert [row["workspace_id"] for row in lake.read("space_details")] == ["1", "2", "3", "4"]
-    assert lake.version("space_details") == before + 2
