@@ -270,13 +270,13 @@ def _split(values: Mapping[str, Input]) -> tuple[dict[str, pa.Table], dict[str, 
 
 def _parts(relations: Mapping[str, pa.Table]) -> Iterator[Mapping[str, pa.Table]]:
     """Yield the rows of a MERGE, which reads one relation, in parts that fit into a message; one row is never cut."""
-    [(name, rows)] = relations.items()
-    if rows.nbytes <= MAX_RELATION_BYTES or rows.num_rows <= 1:
-        yield relations
-        return
-    half = rows.num_rows // 2
-    for part in (rows.slice(0, half), rows.slice(half)):
-        yield from _parts({name: part})
+    for name, rows in relations.items():
+        if rows.nbytes > MAX_RELATION_BYTES and rows.num_rows > 1:
+            half = rows.num_rows // 2
+            for part in (rows.slice(0, half), rows.slice(half)):
+                yield from _parts({**relations, name: part})
+            return
+    yield relations
 
 
 def _missing(table: Table, present: set[str]) -> list[Column]:
