@@ -24,7 +24,7 @@ from genie_obs.tables import Tables
 
 logger = logging.getLogger(__name__)
 
-# Of text, of a batch and of the buffer: a batch is one Arrow relation, which Spark Connect wants below 128 MB a row group.
+# Of text, of a batch and of the buffer: bounds memory, and a batch fits into one message to the engine or two.
 MAX_BATCH_BYTES = 64 * 1024 * 1024
 MAX_BATCH_SECONDS = 30.0  # until both tables have an answer: a slow workspace must not keep it in memory for long
 _BATCHES_PER_LEDGER_MERGE = 2  # a MERGE costs less a row the more rows it has, and memory
