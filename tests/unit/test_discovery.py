@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, cast
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.unit.fake_tables import DAY, HOUR, NOON, FakeTables, days, witnessed
 
 from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.discovery import MAX_SLICE_EVENTS, Window, discover, select_audit_days, select_known, select_window
-from genie_obs.tables import Input, Tables
 
-NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
 SETTINGS = DiscoverySettings(days_lookback=30, overlap_days=2)
-
-
-class FakeTables:
-    """Answers each statement with prepared rows and remembers what was asked."""
-
-    def __init__(self, answers: dict[str, list[dict[str, Any]]], *, has_tables: bool = True, taken: int = 0) -> None:
-        self._answers = answers
-        self._taken = taken  # rows of every merge that another run was quicker to write
-        self._has_tables = has_tables
-        self.asked: list[tuple[str, dict[str, Input]]] = []
-        self.executed: list[tuple[str, bool]] = []  # statement, and whether for new rows alone
-        self.merged: list[dict[str, Any]] = []
-
-    def has_table(self, name: str) -> bool:
-        return self._has_tables
-
-    def outdated(self) -> list[str]:
-        return []
-
-    def rows(self, statement: str, **values: Input) -> list[dict[str, Any]]:
-        self.asked.append((statement, values))
-        return [dict(row) for row in self._answers.get(statement, [])]
-
-    def select(self, statement: str, **values: Input) -> pa.Table:
-        rows = self.rows(statement, **values)
-        return pa.Table.from_pylist(rows) if rows else pa.table({})
-
-    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
-        self.executed.append((statement, only_new))
-        if statement != "merge_witnesses":
-            return 1
-        rows = cast("pa.Table", values["witnessed_messages"]).to_pylist()
-        self.merged += rows
-        return len(rows) - self._taken
-
-    def as_tables(self) -> Tables:
-        return cast("Tables", self)
 
 
 def window(watermark: datetime | None, covered_since: datetime | None = None, *, has_tables: bool = True) -> Window:
@@ -81,18 +41,6 @@ def test_watermark_in_the_future_does_not_skip_anything() -> None:
 @pytest.mark.parametrize(("covered_days", "start_days"), [(5, 30), (28, 30), (29, 2), (31, 2)])
 def test_look_back_raised_later_is_read_once(covered_days: int, start_days: int) -> None:
     assert window(NOON, NOON - covered_days * DAY).start == NOON - start_days * DAY
-
-
-def days(*counts: int, deletions: int = 0) -> list[dict[str, Any]]:
-    return [
-        {
-            "event_date": date(2026, 11, 1) + n * DAY,
-            "event_count": count,
-            "conversation_deletion_count": deletions,
-            "newest_event_time": NOON + n * HOUR,
-        }
-        for n, count in enumerate(counts)
-    ]
 
 
 @pytest.mark.parametrize(
@@ -151,20 +99,6 @@ def test_watermark_is_the_newest_event_and_never_goes_back_or_ahead(
     answer = [{**row, "newest_event_time": newest} for row in days(1)] if newest else []
 
     assert run(FakeTables({"select_audit_days": answer}), before)[0] == after
-
-
-def witnessed(message_id: str, *, is_creation_seen: bool = True) -> dict[str, Any]:
-    return {
-        "workspace_id": "1",
-        "message_id": message_id,
-        "space_id": "s",
-        "conversation_id": "c",
-        "first_event_time": NOON,
-        "last_write_event_time": NOON,
-        "witnesses": ["createConversationMessage"],
-        "user_email": None,
-        "is_creation_seen": is_creation_seen,
-    }
 
 
 def known_as(witness: dict[str, Any], **values: Any) -> dict[str, Any]:
