@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from tools.licences import Part, find_parts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +61,9 @@ def test_list_of_parts_is_valid_and_names_exactly_what_the_wheel_pulls_in(tmp_pa
     out = tmp_path / "genie-obs.cdx.json"
     subprocess.run([sys.executable, "tools/sbom.py", str(out)], cwd=ROOT, check=True)
     text = out.read_text(encoding="utf-8")
+    # Imported here: it builds grammars for two seconds, which every worker would pay as it collects.
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
 
     listed = json.loads(text)
     # Some packages have a hundred files, and the schema compares each with each other: two show the form as well.
