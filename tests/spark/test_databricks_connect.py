@@ -27,6 +27,7 @@ from genie_obs.engine import ClusterEngine, EngineSettings
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
 from genie_obs.sql import OUR_TABLES
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "connect"
 SCHEMA = "from_outside"
