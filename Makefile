@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-spark test-faults test-every-fault test-mutations lint format dashboard bench bench-dashboard fuzz licences sbom audit clean
+.PHONY: help setup demo test test-spark test-faults test-every-fault test-mutations test-all lint format dashboard bench bench-dashboard fuzz licences sbom audit clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -27,17 +27,28 @@ setup: .venv/.installed ## install into .venv, nothing else
 demo: setup ## simulated account, whole extraction job, Delta tables in ./demo
 	$(BIN)/genie-obs demo --folder demo
 
-test: setup ## everything CI runs, except lint
-	$(BIN)/pytest -n 2 --dist loadfile
+WITHOUT ?= -m "not long"
+test: setup ## what every push must pass, in the order of what it costs
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(WITHOUT)
 
 test-spark: setup ## the same SQL, the whole job and the dashboard on Apache Spark with Delta Lake (Java 17, Maven)
 	$(BIN)/python tools/spark_connect_server.py --prepare
-	$(BIN)/pytest tests/spark -n 2 --dist loadfile
+	$(BIN)/pytest tests/spark -n 2 --dist loadfile $(WITHOUT)
+
+test-all: ## everything, also what is too long for every push: before a release, and before an issue is closed
+	$(MAKE) lint licences audit
+	$(MAKE) test test-spark WITHOUT=
+	$(MAKE) test-faults HISTORIES=60
+	$(MAKE) test-every-fault MESSAGES=2000
+	$(MAKE) test-mutations
+	$(MAKE) fuzz
 
 HISTORIES ?= 20
+PER_SEED ?= 10
 SEED ?= 1
 test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1 RESULTS=FILE
-	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign --histories $(HISTORIES) --seed $(SEED) $(if $(RESULTS),--results $(RESULTS))
+	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign \
+	  --histories $(HISTORIES) --per-seed $(PER_SEED) --seed $(SEED) $(if $(RESULTS),--results $(RESULTS))
 
 MESSAGES ?= 10000
 SHARE ?= 0.25
