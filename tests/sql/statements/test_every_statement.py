@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import date
 from importlib import resources
@@ -26,6 +27,7 @@ VIEWS = {
 PRUNING_COLUMNS = {"system.access.audit": "event_date", "system.query.history": "start_time"}
 
 
+@functools.cache
 def parsed(name: str) -> exp.Expression:
     [statement] = sqlglot.parse(load_statement(name), read="databricks")
     assert isinstance(statement, exp.Expression)
