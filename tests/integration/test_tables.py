@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from tests.integration.hostile_texts import assert_texts_are_stored
 
 from genie_obs.engine import EngineSettings, open_engine
 from genie_obs.errors import ConfigError
@@ -293,46 +294,13 @@ def test_instants_keep_their_microseconds_and_come_back_aware(opened: Opened) ->
     assert row["started_at"].utcoffset() is not None
 
 
-HOSTILE = {
-    "quotes": """'; DROP TABLE message_details; -- "` \\' ''""",
-    "NUL": "a\x00b",
-    "emoji": "😀👩‍👩‍👧 ⵣ \u202e\ufeff",
-    "control": "\r\n\t\x01\x7f\u2028",
-    "parameters": ":created_dates ${x} {{y}} %s ?",
-    "empty": "",
-    "long": "a'\n😀" * 1_000_000,
-}
-
-
 def test_hostile_values_are_stored_as_they_are(opened: Opened) -> None:
     on = opened.open()
     on.create()
-    rows = [
-        {
-            "workspace_id": "1",
-            "message_id": name,
-            "content": text,
-            "suggested_questions": [text[:1_000], ""],
-            "created_date": NOON.date(),
-            "is_terminal": True,
-            "is_deleted": False,
-            "api_fetch_timestamp": NOON,
-            "ingestion_timestamp": NOON,
-        }
-        for name, text in HOSTILE.items()
-    ]
-    assert len(HOSTILE["long"].encode()) > 5 * 1024 * 1024
-    schema = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
-    fetched = pa.Table.from_pylist(rows, schema)
+    long = "a'\n😀" * 1_000_000
+    assert len(long.encode()) > 5 * 1024 * 1024
 
-    for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
-
-    stored = {row["message_id"]: row for row in opened.read("message_details")}
-    assert {name: row["content"] for name, row in stored.items()} == HOSTILE
-    assert {name: row["suggested_questions"] for name, row in stored.items()} == {
-        name: [text[:1_000], ""] for name, text in HOSTILE.items()
-    }
+    assert_texts_are_stored(on, lambda: opened.read("message_details"), long=long)
 
 
 def test_engine_keeps_no_rows_that_were_handed_over(opened: Opened) -> None:

@@ -13,7 +13,9 @@ from tools.spark_connect_server import missing_parts, spark_connect_server
 from genie_obs.engine import ClusterEngine, EngineSettings
 
 # These modules are imported, not collected: without this their asserts would say nothing when they fail.
-pytest.register_assert_rewrite("tests.sql.statements", "tests.integration.conftest", "tests.spark.comparison")
+pytest.register_assert_rewrite(
+    "tests.sql.statements", "tests.integration.conftest", "tests.integration.hostile_texts", "tests.spark.comparison"
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` is looked at

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
+from tests.integration.hostile_texts import assert_texts_are_stored
 from tests.integration.privacy_world import places_of
 from tests.spark.spark_lake import CATALOG, spark_settings
 
@@ -21,15 +22,6 @@ from genie_obs.schema import table, tables
 from genie_obs.tables import Tables
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-HOSTILE = {
-    "quotes": """'; DROP TABLE message_details; -- "` \\' ''""",
-    "NUL": "a\x00b",
-    "emoji": "😀👩‍👩‍👧 ⵣ \u202e\ufeff",
-    "control": "\r\n\t\x01\x7f\u2028",
-    "parameters": ":created_dates ${x} {{y}} %s ?",
-    "empty": "",
-    "long": "a'\n😀" * 300_000,
-}
 Open = Callable[[str], ClusterEngine]
 
 
@@ -106,31 +98,8 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
     engine = opened("contract_values")
     on = Tables(engine)
     on.create()
-    rows = [
-        {
-            "workspace_id": "1",
-            "message_id": name,
-            "content": text,
-            "suggested_questions": [text[:1_000], ""],
-            "created_date": NOON.date(),
-            "is_terminal": True,
-            "is_deleted": False,
-            "api_fetch_timestamp": NOON,
-            "ingestion_timestamp": NOON,
-        }
-        for name, text in HOSTILE.items()
-    ]
-    schema = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
-    fetched = pa.Table.from_pylist(rows, schema)
 
-    for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
-
-    stored = {row["message_id"]: row for row in rows_of(engine, "message_details")}
-    assert {name: row["content"] for name, row in stored.items()} == HOSTILE
-    assert {name: row["suggested_questions"] for name, row in stored.items()} == {
-        name: [text[:1_000], ""] for name, text in HOSTILE.items()
-    }
+    assert_texts_are_stored(on, lambda: rows_of(engine, "message_details"), long="a'\n😀" * 300_000)
 
 
 @pytest.mark.parametrize("extent", [Extent.TEXTS_AND_ASKER, Extent.ROW])

@@ -72,18 +72,7 @@ def found(
     )
 
 
-JOINED: Row = {
-    "query_execution_status": "FINISHED",
-    "query_duration_ms": 1_200,
-    "query_start_time": NOON + SECOND,
-    "query_end_time": NOON + 2 * SECOND,
-    "query_warehouse_id": "w1",
-    "query_read_rows": 100,
-    "query_read_bytes": 4_096,
-    "query_produced_rows": 1,
-    "query_from_result_cache": False,
-    "query_error_message": None,
-}
+JOINED: Row = {**{name: details_row()[name] for name in QUERY_COLUMNS}, "query_error_message": None}
 
 
 def test_statement_is_found_with_everything_the_history_tells(lake: Lake) -> None:
