@@ -44,10 +44,11 @@ test-every-fault: setup ## a whole account read while one answer in four is a fa
 test-mutations: setup ## one bug per guarantee, put in on purpose: each must be caught by its test
 	$(BIN)/python -m tools.mutations
 
-lint: setup ## format check, linter, strict types
+lint: setup ## format check, linter, strict types, imports between rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo pyproject.toml
 
 format: setup ## format and fix what can be fixed
 	$(BIN)/ruff format .

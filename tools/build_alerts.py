@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from genie_obs.sql import Names, qualify
+from genie_obs.lakehouse.sql import Names, qualify
 
 ROOT = Path(__file__).parents[1]
 SQL_FOLDER = ROOT / "sql" / "alerts"

@@ -9,16 +9,16 @@ import re
 import sys
 from pathlib import Path
 
-from genie_obs.schema import Table, tables
+from genie_obs.lakehouse.schema import Table, tables
 
 TARGET = Path(__file__).parents[1] / "docs" / "data-model.md"
 _INTRODUCTION = """# Data model
 
-Four Delta tables in one schema, `main.genie_analytics` unless configured otherwise. All instants are UTC. On Databricks they are
+Five Delta tables in one schema, `main.genie_analytics` unless configured otherwise. All instants are UTC. On Databricks they are
 clustered (liquid) with deletion vectors; the local engine partitions them instead. Columns added by a newer version appear by
 themselves at the next run or with `genie-obs init`.
 
-Made from the declarations in `python/genie_obs/statements/tables` by `tools/build_data_model.py`.
+Made from the declarations, `table.sql` in the folder of each table, by `tools/build_data_model.py`.
 
 How they hang together: `message_ledger` and `message_details` join on (`workspace_id`, `message_id`); message ids alone are not
 unique across workspaces. `space_details` joins on (`workspace_id`, `space_id`). `message_details.ingestion_batch_id` is

@@ -32,7 +32,7 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         guarantee="the watermark moves only when discovery is committed",
-        file="job.py",
+        file="pipeline/run.py",
         changes=(
             (
                 "    found = discover(\n",
@@ -43,7 +43,7 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="a terminal status is never undone",
-        file="statements/merge_messages.sql",
+        file="datasets/messages/merge_messages.sql",
         changes=(
             (
                 "WHEN d.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED') AND NOT f.is_terminal THEN",
@@ -54,25 +54,25 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="no value is lost to a NULL",
-        file="statements/merge_messages.sql",
+        file="datasets/messages/merge_messages.sql",
         changes=(("THEN f.content ELSE COALESCE(f.content, d.content) END,", "THEN f.content ELSE f.content END,"),),
         test="tests/sql/statements/test_merge_messages.py::test_value_is_never_replaced_by_null",
     ),
     Mutation(
         guarantee="a passing disturbance is tried again",
-        file="retry.py",
+        file="genie_api/retry.py",
         changes=(("frozenset({429, 500, 502, 503, 504})", "frozenset({429})"),),
         test="tests/unit/test_genie_api.py::test_passing_disturbance_is_retried",
     ),
     Mutation(
         guarantee="one 404 is no proof that a message is gone",
-        file="outcomes.py",
+        file="datasets/messages/outcomes.py",
         changes=(("    if due.is_deletion_seen or due.is_absence_seen:\n", "    if True:\n"),),
         test="tests/unit/test_outcomes.py::test_first_404_that_nothing_else_tells_of_is_asked_again",
     ),
     Mutation(
         guarantee="our own reads are no activity",
-        file="statements/select_witnesses.sql",
+        file="datasets/events/select_witnesses.sql",
         changes=(
             ("LIKE 'genie-obs/%'", "LIKE 'somebody-else/%'"),
             ("        AND action_name RLIKE", "        AND FALSE AND action_name RLIKE"),
@@ -81,13 +81,13 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="a token never follows a redirect",
-        file="http_exchange.py",
+        file="genie_api/exchange.py",
         changes=(("allow_redirects=False", "allow_redirects=True"),),
         test="tests/unit/test_genie_api.py::test_redirect_is_refused_and_the_token_goes_nowhere_else",
     ),
     Mutation(
         guarantee="a proxy's page deletes nothing",
-        file="workspace_client.py",
+        file="genie_api/client.py",
         changes=(("_STATUSES_NEEDING_JSON = frozenset({403, 404})", "_STATUSES_NEEDING_JSON = frozenset()"),),
         test="tests/unit/test_genie_api.py::test_passing_disturbance_is_retried",
     ),
@@ -99,7 +99,7 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="the content policy is applied before anything is written",
-        file="genie_message_ingestion.py",
+        file="datasets/messages/reader.py",
         changes=(
             (
                 "        return self._work.guard.protect_message(message, self._context.workspace_id, place.space_id)",
@@ -110,13 +110,13 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="what was erased does not come back",
-        file="statements/merge_witnesses.sql",
+        file="ledger/merge_witnesses.sql",
         changes=(("WHEN MATCHED AND l.state <> 'erased' AND (", "WHEN MATCHED AND ("),),
         test="tests/sql/statements/test_erasure.py::test_no_event_and_no_answer_opens_an_erased_message",
     ),
     Mutation(
         guarantee="two runs at once share the work",
-        file="other_runs.py",
+        file="runs/open_runs.py",
         changes=(("        if self._still_due is not None:\n", "        if False:\n"),),
         test="tests/integration/test_concurrency.py::test_two_runs_at_once_share_the_work",
     ),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from genie_obs import __version__
+from genie_obs._version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 UV = str(Path(sys.executable).with_name("uv"))

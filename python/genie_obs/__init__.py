@@ -1,6 +1,6 @@
 """Observability for Databricks Genie: audit log to messages, to one Delta table, with a ledger that proves completeness."""
 
-__version__ = "0.1.0"
+from genie_obs._version import __version__ as __version__
 
 
 def runtime() -> None:
@@ -12,6 +12,6 @@ def runtime() -> None:
         RunFailedError: if the run failed, or a whole workspace could not be read.
     """
     # Here, so that importing the package stays as cheap as it is.
-    from genie_obs.wheel_task import runtime as run
+    from genie_obs.command.task import runtime as run
 
     run()

@@ -2,6 +2,6 @@
 
 import sys
 
-from genie_obs.cli import main
+from genie_obs.command.cli import main
 
 sys.exit(main())

@@ -17,6 +17,7 @@ GenieObsError
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from genie_obs.secret import Secret
 
@@ -42,22 +43,47 @@ def clean_text(text: object, *, limit: int = _MAX_SERVICE_TEXT_CHARACTERS, hidde
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, named, with its cause; and the one thing that fixes it, a sentence, '' where nothing is known to."""
+
+    problem: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.problem.rstrip('.')}. {self.fix}" if self.fix else self.problem
+
+
 class GenieObsError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose: `problem` says what is wrong, `fix` what to do about it."""
+
+    def __init__(self, problem: str, fix: str = "") -> None:
+        self.problem = problem
+        self.fix = fix
+        super().__init__(str(Problem(problem, fix)))
 
 
 class ConfigError(GenieObsError):
-    """Settings or input are wrong; `problems` lists every one found, each naming thing, cause and fix."""
+    """Settings or input are wrong; `problems` lists every one found. `problem` and `fix` are those of the first."""
 
-    def __init__(self, problems: str | Iterable[str]) -> None:
-        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__(_join_problems(self.problems))
+    def __init__(self, problem: str | Iterable[Problem], fix: str = "") -> None:
+        self.problems: tuple[Problem, ...] = (Problem(problem, fix),) if isinstance(problem, str) else tuple(problem)
+        first = self.problems[0]
+        super().__init__(first.problem, first.fix)
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return str(self.problems[0])
+        return "\n".join([f"{len(self.problems)} problems:", *(f"  - {problem}" for problem in self.problems)])
 
 
-def _join_problems(problems: tuple[str, ...]) -> str:
-    if len(problems) == 1:
-        return problems[0]
-    return "\n".join([f"{len(problems)} problems:", *(f"  - {problem}" for problem in problems)])
+class BadValueError(ValueError):
+    """The text of a setting cannot be read: `problem` says what is wrong with it, `fix` what to write instead."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        self.problem = problem
+        self.fix = fix
+        super().__init__(str(Problem(problem, fix)))
 
 
 class EngineError(GenieObsError):
@@ -67,15 +93,19 @@ class EngineError(GenieObsError):
 class WorkspaceError(GenieObsError):
     """A whole workspace cannot be read; the others go on.
 
-    `reason` is what came back and what to do, without the workspace's name: it fits a table cell.
+    `problem` and `fix` do not name the workspace, so that they fit a table cell; the text of the error does.
     """
 
-    def __init__(self, reason: str, *, workspace_id: str, host: str) -> None:
-        self.reason = reason
+    def __init__(self, problem: str, fix: str = "", *, workspace_id: str, host: str) -> None:
+        super().__init__(problem, fix)
         self.workspace_id = workspace_id
         self.host = host
-        name = f"workspace {clean_text(workspace_id, limit=_MAX_ID_CHARACTERS)}" if workspace_id else "workspace"
-        super().__init__(f"{name} ({clean_text(host)}): {reason}")
+
+    def __str__(self) -> str:
+        place = (
+            f"workspace {clean_text(self.workspace_id, limit=_MAX_ID_CHARACTERS)}" if self.workspace_id else "workspace"
+        )
+        return f"{place} ({clean_text(self.host)}): {Problem(self.problem, self.fix)}"
 
 
 class WorkspaceUnreachableError(WorkspaceError):
@@ -119,7 +149,7 @@ class ApiError(GenieObsError):
         self.attempts = attempts
         self.request_id = clean_text(request_id, limit=_MAX_ID_CHARACTERS) if request_id else None
         self.api_message = clean_text(api_message)
-        super().__init__(self._describe())
+        super().__init__(self._describe(), self._advice())
 
     def _describe(self) -> str:
         ids = ", ".join(f"{name} {clean_text(value, limit=_MAX_ID_CHARACTERS)}" for name, value in self.ids.items())
@@ -128,7 +158,7 @@ class ApiError(GenieObsError):
         text = f"{self.method} {self.path_template}{f' ({ids})' if ids else ''} failed: {outcome} after {attempts}"
         text += f': "{self.api_message}"' if self.api_message else ""
         text += f" [request {self.request_id}]" if self.request_id else ""
-        return f"{text}. {self._advice()}"
+        return text
 
     def _advice(self) -> str:
         return self.advice

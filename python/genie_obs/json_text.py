@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import msgspec
 
 _DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LENIENT_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -46,3 +48,18 @@ def encode(value: object) -> str:
         return _ENCODER.encode(value).decode()
     except UnicodeEncodeError:
         return _LENIENT_ENCODER.encode(value)
+
+
+def to_json(value: Any) -> str | None:
+    """Return a value as compact JSON that UTF-8 can hold; None if it is too deep, or too long a number."""
+    try:
+        return escape_lone_surrogates(encode(value))
+    except (RecursionError, ValueError):
+        return None  # nested about a thousand levels deep, or a number of thousands of digits; `find_drift` names it
+
+
+def escape_lone_surrogates(text: str) -> str:
+    """Return text that UTF-8 can hold: each lone surrogate as the six characters of its escape."""
+    if text.isascii():
+        return text
+    return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

@@ -19,14 +19,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from genie_obs import engine as engines
 from genie_obs.config import parse_settings
-from genie_obs.engine import Engine, open_engine
-from genie_obs.job import RunContext, run_ingest
+from genie_obs.lakehouse import local
+from genie_obs.lakehouse.engine import Engine, open_engine
+from genie_obs.lakehouse.sql import Value
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress
 from genie_obs.secret import Credentials, Secret
-from genie_obs.sql import Value
-from genie_obs.tables import Tables
+from genie_obs.session.job import RunContext
 
 SPEED = 300.0  # how much faster than the machine's the clocks of job and simulator run
 MOMENTS = ("before", "data written", "commit begun", "milliseconds later", "after")
@@ -87,7 +88,7 @@ def run_job(order: JobOrder, connection: Connection) -> None:
 
 
 def _run(order: JobOrder) -> str:
-    engines.EXTRA_FILES_AT_MOST = 3  # small files are joined in nearly every run: it must be as harmless as rare
+    local.EXTRA_FILES_AT_MOST = 3  # small files are joined in nearly every run: it must be as harmless as rare
     settings = parse_settings(order.flags, {})
     clock = SharedClock(order)
     engine = open_engine(settings.engine)

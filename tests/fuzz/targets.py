@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from genie_obs.config import FetchSettings
+from genie_obs.datasets.messages.message_rows import find_drift, parse_message
+from genie_obs.datasets.messages.outcomes import Context, listed_only, stored
 from genie_obs.drift import MAX_KINDS, DriftCounter
-from genie_obs.fetch_planner import DueMessage
-from genie_obs.http_exchange import Answer, NotJsonError, parse_json_object
-from genie_obs.message_rows import find_drift, parse_message
-from genie_obs.outcomes import Context, listed_only, stored
-from genie_obs.schema import table
+from genie_obs.genie_api.exchange import Answer, NotJsonError, parse_json_object
+from genie_obs.lakehouse.schema import table
+from genie_obs.ledger.rows import DueMessage
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CANARY = "the words of a user"

@@ -15,13 +15,14 @@ import pytest
 from deltalake import DeltaTable
 
 from genie_obs.config import Settings, parse_settings
-from genie_obs.engine import Engine, open_engine
-from genie_obs.job import RunContext, run_ingest
+from genie_obs.lakehouse.engine import Engine, open_engine
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress
-from genie_obs.run_record import RunRecord
+from genie_obs.runs.record import RunRecord
 from genie_obs.secret import Credentials, Secret
+from genie_obs.session.job import RunContext
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
-from genie_obs.tables import Tables
 
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 OUR_TABLES = ("message_details", "message_ledger", "ingestion_runs", "space_details")

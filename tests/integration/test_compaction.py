@@ -9,9 +9,9 @@ import pytest
 from deltalake import DeltaTable
 from tests.integration.conftest import UNTIL, MakeWorld, World
 
-from genie_obs import engine as engines
-from genie_obs.engine import LocalEngine
-from genie_obs.schema import tables
+from genie_obs.lakehouse import local
+from genie_obs.lakehouse.local import LocalEngine
+from genie_obs.lakehouse.schema import tables
 
 SPEC: dict[str, Any] = {
     "quirks": False,
@@ -40,7 +40,7 @@ def rows(world: World, table: str) -> dict[tuple[str, str], Any]:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few files be many."""
-    monkeypatch.setattr(engines, "EXTRA_FILES_AT_MOST", 3)
+    monkeypatch.setattr(local, "EXTRA_FILES_AT_MOST", 3)
 
 
 @pytest.mark.usefixtures("often")

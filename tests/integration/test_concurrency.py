@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from tests.integration.conftest import HOUR, UNTIL, AccountClock, MakeWorld, World
 
-from genie_obs.engine import Engine
 from genie_obs.errors import EngineError
-from genie_obs.job import RunContext, run_ingest
+from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.sql import Value
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress
-from genie_obs.run_record import RunRecord
+from genie_obs.runs.record import RunRecord
 from genie_obs.secret import Credentials, Secret
+from genie_obs.session.job import RunContext
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account
-from genie_obs.sql import Value
-from genie_obs.tables import Tables
 
 SPEC: dict[str, Any] = {
     "quirks": False, "message_count": 120, "workspace_count": 2, "space_count": 4, "days": 40, "user_count": 20, "until": UNTIL,
@@ -186,13 +187,13 @@ def test_two_runs_of_different_workspaces_at_once_do_not_disturb_each_other(
 @pytest.mark.parametrize(
     ("statement", "survives", "batch_size"),
     [
-        ("merge_witnesses", 0, 25),
-        ("merge_messages", 0, 25),
-        ("merge_messages", 2, 25),
-        ("merge_outcomes", 0, 25),
-        ("merge_outcomes", 2, 5),  # the ledger is told of several batches at once
-        ("merge_spaces", 0, 25),
-        ("merge_statements", 0, 25),
+        ("ledger/merge_witnesses", 0, 25),
+        ("datasets/messages/merge_messages", 0, 25),
+        ("datasets/messages/merge_messages", 2, 25),
+        ("ledger/merge_outcomes", 0, 25),
+        ("ledger/merge_outcomes", 2, 5),  # the ledger is told of several batches at once
+        ("datasets/spaces/merge_spaces", 0, 25),
+        ("datasets/statements/merge_statements", 0, 25),
     ],
 )
 def test_run_that_dies_leaves_a_consistent_state_and_the_next_completes_it(
@@ -210,9 +211,9 @@ def test_run_that_dies_leaves_a_consistent_state_and_the_next_completes_it(
     ledger = world.by_key("message_ledger")
     assert {key for key, row in ledger.items() if row["state"] == "fetched"} <= set(details)
     final = {key for key, row in ledger.items() if row["state"] == "fetched"}
-    if statement == "merge_messages":
+    if statement == "datasets/messages/merge_messages":
         assert len(final) == survives * batch_size  # the ledger is told before the run ends
-    if statement == "merge_outcomes":
+    if statement == "ledger/merge_outcomes":
         assert bool(final) == bool(survives)
         assert len(final) < len(details)
 
@@ -231,7 +232,7 @@ def test_run_that_dies_leaves_a_consistent_state_and_the_next_completes_it(
 def test_spaces_that_a_dead_run_did_not_store_are_stored_by_the_next(make_world: MakeWorld, undisturbed: World) -> None:
     world = make_world(**SPEC)
     with pytest.raises(EngineError):
-        world.run(wrap=lambda engine: DyingTables(engine, "merge_spaces", 0))
+        world.run(wrap=lambda engine: DyingTables(engine, "datasets/spaces/merge_spaces", 0))
 
     world.run()
 
@@ -244,7 +245,7 @@ def test_run_that_dies_again_and_again_gets_further_each_time(make_world: MakeWo
 
     for _ in range(3):
         with pytest.raises(EngineError):
-            world.run(wrap=lambda engine: DyingTables(engine, "merge_messages", 1), batch_size="25")
+            world.run(wrap=lambda engine: DyingTables(engine, "datasets/messages/merge_messages", 1), batch_size="25")
         stored.append(len(world.read("message_details")))
         assert_ledger_claims_nothing_that_is_not_stored(world)
         world.account.advance(HOUR)
@@ -258,7 +259,7 @@ def test_run_that_died_before_discovery_was_committed_does_not_move_the_watermar
     world = make_world(**SPEC)
 
     with pytest.raises(EngineError):
-        world.run(wrap=lambda engine: DyingTables(engine, "merge_witnesses", 0))
+        world.run(wrap=lambda engine: DyingTables(engine, "ledger/merge_witnesses", 0))
 
     assert [row["watermark_after"] for row in world.read("ingestion_runs")] == [None]
     assert world.run().watermark_before is None

@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from tests.integration.conftest import MakeWorld, World
 
-from genie_obs.cli import cli
+from genie_obs.command.cli import cli
 from genie_obs.errors import ConfigError
+from genie_obs.lakehouse.sources import SOURCES, SourceColumn
 from genie_obs.simulator import SimulatedMessage
-from genie_obs.sources import SOURCES, SourceColumn
 
 Change = Callable[[pa.Table], pa.Table]
 

@@ -11,13 +11,13 @@ import pytest
 from tests.integration.conftest import DAY, HOUR, UNTIL, World
 from tests.integration.privacy_world import places_of
 
-from genie_obs.cli import main
-from genie_obs.engine import Engine
-from genie_obs.erasure import Extent, Selector, hash_user, run_erase
-from genie_obs.run_record import RunRecord
+from genie_obs.command.cli import main
+from genie_obs.erasure.erase import Extent, Selector, hash_user, run_erase
+from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.sql import Value
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.runs.record import RunRecord
 from genie_obs.simulator import SimulatedMessage
-from genie_obs.sql import Value
-from genie_obs.tables import Tables
 
 Key = tuple[str, str]
 Erase = Callable[..., dict[str, Any]]
@@ -188,7 +188,7 @@ class ErasedMeanwhile(Tables):
         self._erases: Callable[[], object] | None = erases
 
     def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
-        if statement == "merge_messages" and self._erases is not None:
+        if statement == "datasets/messages/merge_messages" and self._erases is not None:
             erases, self._erases = self._erases, None
             erases()
         return super().execute(statement, only_new=only_new, **values)

@@ -490,7 +490,7 @@ def test_spaces_are_filled_and_refreshed_once_a_day(clean_world: World) -> None:
 def test_spaces_of_large_configurations_are_stored_while_others_are_asked_for(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genie_obs.spaces._MANY_BYTES", 1)
+    monkeypatch.setattr("genie_obs.datasets.spaces.directory._MANY_BYTES", 1)
     world = make_world(quirks=False, message_count=60, workspace_count=1, space_count=8)
     world.run()
 

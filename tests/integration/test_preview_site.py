@@ -27,7 +27,7 @@ from tests.browser.preview_world import (
     widget,
 )
 
-from genie_obs.cli import main
+from genie_obs.command.cli import main
 from genie_obs.preview.command import packaged_dashboard
 from genie_obs.preview.exporter import export_page
 from genie_obs.preview.filters import CrossFilter, State

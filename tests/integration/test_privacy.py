@@ -10,9 +10,9 @@ import pytest
 from tests.integration.conftest import HOUR, World
 from tests.integration.privacy_world import ADDRESS, WORD, mark, mark_all_texts, places_of
 
-from genie_obs.cli import main
-from genie_obs.content_policy import NOT_KEPT, ContentGuard, ContentSettings, Policy, parse_policies
+from genie_obs.command.cli import main
 from genie_obs.secret import Secret
+from genie_obs.security.content_policy import NOT_KEPT, ContentGuard, ContentSettings, Policy, parse_policies
 
 HASH_KEY = Secret("not to be guessed at all")
 
@@ -73,7 +73,7 @@ def test_key_of_the_hashes_is_taken_from_its_variable_and_without_it_nothing_is_
 
     monkeypatch.setenv("GENIE_OBS_CONTENT_HASH_KEY", HASH_KEY.reveal())
     assert main(arguments) == 0
-    guard = ContentGuard(ContentSettings(policies=parse_policies("hashed")), hash_key=HASH_KEY)
+    guard = ContentGuard(ContentSettings(content_policy=parse_policies("hashed")), hash_key=HASH_KEY)
     truth = {(m.workspace_id, m.message_id): m.content for m in world.account.messages()}
     stored = {key: row["content"] for key, row in world.by_key("message_details").items()}
     assert stored == {key: guard.protect_text(text, Policy.HASHED) for key, text in truth.items()}

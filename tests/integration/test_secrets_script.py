@@ -17,8 +17,8 @@ import pytest
 from databricks.sdk import WorkspaceClient
 from tests.deploy.minilake_server import GOOD_TOKEN, READING_TOKEN, running_minilake
 
-from genie_obs.credentials import CLIENT_ID_KEY, CLIENT_SECRET_KEY
 from genie_obs.secret import SECRET_SCOPE
+from genie_obs.security.credentials import CLIENT_ID_KEY, CLIENT_SECRET_KEY
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "create_genie_obs_secrets.py"

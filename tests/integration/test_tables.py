@@ -14,13 +14,14 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from genie_obs.engine import EngineSettings, open_engine
+from genie_obs.config import EngineSettings
 from genie_obs.errors import ConfigError
-from genie_obs.run_record import RunRecord
-from genie_obs.schema import Column, Table, table, tables
-from genie_obs.sources import AUDIT, COLUMN_FIX
-from genie_obs.sql import Names
-from genie_obs.tables import Tables
+from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.schema import Column, Table, table, tables
+from genie_obs.lakehouse.sources import AUDIT, COLUMN_FIX
+from genie_obs.lakehouse.sql import Names
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.runs.record import RunRecord
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DECLARED = {declared.name: declared for declared in tables()}
@@ -103,7 +104,7 @@ def test_tables_that_another_process_created_are_found_by_create(opened: Opened)
     save_run(early, "run2")
 
     assert sorted(row["run_id"] for row in opened.read("ingestion_runs")) == ["run1", "run2"]
-    assert sorted(row["run_id"] for row in creator.rows("select_recent_runs")) == ["run1", "run2"]
+    assert sorted(row["run_id"] for row in creator.rows("runs/select_recent_runs")) == ["run1", "run2"]
 
 
 def test_catalog_and_schema_are_settings(opened: Opened) -> None:
@@ -124,7 +125,7 @@ def test_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
         first = opened.open()
         first.create()
         save_run(first, "run1")
-        assert [row["run_id"] for row in opened.open().rows("select_recent_runs")] == ["run1"]
+        assert [row["run_id"] for row in opened.open().rows("runs/select_recent_runs")] == ["run1"]
     finally:
         opened.close()
 
@@ -201,7 +202,7 @@ def test_older_tables_get_the_new_columns_and_keep_their_rows(opened: Opened) ->
     rows = {row["run_id"]: row for row in opened.read("ingestion_runs")}
     assert (rows["run2"]["workspace_errors"], rows["run2"]["merge_seconds"]) == (["1: no"], 0.5)
     assert on.create() == {}
-    assert on.rows("select_spaces", workspace_ids="")[0]["etag"] is None
+    assert on.rows("datasets/spaces/select_spaces", workspace_ids="")[0]["etag"] is None
 
 
 def test_columns_added_to_an_older_table_are_documented(opened: Opened) -> None:
@@ -256,7 +257,7 @@ def test_statement_refuses_missing_and_unknown_parameters(opened: Opened) -> Non
 
     for values in ({}, {"workspace_ids": "", "more": 1}, {"workspace": ""}):
         with pytest.raises(ValueError, match="select_spaces takes"):
-            on.rows("select_spaces", **values)
+            on.rows("datasets/spaces/select_spaces", **values)
 
 
 def test_text_parameter_of_a_command_is_never_part_of_its_sql(opened: Opened) -> None:
@@ -266,7 +267,7 @@ def test_text_parameter_of_a_command_is_never_part_of_its_sql(opened: Opened) ->
     save_run(on, "run1")
 
     with contextlib.suppress(Exception):  # engines differ in whether comparing a date with such text is an error
-        on.execute("merge_run", started_dates="2026-11-20') THEN DELETE; DROP TABLE ingestion_runs; --")
+        on.execute("runs/merge_run", started_dates="2026-11-20') THEN DELETE; DROP TABLE ingestion_runs; --")
 
     assert [row["run_id"] for row in opened.read("ingestion_runs")] == ["run1"]
 
@@ -277,8 +278,8 @@ def test_text_parameters_of_queries_are_values_not_sql(opened: Opened) -> None:
     save_run(on, "run1")
 
     for text in ("' OR 1=1 --", "\\", "'; DROP TABLE ingestion_runs; --", "a\x00b", "😀"):
-        assert on.rows("select_spaces", workspace_ids=text) == []
-    assert len(on.rows("select_recent_runs")) == 1
+        assert on.rows("datasets/spaces/select_spaces", workspace_ids=text) == []
+    assert len(on.rows("runs/select_recent_runs")) == 1
 
 
 def test_instants_keep_their_microseconds_and_come_back_aware(opened: Opened) -> None:
@@ -288,7 +289,7 @@ def test_instants_keep_their_microseconds_and_come_back_aware(opened: Opened) ->
 
     RunRecord(run_id="run1", started_at=at, engine="local").save(on)
 
-    [row] = on.rows("select_recent_runs")
+    [row] = on.rows("runs/select_recent_runs")
     assert row["started_at"] == at
     assert row["started_at"].utcoffset() is not None
 
@@ -326,7 +327,12 @@ def test_hostile_values_are_stored_as_they_are(opened: Opened) -> None:
     fetched = pa.Table.from_pylist(rows, schema)
 
     for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
+        on.execute(
+            "datasets/messages/merge_messages",
+            fetched_messages=fetched,
+            created_dates=[NOON.date()],
+            latest_credible_at=NOON,
+        )
 
     stored = {row["message_id"]: row for row in opened.read("message_details")}
     assert {name: row["content"] for name, row in stored.items()} == HOSTILE
@@ -365,7 +371,7 @@ def test_writers_that_collide_both_get_their_rows_in_once(opened: Opened, caplog
     start, failures = threading.Barrier(2), list[BaseException]()
     threads = [threading.Thread(target=_merge_many, args=(on, name, start, failures)) for name, on in writers.items()]
 
-    with caplog.at_level("INFO", logger="genie_obs.tables"):
+    with caplog.at_level("INFO", logger="genie_obs.lakehouse.tables"):
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -446,7 +452,7 @@ COLLISIONS = [
 def test_command_that_collides_is_run_again(text: str) -> None:
     engine = FakeEngine(text)
 
-    Tables(engine).execute("merge_run", started_dates=[NOON.date()])
+    Tables(engine).execute("runs/merge_run", started_dates=[NOON.date()])
 
     assert engine.session.count == 2
 
@@ -456,7 +462,7 @@ def test_failure_that_is_no_collision_is_raised_at_once(opened: Opened) -> None:
     on.create()
 
     with pytest.raises(Exception, match="run_record"):  # the view it reads is not there
-        on.execute("merge_run", started_dates=[NOON.date()])
+        on.execute("runs/merge_run", started_dates=[NOON.date()])
 
 
 def test_two_processes_may_create_at_the_same_time(opened: Opened) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tests.integration.conftest import MakeWorld, World
 
+from genie_obs.command.task import TaskOptions, parse_options, parse_parameters
 from genie_obs.errors import ConfigError
-from genie_obs.wheel_task import TaskOptions, parse_options, parse_parameters
 
 ROOT = Path(__file__).parents[2]
 
@@ -202,7 +202,7 @@ def test_all_unknown_parameters_are_named_together() -> None:
     with pytest.raises(ConfigError) as raised:
         parse_parameters(["ingest", "--day-lookback=7"])
     assert len(raised.value.problems) == 2
-    assert "'--day-lookback' is no parameter" in raised.value.problems[1]
+    assert "'--day-lookback' is no parameter" in raised.value.problems[1].problem
 
 
 def test_options_are_checked_together() -> None:

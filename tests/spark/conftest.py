@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 from tools.spark_connect_server import missing_parts, spark_connect_server
 
-from genie_obs.engine import ClusterEngine, EngineSettings
+from genie_obs.config import EngineSettings
+from genie_obs.lakehouse.cluster import ClusterEngine
 
 # These modules are imported, not collected: without this their asserts would say nothing when they fail.
 pytest.register_assert_rewrite("tests.sql.statements", "tests.integration.conftest", "tests.spark.comparison")

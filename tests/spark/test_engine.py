@@ -14,11 +14,11 @@ import pytest
 from tests.integration.privacy_world import places_of
 from tests.spark.spark_lake import CATALOG, spark_settings
 
-from genie_obs.engine import ClusterEngine
-from genie_obs.erasure import Extent, Selector, run_erase
-from genie_obs.run_record import RunRecord
-from genie_obs.schema import table, tables
-from genie_obs.tables import Tables
+from genie_obs.erasure.erase import Extent, Selector, run_erase
+from genie_obs.lakehouse.cluster import ClusterEngine
+from genie_obs.lakehouse.schema import table, tables
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.runs.record import RunRecord
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 HOSTILE = {
@@ -124,7 +124,12 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
     fetched = pa.Table.from_pylist(rows, schema)
 
     for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
+        on.execute(
+            "datasets/messages/merge_messages",
+            fetched_messages=fetched,
+            created_dates=[NOON.date()],
+            latest_credible_at=NOON,
+        )
 
     stored = {row["message_id"]: row for row in rows_of(engine, "message_details")}
     assert {name: row["content"] for name, row in stored.items()} == HOSTILE
@@ -142,7 +147,7 @@ def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: O
     people = {"m1": "ana@zebra.example", "m2": "bob@zebra.example"}
     ledger = [{**shared, "message_id": name, "user_email": user, "state": "pending"} for name, user in people.items()]
     witnessed = pa.Table.from_pylist(ledger, table("message_ledger").arrow_schema())
-    on.execute("merge_witnesses", witnessed_messages=witnessed, witnessed_dates=[NOON.date()], updated_at=NOON)
+    on.execute("ledger/merge_witnesses", witnessed_messages=witnessed, witnessed_dates=[NOON.date()], updated_at=NOON)
     details = [
         {**shared, "message_id": name, "user_email": user, "content": f"Zebrafish of {name}", "is_terminal": True, "is_deleted": False}
         for name, user in people.items()
@@ -150,7 +155,12 @@ def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: O
     columns = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
     wanted = [{name: row.get(name) for name in columns.names} for row in details]
     fetched = pa.Table.from_pylist(wanted, columns)
-    on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
+    on.execute(
+        "datasets/messages/merge_messages",
+        fetched_messages=fetched,
+        created_dates=[NOON.date()],
+        latest_credible_at=NOON,
+    )
     places = [_folder(engine, name) for name in ("message_details", "message_ledger")]
     before = [file for place in places for text in people.values() for file in places_of(text, place)]
 
@@ -178,8 +188,8 @@ def test_text_parameters_of_queries_are_values_not_sql(opened: Open) -> None:
     save_run(on, "run1")
 
     for text in ("' OR 1=1 --", "\\", "'; DROP TABLE ingestion_runs; --", "a\x00b", "😀"):
-        assert on.rows("select_spaces", workspace_ids=text) == []
-    assert len(on.rows("select_recent_runs")) == 1
+        assert on.rows("datasets/spaces/select_spaces", workspace_ids=text) == []
+    assert len(on.rows("runs/select_recent_runs")) == 1
 
 
 def test_instants_keep_their_microseconds_and_come_back_aware(opened: Open) -> None:
@@ -189,7 +199,7 @@ def test_instants_keep_their_microseconds_and_come_back_aware(opened: Open) -> N
 
     RunRecord(run_id="run1", started_at=at, engine="connect").save(on)
 
-    [row] = on.rows("select_recent_runs")
+    [row] = on.rows("runs/select_recent_runs")
     assert row["started_at"] == at
     assert row["started_at"].utcoffset() is not None
 

@@ -16,12 +16,12 @@ from tests.spark.comparison import assert_same_rows
 from tests.spark.spark_lake import CATALOG, register_system_tables
 
 from genie_obs.config import parse_settings
-from genie_obs.doctor import run_doctor
-from genie_obs.engine import open_engine
-from genie_obs.run_record import RunRecord
+from genie_obs.doctor.run import run_doctor
+from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.sources import SOURCES, Source, SourceColumn
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.runs.record import RunRecord
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account
-from genie_obs.sources import SOURCES, Source, SourceColumn
-from genie_obs.tables import Tables
 
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 SCHEMA = "whole_job"

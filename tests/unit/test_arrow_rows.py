@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 import pytest
 
-from genie_obs.arrow_rows import to_rows
+from genie_obs.lakehouse.arrow_rows import to_rows
 
 INSTANTS = [datetime(2026, 7, 1, 23, 59, 59, 999_999, UTC), None, datetime(1969, 12, 31, 23, 59, 59, 1, UTC)]
 DAYS = [date(1970, 1, 1), None, date(1, 1, 1)]

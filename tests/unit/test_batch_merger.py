@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from genie_obs.batch_merger import OutcomeQueue
-from genie_obs.outcomes import Outcome
+from genie_obs.datasets.messages.merger import OutcomeQueue
+from genie_obs.datasets.messages.outcomes import Outcome
 
 
 def outcome(payload_bytes: int = 1) -> Outcome:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from genie_obs.config import SETTINGS, DiscoverySettings, FetchSettings, Scope, parse_settings
-from genie_obs.content_policy import ContentPolicies, ContentSettings, Policy
-from genie_obs.engine import EngineSettings
+from genie_obs.config import SETTINGS, DiscoverySettings, EngineSettings, FetchSettings, Scope, parse_settings
 from genie_obs.errors import ConfigError
+from genie_obs.security.content_policy import ContentPolicies, ContentSettings, Policy
 
 INVALID = {
     "engine": ["duckdb", "sc://", "http://x"],
@@ -93,6 +92,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         "max_concurrency": "6", "max_requests_per_second": "7.5", "timeout_seconds": "8", "proxy": "http://proxy:3128",
         "allowed_hosts": "genie.acme.com, *.Acme.com,,genie.acme.com:443", "max_attempts": "9", "settle_days": "10",
         "content_policy": "redacted; 1=hashed; 1/s1=metrics_only", "phone_regions": "us, DE,US", "retention_days": "11",
+        "skip_sources": "query.history",
     }  # fmt: skip
     assert set(given) == {setting.name for setting in SETTINGS}
     variables = {setting.name: setting.variable for setting in SETTINGS}
@@ -104,13 +104,13 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         engine="databricks", lakehouse=Path("/data"), catalog="c", schema="s", system_catalog="sys"
     )
     assert by_variable.scope == Scope(workspace_ids=("1", "2"), space_ids=("s1",))
-    assert by_variable.discovery == DiscoverySettings(days_lookback=3, overlap_days=4)
+    assert by_variable.discovery == DiscoverySettings(days_lookback=3, overlap_days=4, skip_sources=("query.history",))
     assert by_variable.fetch == FetchSettings(
         batch_size=5, max_concurrency=6, max_requests_per_second=7.5, timeout_seconds=8, proxy="http://proxy:3128",
         allowed_hosts=("genie.acme.com", "*.acme.com"), max_attempts=9, settle_days=10,
     )  # fmt: skip
     assert by_variable.content == ContentSettings(
-        policies=ContentPolicies(
+        content_policy=ContentPolicies(
             default=Policy.REDACTED, workspaces={"1": Policy.HASHED}, spaces={("1", "s1"): Policy.METRICS_ONLY}
         ),
         phone_regions=("US", "DE"),
@@ -127,8 +127,9 @@ def test_invalid_value_is_refused_with_the_name_it_was_given_by(name: str, value
     with pytest.raises(ConfigError) as by_variable:
         parse_settings({}, {setting.variable: value})
 
-    assert by_flag.value.problems[0].startswith(f"{setting.flag} ")
-    assert by_variable.value.problems[0].startswith(f"{setting.variable} ")
+    assert by_flag.value.problem.startswith(f"{setting.flag} ")
+    assert by_variable.value.problem.startswith(f"{setting.variable} ")
+    assert by_flag.value.fix
 
 
 def test_all_problems_are_reported_together() -> None:
@@ -146,7 +147,7 @@ def test_password_in_a_refused_proxy_address_is_not_repeated() -> None:
 
 
 def test_defaults_shown_to_users_are_those_that_apply() -> None:
-    shown = {setting.name: setting.default for setting in SETTINGS if setting.default}
+    shown = {setting.name: setting.default_text for setting in SETTINGS if setting.default_text}
 
     assert parse_settings(shown, {}) == parse_settings({}, {})
 

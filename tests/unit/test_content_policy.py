@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from tests.sql.statements.lake import details_row
 
-from genie_obs.content_policy import (
+from genie_obs.datasets.messages.message_rows import parse_message
+from genie_obs.errors import ConfigError
+from genie_obs.secret import Secret
+from genie_obs.security.content_policy import (
     TEXT_COLUMNS,
     ContentGuard,
     ContentPolicies,
@@ -14,9 +17,6 @@ from genie_obs.content_policy import (
     Policy,
     parse_policies,
 )
-from genie_obs.errors import ConfigError
-from genie_obs.message_rows import parse_message
-from genie_obs.secret import Secret
 
 KEY = Secret("a key long enough")
 MARK = "bob@example.com"
@@ -43,7 +43,7 @@ RAW = {
 
 
 def guard(policy: str, **values: Any) -> ContentGuard:
-    return ContentGuard(ContentSettings(policies=parse_policies(policy)), hash_key=KEY, **values)
+    return ContentGuard(ContentSettings(content_policy=parse_policies(policy)), hash_key=KEY, **values)
 
 
 def protected(policy: str, **values: Any) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def test_nothing_stays_nothing() -> None:
 def test_equal_texts_have_equal_hashes_under_one_key_only() -> None:
     first, same, other = (guard("hashed").protect_text(text, Policy.HASHED) for text in ("a", "a", "b"))
     elsewhere = ContentGuard(
-        ContentSettings(policies=parse_policies("hashed")), hash_key=Secret("another long enough")
+        ContentSettings(content_policy=parse_policies("hashed")), hash_key=Secret("another long enough")
     ).protect_text("a", Policy.HASHED)
 
     assert first == same
@@ -133,7 +133,7 @@ def test_equal_texts_have_equal_hashes_under_one_key_only() -> None:
 @pytest.mark.parametrize("key", [None, Secret(""), Secret("short")])
 def test_hashed_without_a_key_that_cannot_be_guessed_is_refused(key: Secret | None) -> None:
     with pytest.raises(ConfigError, match="GENIE_OBS_CONTENT_HASH_KEY"):
-        ContentGuard(ContentSettings(policies=parse_policies("full;1/s=hashed")), hash_key=key)
+        ContentGuard(ContentSettings(content_policy=parse_policies("full;1/s=hashed")), hash_key=key)
 
 
 def test_error_of_a_statement_follows_the_stricter_of_policy_and_row() -> None:

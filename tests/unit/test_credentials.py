@@ -2,9 +2,9 @@
 
 import pytest
 
-from genie_obs.credentials import load_credentials
 from genie_obs.errors import ConfigError
 from genie_obs.secret import Credentials, Secret
+from genie_obs.security.credentials import load_credentials
 
 SECRET = "made-up-value"
 CREDENTIALS = Credentials(client_id="app-1", client_secret=Secret(SECRET))

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from genie_obs.config import DiscoverySettings, Scope
-from genie_obs.discovery import MAX_SLICE_EVENTS, Window, discover, select_audit_days, select_known, select_window
-from genie_obs.tables import Input, Tables
+from genie_obs.datasets.events.audit_log import MAX_SLICE_EVENTS, Window, discover, select_audit_days, select_window
+from genie_obs.lakehouse.tables import Input, Tables
+from genie_obs.ledger.lookup import select_known
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -45,7 +46,7 @@ class FakeTables:
 
     def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
         self.executed.append((statement, only_new))
-        if statement != "merge_witnesses":
+        if statement != "ledger/merge_witnesses":
             return 1
         rows = cast("pa.Table", values["witnessed_messages"]).to_pylist()
         self.merged += rows
@@ -57,7 +58,7 @@ class FakeTables:
 
 def window(watermark: datetime | None, covered_since: datetime | None = None, *, has_tables: bool = True) -> Window:
     fake = FakeTables(
-        {"select_watermark": [{"watermark": watermark, "covered_since": covered_since}]}, has_tables=has_tables
+        {"runs/select_watermark": [{"watermark": watermark, "covered_since": covered_since}]}, has_tables=has_tables
     )
     return select_window(fake.as_tables(), Scope(), SETTINGS, NOON)
 
@@ -107,7 +108,7 @@ def days(*counts: int, deletions: int = 0) -> list[dict[str, Any]]:
     ],
 )
 def test_log_is_cut_into_slices_that_fit_or_are_one_day(counts: list[int], slices: list[int]) -> None:
-    fake = FakeTables({"select_audit_days": days(*counts)})
+    fake = FakeTables({"datasets/events/select_audit_days": days(*counts)})
 
     found = select_audit_days(fake.as_tables(), Scope(), Window(start=NOON, watermark=None), NOON)
 
@@ -150,7 +151,7 @@ def test_watermark_is_the_newest_event_and_never_goes_back_or_ahead(
 ) -> None:
     answer = [{**row, "newest_event_time": newest} for row in days(1)] if newest else []
 
-    assert run(FakeTables({"select_audit_days": answer}), before)[0] == after
+    assert run(FakeTables({"datasets/events/select_audit_days": answer}), before)[0] == after
 
 
 def witnessed(message_id: str, *, is_creation_seen: bool = True) -> dict[str, Any]:
@@ -183,23 +184,29 @@ def test_only_messages_the_ledger_does_not_know_are_new() -> None:
     known = known_as(witnessed("m1"))
     fake = FakeTables(
         {
-            "select_audit_days": days(2),
-            "select_witnesses": [witnessed("m1"), witnessed("m2")],
-            "select_ledger_dates": [known],
+            "datasets/events/select_audit_days": days(2),
+            "datasets/events/select_witnesses": [witnessed("m1"), witnessed("m2")],
+            "ledger/select_ledger_dates": [known],
         }
     )
 
     assert run(fake, None)[1:] == (2, 1)
-    assert fake.executed == [("merge_witnesses", True), ("merge_witnesses", False)]
+    assert fake.executed == [("ledger/merge_witnesses", True), ("ledger/merge_witnesses", False)]
     assert [row["message_id"] for row in fake.merged] == ["m2", "m1"]
 
 
 def test_new_message_that_another_run_recorded_meanwhile_is_merged_as_a_known_one() -> None:
-    fake = FakeTables({"select_audit_days": days(2), "select_witnesses": [witnessed("m1"), witnessed("m2")]}, taken=1)
+    fake = FakeTables(
+        {
+            "datasets/events/select_audit_days": days(2),
+            "datasets/events/select_witnesses": [witnessed("m1"), witnessed("m2")],
+        },
+        taken=1,
+    )
 
     run(fake, None)
 
-    assert fake.executed == [("merge_witnesses", True), ("merge_witnesses", False)]
+    assert fake.executed == [("ledger/merge_witnesses", True), ("ledger/merge_witnesses", False)]
     assert [row["message_id"] for row in fake.merged] == ["m1", "m2", "m1", "m2"]
 
 
@@ -207,9 +214,9 @@ def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_d
     known = known_as(witnessed("m1"), witnessed_date=date(2026, 11, 1))
     fake = FakeTables(
         {
-            "select_audit_days": days(2),
-            "select_witnesses": [witnessed("m1"), witnessed("m2")],
-            "select_ledger_dates": [known],
+            "datasets/events/select_audit_days": days(2),
+            "datasets/events/select_witnesses": [witnessed("m1"), witnessed("m2")],
+            "ledger/select_ledger_dates": [known],
         }
     )
 
@@ -220,7 +227,7 @@ def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_d
 
 
 def test_nothing_witnessed_merges_nothing() -> None:
-    fake = FakeTables({"select_audit_days": days(2)})
+    fake = FakeTables({"datasets/events/select_audit_days": days(2)})
 
     assert run(fake, None)[1:] == (0, 0)
     assert fake.executed == []
@@ -229,7 +236,13 @@ def test_nothing_witnessed_merges_nothing() -> None:
 def test_what_the_ledger_knows_already_is_not_merged_again() -> None:
     again, more = witnessed("m1"), witnessed("m2")
     ledger = [known_as(again, last_write_event_time=NOON), known_as(more, last_write_event_time=NOON - HOUR)]
-    fake = FakeTables({"select_audit_days": days(2), "select_witnesses": [again, more], "select_ledger_dates": ledger})
+    fake = FakeTables(
+        {
+            "datasets/events/select_audit_days": days(2),
+            "datasets/events/select_witnesses": [again, more],
+            "ledger/select_ledger_dates": ledger,
+        }
+    )
 
     assert run(fake, None)[1:] == (2, 0)
     assert [row["message_id"] for row in fake.merged] == ["m2"]
@@ -237,12 +250,12 @@ def test_what_the_ledger_knows_already_is_not_merged_again() -> None:
 
 @pytest.mark.parametrize("deletions", [0, 1])
 def test_deleted_conversations_are_asked_for_only_where_the_days_have_any(deletions: int) -> None:
-    fake = FakeTables({"select_audit_days": days(2, 3, deletions=deletions)})
+    fake = FakeTables({"datasets/events/select_audit_days": days(2, 3, deletions=deletions)})
 
     run(fake, None)
 
     asked = [statement for statement, _ in fake.asked]
-    assert asked.count("select_deleted_conversations") == deletions
+    assert asked.count("datasets/events/select_deleted_conversations") == deletions
 
 
 @pytest.mark.parametrize(("is_creation_seen", "look_ups"), [(True, 1), (False, 2)])
@@ -260,7 +273,7 @@ def test_old_part_of_the_ledger_is_read_only_for_messages_whose_creation_was_not
         == {}
     )
 
-    assert [statement for statement, _ in fake.asked] == ["select_ledger_dates"] * look_ups
+    assert [statement for statement, _ in fake.asked] == ["ledger/select_ledger_dates"] * look_ups
 
 
 def test_ledger_that_does_not_exist_yet_knows_nothing() -> None:

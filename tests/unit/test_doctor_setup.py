@@ -7,11 +7,11 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from genie_obs.content_policy import ContentSettings, parse_policies
-from genie_obs.credentials import load_content_hash_key
-from genie_obs.doctor_refusals import is_network_refusal
-from genie_obs.doctor_report import Check, DoctorReport, Status, fail, ok, skip, warn
-from genie_obs.doctor_setup import check_content_policy, check_credentials, check_versions
+from genie_obs.doctor.refusals import is_network_refusal
+from genie_obs.doctor.report import Check, DoctorReport, Status, fail, ok, skip, warn
+from genie_obs.doctor.setup import check_content_policy, check_credentials, check_versions
+from genie_obs.security.content_policy import ContentSettings, parse_policies
+from genie_obs.security.credentials import load_content_hash_key
 
 BOTH = {"sp_client_id": "the-id", "sp_client_secret": "the-secret"}
 VERSIONS = {
@@ -124,7 +124,7 @@ def test_what_is_wrong_with_the_scope_is_told_with_its_fix(scope: FakeScope, det
     assert "the-id" not in repr(found.checks)
 
 
-HASHED = ContentSettings(policies=parse_policies("full; 1=hashed"))
+HASHED = ContentSettings(content_policy=parse_policies("full; 1=hashed"))
 
 
 def test_key_is_no_question_where_nothing_is_hashed() -> None:

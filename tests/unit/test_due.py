@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from genie_obs.due import due_of_workspace
+from genie_obs.ledger.due import due_of_workspace
 
 DUE = pa.table(
     {"workspace_id": pa.array(["1", "1", "20", "3", "3"]).dictionary_encode(), "message_id": ["a", "b", "c", "d", "e"]}

@@ -10,9 +10,9 @@ import pytest
 from tests.unit.fakes import FakeClock
 from tests.unit.test_discovery import NOON, FakeTables
 
-from genie_obs.content_policy import ContentGuard, ContentSettings
-from genie_obs.enrichment import MAX_SLICE_MESSAGES, Enriched, StatementFinder, enrich
+from genie_obs.datasets.statements.query_history import MAX_SLICE_MESSAGES, Enriched, StatementFinder, enrich
 from genie_obs.progress import LogProgress
+from genie_obs.security.content_policy import ContentGuard, ContentSettings
 
 TODAY = NOON.date()
 
@@ -36,10 +36,12 @@ def answers(floor: date | None, *days: tuple[date, int], found: int = 0) -> dict
         "query_read_bytes": 1, "query_produced_rows": 1, "query_from_result_cache": False, "query_error_message": None,
     }  # fmt: skip
     return {
-        "select_enrichment_floor": [{"oldest_stored_date": floor}],
-        "select_statement_days": [{"created_date": day, "message_count": count} for day, count in days],
-        "select_wanted_statements": [statement],
-        "select_statements": [statement] * found,
+        "datasets/statements/select_enrichment_floor": [{"oldest_stored_date": floor}],
+        "datasets/statements/select_statement_days": [
+            {"created_date": day, "message_count": count} for day, count in days
+        ],
+        "datasets/statements/select_wanted_statements": [statement],
+        "datasets/statements/select_statements": [statement] * found,
     }
 
 
@@ -47,7 +49,7 @@ def test_nothing_stored_lately_looks_for_nothing() -> None:
     fake = FakeTables(answers(None))
 
     assert run(fake, oldest=None) == Enriched()
-    assert [statement for statement, _ in fake.asked] == ["select_enrichment_floor"]
+    assert [statement for statement, _ in fake.asked] == ["datasets/statements/select_enrichment_floor"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_statements_found_are_merged_and_the_others_counted_as_missing() -> None
     fake = FakeTables(answers(TODAY, (TODAY, 5), found=2))
 
     assert run(fake) == Enriched(joined_count=2, missing_count=3)
-    assert fake.executed == [("merge_statements", False)]
+    assert fake.executed == [("datasets/statements/merge_statements", False)]
 
 
 def test_nothing_found_merges_nothing() -> None:
@@ -87,9 +89,9 @@ def test_days_are_joined_in_slices_that_fit_each_from_an_hour_before_its_first_d
 
     run(fake)
 
-    wanted = [values for statement, values in fake.asked if statement == "select_wanted_statements"]
+    wanted = [values for statement, values in fake.asked if statement == "datasets/statements/select_wanted_statements"]
     assert [values["created_dates"] for values in wanted] == [[yesterday], [TODAY]]
-    asked = [values for statement, values in fake.asked if statement == "select_statements"]
+    asked = [values for statement, values in fake.asked if statement == "datasets/statements/select_statements"]
     assert asked[1]["started_since"] == NOON.replace(hour=0) - timedelta(hours=1)
     assert asked[1]["started_before"] == NOON + timedelta(hours=1)
 

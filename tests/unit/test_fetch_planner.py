@@ -11,16 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genie_obs.fetch_planner import (
+from genie_obs.datasets.messages.planner import (
     PAGE_SIZE,
     ConversationPlan,
-    ConversationSize,
-    ConversationSizes,
     count_pages,
     is_listing_cheaper,
     plan_conversations,
     share_workers,
 )
+from genie_obs.ledger.rows import ConversationSize, ConversationSizes
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

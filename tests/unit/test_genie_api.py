@@ -22,10 +22,10 @@ from genie_obs.errors import (
     UntrustedHostError,
     WorkspaceUnreachableError,
 )
-from genie_obs.genie_api import USER_AGENT, ApiSettings, ApiStats, GenieApi, open_session
-from genie_obs.genie_oauth import TokenSource
-from genie_obs.limiter import AdaptiveLimiter
-from genie_obs.retry import RetryPolicy
+from genie_obs.genie_api.api import USER_AGENT, ApiSettings, ApiStats, GenieApi, open_session
+from genie_obs.genie_api.limiter import AdaptiveLimiter
+from genie_obs.genie_api.oauth import TokenSource
+from genie_obs.genie_api.retry import RetryPolicy
 from genie_obs.secret import Credentials, Secret
 
 TOKEN_PATH = "/oidc/v1/token"

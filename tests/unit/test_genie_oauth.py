@@ -14,10 +14,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.unit.fakes import FakeClock, Handler, ScriptedServer, replies, scripted_server
 
 from genie_obs.errors import CredentialsRefusedError, UntrustedHostError, WorkspaceUnreachableError
-from genie_obs.genie_oauth import TokenSource, renewal_margin_seconds
-from genie_obs.retry import RetryPolicy
+from genie_obs.genie_api.client import ApiSettings, open_session
+from genie_obs.genie_api.oauth import TokenSource, renewal_margin_seconds
+from genie_obs.genie_api.retry import RetryPolicy
 from genie_obs.secret import Credentials, Secret
-from genie_obs.workspace_client import ApiSettings, open_session
 
 SECRET = "made-up-value"
 CREDENTIALS = Credentials(client_id="app-1", client_secret=Secret(SECRET))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genie_obs.errors import UntrustedHostError
-from genie_obs.hosts import DATABRICKS_DOMAINS, HostRules, check_origin, parse_allowed_host, trusted_host
+from genie_obs.security.hosts import DATABRICKS_DOMAINS, HostRules, check_origin, parse_allowed_host, trusted_host
 
 NONE = HostRules()
 HERE = HostRules(is_loopback_allowed=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 from tests.unit.fakes import FakeClock
 
-from genie_obs.limiter import AdaptiveLimiter
+from genie_obs.genie_api.limiter import AdaptiveLimiter
 
 
 class Service(Protocol):

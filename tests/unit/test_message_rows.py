@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genie_obs.message_rows import KNOWN_ERROR_TYPES, KNOWN_STATUSES, find_drift, is_terminal, parse_message
+from genie_obs.datasets.messages.message_rows import (
+    KNOWN_ERROR_TYPES,
+    KNOWN_STATUSES,
+    find_drift,
+    is_terminal,
+    parse_message,
+)
 
 COLUMNS = [
     "message_id",

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from genie_obs.config import Scope
-from genie_obs.other_runs import SharedDue, overlaps
+from genie_obs.datasets.messages.shared_due import SharedDue
+from genie_obs.runs.open_runs import overlaps
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.test_discovery import NOON, FakeTables, days, witnessed
 
 from genie_obs.config import parse_settings
-from genie_obs.plan_report import PlanReport, make_plan
+from genie_obs.reports.plan import PlanReport, make_plan
 
 HOUR = timedelta(hours=1)
 WORKSPACES = [{"workspace_id": "1", "workspace_name": "sales"}]
@@ -22,11 +22,11 @@ def plan(
 ) -> PlanReport:  # fmt: skip
     fake = FakeTables(
         {
-            "select_audit_days": days(len(seen)) if seen else [],
-            "select_witnesses": list(seen),
-            "select_ledger_dates": known or [],
-            "select_recent_runs": runs or [],
-            "select_watermark": [{"watermark": None, "covered_since": None}],
+            "datasets/events/select_audit_days": days(len(seen)) if seen else [],
+            "datasets/events/select_witnesses": list(seen),
+            "ledger/select_ledger_dates": known or [],
+            "runs/select_recent_runs": runs or [],
+            "runs/select_watermark": [{"watermark": None, "covered_since": None}],
         },
         has_tables=has_tables,
     )

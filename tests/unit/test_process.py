@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from genie_obs.process import held_credentials
 from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE
+from genie_obs.session.process import held_credentials
 
 VALUE = "not-a-real-value"
 
@@ -55,7 +55,7 @@ def test_held_environment_does_not_show_itself() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
 def test_kernel_is_told_to_dump_no_memory() -> None:
     ask = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
-    forbid = "from genie_obs.process import forbid_memory_dumps; forbid_memory_dumps()"
+    forbid = "from genie_obs.session.process import forbid_memory_dumps; forbid_memory_dumps()"
     answers = [
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.strip()
         for code in (ask, f"{forbid}; {ask}")
@@ -69,7 +69,7 @@ def test_kernel_is_told_to_dump_no_memory() -> None:
 )
 def test_garbage_is_left_alone_at_the_end_of_a_process_of_ours_only(call: str, frozen: bool) -> None:
     told = "print(gc.get_freeze_count() > 0, gc.get_threshold()[0] > 10_000)"
-    code = f"import gc, sys; from genie_obs.cli import main; sys.argv[1:] = ['--version']; {call}; {told}"
+    code = f"import gc, sys; from genie_obs.command.cli import main; sys.argv[1:] = ['--version']; {call}; {told}"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 
@@ -83,7 +83,7 @@ def test_garbage_is_left_alone_at_the_end_of_a_process_of_ours_only(call: str, f
 def test_threads_share_one_heap(first: str, is_one: bool) -> None:
     script = f"""
 import ctypes, threading
-from genie_obs.process import share_one_heap
+from genie_obs.lakehouse.local import _share_one_heap as share_one_heap
 {first}
 libc = ctypes.CDLL(None)
 libc.fdopen.restype = ctypes.c_void_p

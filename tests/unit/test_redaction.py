@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from genie_obs.redaction import Redactor
+from genie_obs.security.redaction import Redactor
 
 REDACTOR = Redactor(("US", "DE"))
 HEX = "0123456789abcdef"

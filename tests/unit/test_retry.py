@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genie_obs.http_exchange import BodyTooLargeError, NoAnswerError, NoAnswerKind, NotJsonError
-from genie_obs.retry import RetryPolicy, is_retryable, parse_retry_after
+from genie_obs.genie_api.exchange import BodyTooLargeError, NoAnswerError, NoAnswerKind, NotJsonError
+from genie_obs.genie_api.retry import RetryPolicy, is_retryable, parse_retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 

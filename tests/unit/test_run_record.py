@@ -6,8 +6,8 @@ import json
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from genie_obs import __version__
-from genie_obs.run_record import RunRecord
+from genie_obs._version import __version__
+from genie_obs.runs.record import RunRecord
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -7,18 +7,18 @@ from dataclasses import fields
 import pyarrow as pa
 import pytest
 
-from genie_obs.run_record import RunRecord
-from genie_obs.schema import table, tables
-from genie_obs.sql import OUR_TABLES
+from genie_obs.lakehouse.schema import table, tables
+from genie_obs.lakehouse.sql import our_tables
+from genie_obs.runs.record import RunRecord
 
 ALL = tables()
 
 
 def test_there_are_exactly_our_tables() -> None:
-    assert tuple(declared.name for declared in ALL) == OUR_TABLES
+    assert tuple(declared.name for declared in ALL) == our_tables()
 
 
-@pytest.mark.parametrize("name", OUR_TABLES)
+@pytest.mark.parametrize("name", our_tables())
 def test_no_line_of_a_declaration_is_overlooked(name: str) -> None:
     declared = table(name)
     lines = [line for line in declared.ddl.splitlines() if line.startswith("  ")]
@@ -28,7 +28,7 @@ def test_no_line_of_a_declaration_is_overlooked(name: str) -> None:
     assert all(column.comment.strip() for column in declared.columns)
 
 
-@pytest.mark.parametrize("name", OUR_TABLES)
+@pytest.mark.parametrize("name", our_tables())
 def test_layout_names_declared_columns(name: str) -> None:
     declared = table(name)
     names = {column.name for column in declared.columns}
@@ -37,14 +37,14 @@ def test_layout_names_declared_columns(name: str) -> None:
     assert 0 < len(declared.cluster_by) <= 4  # Databricks takes no more clustering keys
 
 
-@pytest.mark.parametrize("name", OUR_TABLES)
+@pytest.mark.parametrize("name", our_tables())
 def test_declaration_leaves_the_layout_to_the_engine(name: str) -> None:
     lines = [line for line in table(name).ddl.upper().splitlines() if not line.startswith("--")]
 
     assert not any(word in "\n".join(lines) for word in ("PARTITIONED BY", "CLUSTER BY", "LOCATION"))
 
 
-@pytest.mark.parametrize("name", OUR_TABLES)
+@pytest.mark.parametrize("name", our_tables())
 def test_clustering_columns_are_among_those_with_statistics(name: str) -> None:
     names = [column.name for column in table(name).columns]
 

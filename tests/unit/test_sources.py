@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genie_obs.sources import AUDIT, QUERY_HISTORY, SOURCES, WORKSPACES, Source, check_source
+from genie_obs.lakehouse.sources import AUDIT, QUERY_HISTORY, SOURCES, WORKSPACES, Source, check_source
 
 
 def as_declared(source: Source) -> dict[str, str]:

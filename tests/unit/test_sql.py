@@ -8,16 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genie_obs.sql import (
+from genie_obs.identifiers import is_identifier, quote_identifier
+from genie_obs.lakehouse.sql import (
     Names,
     inline_parameters,
     insert_only,
-    is_identifier,
     load_statement,
     mark_relations,
     parameters_of,
     qualify,
-    quote_identifier,
 )
 
 NAMES = Names(catalog="main", schema="genie", system_catalog="other")

@@ -11,7 +11,7 @@ from tests.unit.test_discovery import NOON, FakeTables
 
 from genie_obs.config import parse_settings
 from genie_obs.errors import ConfigError
-from genie_obs.status_report import StatusReport, make_status
+from genie_obs.reports.status import StatusReport, make_status
 
 SETTINGS = parse_settings({}, {})
 
@@ -30,9 +30,9 @@ def status(
 ) -> StatusReport:
     fake = FakeTables(
         {
-            "select_ledger_states": list(ledger),
-            "select_recent_runs": runs or [],
-            "select_watermark": [{"watermark": watermark, "covered_since": None}],
+            "ledger/select_ledger_states": list(ledger),
+            "runs/select_recent_runs": runs or [],
+            "runs/select_watermark": [{"watermark": watermark, "covered_since": None}],
         }
     )
     names = [{"workspace_id": "1", "workspace_name": "sales"}]

@@ -20,10 +20,10 @@ from rich.traceback import Traceback
 from tests.unit.fakes import FakeClock, Handler
 
 from genie_obs.errors import GenieObsError
-from genie_obs.genie_api import ApiSettings, GenieApi, open_session
-from genie_obs.genie_oauth import TOKEN_PATH, TokenSource
-from genie_obs.limiter import AdaptiveLimiter
-from genie_obs.retry import RetryPolicy
+from genie_obs.genie_api.api import ApiSettings, GenieApi, open_session
+from genie_obs.genie_api.limiter import AdaptiveLimiter
+from genie_obs.genie_api.oauth import TOKEN_PATH, TokenSource
+from genie_obs.genie_api.retry import RetryPolicy
 from genie_obs.secret import Credentials, Secret, SecretHeader
 
 SECRET = "s3cr3t-that-is-nowhere-" + "x" * 90  # longer than what tools cut off before they ask for a repr

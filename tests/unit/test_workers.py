@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from genie_obs.workers import run_workers
+from genie_obs.genie_api.workers import run_workers
 
 
 def test_workers_share_the_pile() -> None:

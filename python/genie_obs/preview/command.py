@@ -17,14 +17,15 @@ from typing import Any
 
 import click
 
-from genie_obs.cli import set_up_logging, setting_flags
 from genie_obs.clock import SystemClock
 from genie_obs.config import MAX_DAYS_LOOKBACK, Settings, parse_settings
-from genie_obs.engine import open_engine
-from genie_obs.errors import ConfigError
+from genie_obs.errors import ConfigError, Problem
+from genie_obs.lakehouse.engine import open_engine
 from genie_obs.preview.model import load_dashboard
 from genie_obs.preview.results import Runner, use_namespace
 from genie_obs.preview.site import Site
+from genie_obs.session.flags import setting_flags
+from genie_obs.session.output import set_up_logging
 
 logger = logging.getLogger(__name__)
 
@@ -224,10 +225,14 @@ def _site(flags: dict[str, Any]) -> Iterator[Site]:
 def _check_overrides(overrides: dict[str, str]) -> None:
     problems = []
     if (text := overrides.get("workspace_id_filter")) and not _WORKSPACES.fullmatch(text):
-        problems.append(f"--workspace-id-filter {text!r}: use ALL, or workspace ids separated by commas")
+        problems.append(
+            Problem(f"--workspace-id-filter {text!r}: no ids", "Use ALL, or workspace ids separated by commas.")
+        )
     text = overrides.get("days_lookback", "1")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_DAYS_LOOKBACK):
-        problems.append(f"--days-lookback {text!r}: use a whole number of days, 1 to {MAX_DAYS_LOOKBACK}")
+        problems.append(
+            Problem(f"--days-lookback {text!r}: out of range", f"Use whole days, 1 to {MAX_DAYS_LOOKBACK}.")
+        )
     if problems:
         raise ConfigError(problems)
 

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from genie_obs.engine import Engine
 from genie_obs.errors import GenieObsError, clean_text
+from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.sql import inline_parameters, mark_relations, qualify
 from genie_obs.preview.parameters import BoundSql
 from genie_obs.preview.statements import Statement, inside
-from genie_obs.sql import inline_parameters, mark_relations, qualify
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from tools.build_dashboard import DASHBOARD_FILE, SQL_FOLDER, render
 from tools.dashboard_queries import ROOT, Query, load_queries
 from tools.lvdash_lint import lint
 
-from genie_obs.sql import OUR_TABLES, qualify
+from genie_obs.lakehouse.sql import our_tables, qualify
 
 QUERIES = load_queries()
 DASHBOARD = json.loads((SQL_FOLDER / DASHBOARD_FILE).read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def test_query_reads_what_its_header_says_and_qualifies_system_tables_only(query
         if table.parts and not (len(table.parts) == 1 and table.name in own)
     }
     assert read == set(query.reads)
-    assert read <= {*OUR_TABLES, *SYSTEM_TABLES}
+    assert read <= {*our_tables(), *SYSTEM_TABLES}
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)

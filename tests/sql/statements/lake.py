@@ -13,11 +13,12 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from genie_obs.engine import EngineSettings, open_engine
-from genie_obs.schema import table, tables
+from genie_obs.config import EngineSettings
+from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.schema import table, tables
+from genie_obs.lakehouse.sql import our_tables
+from genie_obs.lakehouse.tables import Input, Tables
 from genie_obs.simulator.schemas import AUDIT, QUERY_HISTORY, WORKSPACES
-from genie_obs.sql import OUR_TABLES
-from genie_obs.tables import Input, Tables
 
 Row = dict[str, Any]
 
@@ -46,7 +47,7 @@ class Lake:
         self._engine = open_engine(EngineSettings(lakehouse=root))
         self.tables = Tables(self._engine)
         self.tables.create()
-        self._empty = {name: self.version(name) for name in (*OUR_TABLES, *_SYSTEM_TABLES)}
+        self._empty = {name: self.version(name) for name in (*our_tables(), *_SYSTEM_TABLES)}
 
     def close(self) -> None:
         self._engine.close()
@@ -83,7 +84,7 @@ class Lake:
 
     def merge_witnesses(self, *rows: Row, at: datetime = NOON, only_new: bool = False) -> int:
         return self.tables.execute(
-            "merge_witnesses",
+            "ledger/merge_witnesses",
             only_new=only_new,
             witnessed_messages=_relation("message_ledger", rows),
             witnessed_dates=[row["witnessed_date"] for row in rows],
@@ -93,7 +94,7 @@ class Lake:
     def merge_messages(self, *rows: Row, at: datetime = NOON + DAY, only_new: bool = False) -> int:
         schema = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
         return self.tables.execute(
-            "merge_messages",
+            "datasets/messages/merge_messages",
             only_new=only_new,
             fetched_messages=pa.Table.from_pylist(list(rows), schema),
             created_dates=[row["created_date"] for row in rows],
@@ -102,7 +103,7 @@ class Lake:
 
     def merge_outcomes(self, *rows: Row, at: datetime = NOON + DAY) -> None:
         self.tables.execute(
-            "merge_outcomes",
+            "ledger/merge_outcomes",
             message_outcomes=_relation("message_ledger", rows),
             witnessed_dates=[row["witnessed_date"] for row in rows],
             latest_credible_at=at,
@@ -122,10 +123,10 @@ class Lake:
     def merge_statements(self, *rows: Row) -> None:
         statements = _relation("message_details", rows)
         dates = [row["created_date"] for row in rows]
-        self.tables.execute("merge_statements", joined_statements=statements, created_dates=dates)
+        self.tables.execute("datasets/statements/merge_statements", joined_statements=statements, created_dates=dates)
 
     def merge_spaces(self, *rows: Row) -> None:
-        self.tables.execute("merge_spaces", fetched_spaces=_relation("space_details", rows))
+        self.tables.execute("datasets/spaces/merge_spaces", fetched_spaces=_relation("space_details", rows))
 
     def _folder(self, name: str) -> Path:
         return self._root / "system" / name if "/" in name else self._root / "main" / "genie_analytics" / name

@@ -22,12 +22,14 @@ from tests.sql.statements.lake import (
     run_row,
 )
 
-from genie_obs.schema import table
+from genie_obs.lakehouse.schema import table
 
 
 def audit_days(lake: Lake, *events: Row, workspace_ids: str = "") -> list[Row]:
     lake.fill("access/audit", *events)
-    return lake.select("select_audit_days", from_date=day(-2), until_date=day(0), workspace_ids=workspace_ids)
+    return lake.select(
+        "datasets/events/select_audit_days", from_date=day(-2), until_date=day(0), workspace_ids=workspace_ids
+    )
 
 
 def test_genie_events_are_counted_by_day_in_order(lake: Lake) -> None:
@@ -68,7 +70,10 @@ def test_empty_log_has_no_days(lake: Lake) -> None:
 def deleted_conversations(lake: Lake, *events: Row, workspace_ids: str = "") -> list[Row]:
     lake.fill("access/audit", *events)
     rows = lake.select(
-        "select_deleted_conversations", from_date=day(-1), until_date=day(0), workspace_ids=workspace_ids
+        "datasets/events/select_deleted_conversations",
+        from_date=day(-1),
+        until_date=day(0),
+        workspace_ids=workspace_ids,
     )
     return sorted(rows, key=lambda row: (row["workspace_id"], row["conversation_id"]))
 
@@ -137,7 +142,7 @@ def test_members_of_a_deleted_conversation_are_all_its_messages(lake: Lake) -> N
         [{"workspace_id": "1", "conversation_id": id_, "deleted_at": NOON + HOUR} for id_ in ("c1", "c9")], schema
     )
 
-    found = lake.select("select_conversation_members", deleted_conversations=deleted)
+    found = lake.select("ledger/select_conversation_members", deleted_conversations=deleted)
     rows = sorted(found, key=lambda row: str(row["message_id"]))
 
     deleted_at = {"last_write_event_time": NOON + HOUR}
@@ -164,7 +169,7 @@ def known(lake: Lake, *wanted: tuple[str, str], **bounds: Any) -> list[Row]:
         "first_message_id": min(message for _, message in wanted),
         "last_message_id": max(message for _, message in wanted),
     }
-    rows = lake.select("select_ledger_dates", **{**widest, **bounds})
+    rows = lake.select("ledger/select_ledger_dates", **{**widest, **bounds})
     return sorted(rows, key=lambda row: (row["workspace_id"], row["message_id"]))
 
 
@@ -206,7 +211,7 @@ def test_bounds_of_the_ids_include_both_ends(lake: Lake) -> None:
 
 def watermark(lake: Lake, *runs: Row, workspace_ids: str = "") -> tuple[Any, Any]:
     lake.fill("ingestion_runs", *runs)
-    [row] = lake.select("select_watermark", workspace_ids=workspace_ids)
+    [row] = lake.select("runs/select_watermark", workspace_ids=workspace_ids)
     return row["watermark"], row["covered_since"]
 
 
@@ -265,6 +270,8 @@ def test_days_of_stored_messages_are_found_by_workspace_and_message(lake: Lake) 
     columns = table("message_details").arrow_schema("workspace_id", "message_id")
     wanted = pa.Table.from_pylist([{"workspace_id": "1", "message_id": message} for message in ("m1", "m9")], columns)
 
-    rows = lake.select("select_stored_dates", wanted_messages=wanted, first_message_id="m1", last_message_id="m9")
+    rows = lake.select(
+        "datasets/messages/select_stored_dates", wanted_messages=wanted, first_message_id="m1", last_message_id="m9"
+    )
 
     assert rows == [{"workspace_id": "1", "message_id": "m1", "created_date": day(-9)}]

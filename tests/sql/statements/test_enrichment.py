@@ -64,11 +64,16 @@ def found(
 ) -> list[Row]:
     lake.fill("message_details", *messages)
     lake.fill("query/history", *statements)
-    wanted = lake.tables.select("select_wanted_statements", created_dates=created_dates, stored_since=stored_since)
+    wanted = lake.tables.select(
+        "datasets/statements/select_wanted_statements", created_dates=created_dates, stored_since=stored_since
+    )
     if not wanted.num_rows:
         return []
     return lake.select(
-        "select_statements", wanted_statements=wanted, started_since=started_since, started_before=started_before
+        "datasets/statements/select_statements",
+        wanted_statements=wanted,
+        started_since=started_since,
+        started_before=started_before,
     )
 
 
@@ -211,7 +216,7 @@ def test_statement_of_a_message_that_is_not_stored_stores_nothing(lake: Lake) ->
 
 def statement_days(lake: Lake, *messages: Row) -> list[tuple[date, int]]:
     lake.fill("message_details", *messages)
-    rows = lake.select("select_statement_days", from_date=day(-30), stored_since=STORED_SINCE)
+    rows = lake.select("datasets/statements/select_statement_days", from_date=day(-30), stored_since=STORED_SINCE)
     return [(row["created_date"], row["message_count"]) for row in rows]
 
 
@@ -235,7 +240,7 @@ def test_nothing_stored_has_no_days(lake: Lake) -> None:
 
 def floor(lake: Lake, *runs: Row) -> date | None:
     lake.fill("ingestion_runs", *runs)
-    [row] = lake.select("select_enrichment_floor", started_since=day(-7), run_id="this")
+    [row] = lake.select("datasets/statements/select_enrichment_floor", started_since=day(-7), run_id="this")
     oldest: date | None = row["oldest_stored_date"]
     return oldest
 

@@ -21,8 +21,8 @@ from tests.sql.statements.lake import (
     space_row,
 )
 
-from genie_obs.erasure import Extent, Receipt
-from genie_obs.schema import table
+from genie_obs.erasure.erase import Extent, Receipt
+from genie_obs.lakehouse.schema import table
 
 LATER = NOON + 3 * HOUR
 EVERYTHING: dict[str, Any] = {
@@ -47,8 +47,10 @@ def erased(extent: Extent, **values: Any) -> Row:
 def merge(lake: Lake, *rows: Row) -> None:
     keys = table("message_ledger").arrow_schema("workspace_id", "message_id", "witnessed_date", "created_date")
     erased = pa.Table.from_pylist(list(rows), pa.unify_schemas([keys, _FLAGS]))
-    lake.tables.execute("merge_erased_ledger", erased_messages=erased, witnessed_dates=[TODAY], updated_at=LATER)
-    lake.tables.execute("merge_erased_messages", erased_messages=erased, created_dates=[TODAY])
+    lake.tables.execute(
+        "erasure/merge_erased_ledger", erased_messages=erased, witnessed_dates=[TODAY], updated_at=LATER
+    )
+    lake.tables.execute("erasure/merge_erased_messages", erased_messages=erased, created_dates=[TODAY])
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
@@ -76,8 +78,8 @@ def test_person_is_found_by_address_in_either_table_by_id_and_through_the_id_whe
         "message_details", *(details_row(message_id=name, user_email=v[1], user_id=v[2]) for name, v in asked.items())
     )
 
-    by_address = lake.select("select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
-    by_id = lake.select("select_erasable", **{**EVERYTHING, "user": "77"})
+    by_address = lake.select("erasure/select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
+    by_id = lake.select("erasure/select_erasable", **{**EVERYTHING, "user": "77"})
 
     assert names_of(by_address) == ["both", "details only", "id only", "ledger only"]
     assert names_of(by_id) == ["both", "details only", "id only"]
@@ -87,7 +89,7 @@ def test_id_of_another_workspace_is_another_person(lake: Lake) -> None:
     lake.fill("message_ledger", ledger_row(user_email=None), ledger_row(workspace_id="2", user_email=None))
     lake.fill("message_details", details_row(), details_row(workspace_id="2", user_email=None))
 
-    found = lake.select("select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
+    found = lake.select("erasure/select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
 
     assert [row["workspace_id"] for row in found] == ["1"]
 
@@ -119,7 +121,7 @@ def test_selectors_narrow_each_other_down(lake: Lake, selector: dict[str, Any], 
         details_row(message_id="other workspace", workspace_id="2"),
     )
 
-    found = lake.select("select_erasable", **{**EVERYTHING, **selector})
+    found = lake.select("erasure/select_erasable", **{**EVERYTHING, **selector})
 
     assert sorted(names_of(found)) == names
     assert all(row["is_stored"] is (row["message_id"] != "unread") for row in found)
@@ -141,9 +143,9 @@ def test_what_is_erased_is_named_again_only_where_something_is_left(lake: Lake) 
         details_row(message_id="asker left", content_policy="erased"),
     )
 
-    texts = lake.select("select_erasable", **EVERYTHING)
-    rows = lake.select("select_erasable", **{**EVERYTHING, "is_row_erased": True})
-    person = lake.select("select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
+    texts = lake.select("erasure/select_erasable", **EVERYTHING)
+    rows = lake.select("erasure/select_erasable", **{**EVERYTHING, "is_row_erased": True})
+    person = lake.select("erasure/select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
 
     assert names_of(texts) == ["came back"]
     assert names_of(rows) == ["asker left", "came back", "texts gone"]
@@ -165,7 +167,7 @@ def test_messages_whose_asker_is_unknown_are_counted(lake: Lake) -> None:
 
     def count(**values: Any) -> int:
         scope = {"workspace_ids": "", "space_id": "", "before_date": day(1), **values}
-        [row] = lake.select("select_unknown_askers", **scope)
+        [row] = lake.select("erasure/select_unknown_askers", **scope)
         return int(row["message_count"])
 
     assert [count(), count(space_id="s1"), count(workspace_ids="2"), count(before_date=TODAY)] == [4, 3, 1, 0]
@@ -181,7 +183,7 @@ def test_old_messages_are_counted_until_they_are_erased(lake: Lake) -> None:
         ledger_row(message_id="new"),
     )
 
-    assert lake.select("select_old_messages", before_date=TODAY, workspace_ids="1") == [{"message_count": 2}]
+    assert lake.select("erasure/select_old_messages", before_date=TODAY, workspace_ids="1") == [{"message_count": 2}]
 
 
 # -- what goes and what stays --------------------------------------------------------------------------------------------
@@ -256,10 +258,10 @@ def test_words_where_an_enumeration_belongs_go_too(lake: Lake) -> None:
 def test_description_and_configuration_of_a_space_go_and_are_not_read_again(lake: Lake) -> None:
     lake.fill("space_details", space_row(), space_row(workspace_id="2"), space_row(space_id="s2"))
     scope = {"space_id": "s1", "workspace_ids": "1"}
-    found = lake.select("select_erasable_spaces", **scope)
+    found = lake.select("erasure/select_erasable_spaces", **scope)
 
     spaces = pa.Table.from_pylist(found, table("space_details").arrow_schema("workspace_id", "space_id"))
-    lake.tables.execute("merge_erased_spaces", erased_spaces=spaces, updated_at=LATER)
+    lake.tables.execute("erasure/merge_erased_spaces", erased_spaces=spaces, updated_at=LATER)
     lake.merge_spaces(space_row(description="new", title="Renamed", fetched_at=LATER, updated_at=LATER))
 
     empty = {"description": NOT_KEPT, "serialized_space": "{}", "content_policy": "erased"}
@@ -269,7 +271,7 @@ def test_description_and_configuration_of_a_space_go_and_are_not_read_again(lake
         space_row(space_id="s2"),
         space_row(workspace_id="2"),
     ]
-    assert lake.select("select_erasable_spaces", **scope) == []
+    assert lake.select("erasure/select_erasable_spaces", **scope) == []
 
 
 # -- nothing brings it back ----------------------------------------------------------------------------------------------
@@ -307,10 +309,10 @@ def test_what_a_run_stored_meanwhile_is_found(lake: Lake) -> None:
         details_row(message_id="as it should be", content_policy="erased"),
     )
 
-    found = lake.select("select_come_back", since=LATER - 7 * DAY)
+    found = lake.select("erasure/select_come_back", since=LATER - 7 * DAY)
 
     assert sorted(names_of(found)) == ["row back", "stored meanwhile"]
-    assert lake.select("select_erased_lately", since=LATER - 7 * DAY) == [{"message_count": 3}]
+    assert lake.select("erasure/select_erased_lately", since=LATER - 7 * DAY) == [{"message_count": 3}]
 
 
 def test_answer_for_an_erased_row_is_not_stored(lake: Lake) -> None:
@@ -336,4 +338,4 @@ def test_receipt_is_one_row_from_start_to_end(lake: Lake) -> None:
 
 
 def test_session_of_the_local_engine_belongs_to_nobody(lake: Lake) -> None:
-    assert lake.tables.current_user() == lake.select("select_current_user")[0]["user_name"] == ""
+    assert lake.tables.current_user() == lake.select("lakehouse/select_current_user")[0]["user_name"] == ""

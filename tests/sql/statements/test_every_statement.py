@@ -11,8 +11,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from genie_obs.schema import tables
-from genie_obs.sql import OUR_TABLES, Names, inline_parameters, load_statement, parameters_of, qualify
+from genie_obs.lakehouse.schema import tables
+from genie_obs.lakehouse.sql import Names, inline_parameters, load_statement, our_tables, parameters_of, qualify
 
 FOLDER = Path(str(resources.files("genie_obs.statements")))
 STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -43,15 +43,15 @@ def test_every_statement_has_a_test() -> None:
     used = set(re.findall(r'"((?:select|merge)_\w+)"', tests))
     # Merged by their own code, as in the job.
     if ".save(lake.tables)" in tests:
-        used |= {"merge_run", "merge_erasure"}
+        used |= {"runs/merge_run", "erasure/merge_erasure"}
     if "settle_open_runs(lake.tables" in tests:
-        used |= {"merge_run_signs"}
+        used |= {"runs/merge_run_signs"}
 
     assert set(STATEMENTS) - used == set()
 
 
 def test_every_table_is_declared_once() -> None:
-    assert sorted(OUR_TABLES) == DECLARATIONS
+    assert sorted(our_tables()) == DECLARATIONS
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -94,7 +94,7 @@ def test_statement_reads_only_our_tables_its_view_and_named_system_tables(name: 
     system = {source for source in read if source.startswith("system.")}
     assert system <= {"system.access.audit", "system.access.workspaces_latest", "system.query.history"}
     # Unqualified: the catalog and the schema are settings.
-    assert read - system <= set(OUR_TABLES) | VIEWS
+    assert read - system <= set(our_tables()) | VIEWS
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
@@ -119,13 +119,13 @@ def test_large_system_tables_are_pruned_by_date(name: str) -> None:
 
 def test_rule_about_pruning_sees_the_system_tables() -> None:
     """Guard of the test above: it must not pass because sqlglot names its parts differently some day."""
-    [select] = parsed("select_audit_days").find_all(exp.Select)
+    [select] = parsed("datasets/events/select_audit_days").find_all(exp.Select)
 
     assert full_name(select.args["from_"].this) == "system.access.audit"
 
 
 # Of tables that stay small, with a row per space or erasure.
-SMALL = {"merge_spaces", "merge_erased_spaces", "merge_erasure"}
+SMALL = {"datasets/spaces/merge_spaces", "erasure/merge_erased_spaces", "erasure/merge_erasure"}
 MERGES_BY_DATE = [name for name in STATEMENTS if name.startswith("merge_") and name not in SMALL]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.sql.statements.lake import Lake, fetched_message, space_row
 
-from genie_obs import tables
+from genie_obs.lakehouse import tables
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ from tests.sql.statements.lake import TODAY, Lake, Row, fetched_message
 from tests.sql.statements.test_merge_outcomes import ASKED_AT, outcome, pending
 from tests.unit.fakes import FakeClock
 
-from genie_obs.batch_merger import BatchMerger
-from genie_obs.content_policy import ContentGuard, ContentSettings
-from genie_obs.enrichment import StatementFinder
-from genie_obs.ledger_writer import LedgerWriter
-from genie_obs.other_runs import SharedDue
-from genie_obs.outcomes import Outcome
+from genie_obs.datasets.messages.merger import BatchMerger
+from genie_obs.datasets.messages.outcomes import Outcome
+from genie_obs.datasets.messages.shared_due import SharedDue
+from genie_obs.datasets.statements.query_history import StatementFinder
+from genie_obs.ledger.writer import LedgerWriter
+from genie_obs.security.content_policy import ContentGuard, ContentSettings
 
 
 @pytest.fixture

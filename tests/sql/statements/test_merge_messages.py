@@ -18,7 +18,7 @@ from tests.sql.statements.lake import (
     fetched_message,
 )
 
-from genie_obs.schema import table
+from genie_obs.lakehouse.schema import table
 
 KEY = {"workspace_id", "message_id", "created_date"}
 # Written by every fetch that changes something, or fixed when the row was first stored.

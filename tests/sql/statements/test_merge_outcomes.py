@@ -19,8 +19,8 @@ from tests.sql.statements.lake import (
     ledger_row,
 )
 
-from genie_obs.batch_merger import store_answers
-from genie_obs.outcomes import Outcome
+from genie_obs.datasets.messages.merger import store_answers
+from genie_obs.datasets.messages.outcomes import Outcome
 
 ASKED_AT = NOON + 2 * HOUR
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, ledger_row
 
-from genie_obs.discovery import tells_more
+from genie_obs.datasets.events.audit_log import tells_more
 
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]
 STATES = [*FINAL, "pending", "retry", "settling", "forbidden"]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from tests.sql.statements.lake import DAY, HOUR, MINUTE, NOON, TODAY, Lake, Row, day, ledger_row
 
-from genie_obs.due import BUSY_CONVERSATIONS
+from genie_obs.ledger.due import BUSY_CONVERSATIONS
 
 OPEN = ["pending", "retry", "settling", "forbidden"]
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]
@@ -17,7 +17,7 @@ TIMES: dict[str, timedelta | None] = {"never set": None, "past": -HOUR, "now": t
 
 def due(lake: Lake, *rows: Row, workspace_ids: str = "", space_ids: str = "") -> list[Row]:
     lake.fill("message_ledger", *rows)
-    return lake.select("select_due", now=NOON, workspace_ids=workspace_ids, space_ids=space_ids)
+    return lake.select("ledger/select_due", now=NOON, workspace_ids=workspace_ids, space_ids=space_ids)
 
 
 def message_ids(rows: list[Row]) -> list[str]:
@@ -161,7 +161,7 @@ def sizes(
         for workspace, conversation in conversations
     ]
     busy = pa.Table.from_pylist(rows, BUSY_CONVERSATIONS)
-    found = lake.select("select_conversation_sizes", busy_conversations=busy, from_date=from_date)
+    found = lake.select("ledger/select_conversation_sizes", busy_conversations=busy, from_date=from_date)
     return {(r["workspace_id"], r["conversation_id"]): (r["message_count"], set(r["final_message_ids"])) for r in found}
 
 

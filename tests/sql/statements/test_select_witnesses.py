@@ -33,7 +33,7 @@ def witnesses(
 ) -> list[Row]:
     lake.fill("access/audit", *events)
     rows = lake.select(
-        "select_witnesses",
+        "datasets/events/select_witnesses",
         from_date=from_date,
         until_date=until_date,
         workspace_ids=workspace_ids,

@@ -23,10 +23,10 @@ from tests.sql.statements.lake import (
 
 from genie_obs.clock import SystemClock
 from genie_obs.config import Scope
-from genie_obs.other_runs import SignsOfLife, settle_open_runs
+from genie_obs.lakehouse.schema import table
 from genie_obs.progress import LogProgress
-from genie_obs.run_record import RunRecord
-from genie_obs.schema import table
+from genie_obs.runs.open_runs import SignsOfLife, settle_open_runs
+from genie_obs.runs.record import RunRecord
 
 KNOWN_OF_A_SPACE = (
     "title", "description", "warehouse_id", "parent_path", "serialized_space", "space_created_at", "space_updated_at", "etag",
@@ -99,7 +99,7 @@ def test_space_that_was_never_read_is_stored_with_its_reason(lake: Lake) -> None
 def test_known_spaces_are_listed_for_the_workspaces_in_scope(lake: Lake, wanted: str, found: list[str]) -> None:
     lake.fill("space_details", *(space_row(workspace_id=workspace) for workspace in ("1", "2", "12")))
 
-    rows = lake.select("select_spaces", workspace_ids=wanted)
+    rows = lake.select("datasets/spaces/select_spaces", workspace_ids=wanted)
 
     assert sorted(row["workspace_id"] for row in rows) == found
 
@@ -107,7 +107,7 @@ def test_known_spaces_are_listed_for_the_workspaces_in_scope(lake: Lake, wanted:
 def test_known_space_comes_with_what_decides_about_reading_it_again(lake: Lake) -> None:
     lake.fill("space_details", space_row(**VERDICT))
 
-    [row] = lake.select("select_spaces", workspace_ids="")
+    [row] = lake.select("datasets/spaces/select_spaces", workspace_ids="")
 
     columns = (
         "workspace_id",
@@ -142,7 +142,9 @@ def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) 
     )
 
     def hidden(workspace_ids: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in lake.select("select_forbidden_spaces", workspace_ids=workspace_ids)]
+        return [
+            tuple(row.values()) for row in lake.select("reports/select_forbidden_spaces", workspace_ids=workspace_ids)
+        ]
 
     many, few = ("1", "many", None, "grant it", 3), ("1", "few", "Orders", "grant it", 1)
     assert hidden("") == [many, few, ("2", *few[1:])]
@@ -152,7 +154,7 @@ def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) 
 
 def users(lake: Lake, *rows: Row, workspace_ids: str = "1") -> list[tuple[Any, ...]]:
     lake.fill("message_details", *rows)
-    found = lake.select("select_known_users", from_date=day(-30), workspace_ids=workspace_ids)
+    found = lake.select("datasets/messages/select_known_users", from_date=day(-30), workspace_ids=workspace_ids)
     return sorted(tuple(row.values()) for row in found)
 
 
@@ -189,7 +191,9 @@ def test_workspaces_are_listed_in_scope(lake: Lake, wanted: str, found: list[str
     ]
     lake.fill("access/workspaces_latest", *rows)
 
-    listed = sorted(lake.select("select_workspaces", workspace_ids=wanted), key=lambda row: str(row["workspace_id"]))
+    listed = sorted(
+        lake.select("lakehouse/select_workspaces", workspace_ids=wanted), key=lambda row: str(row["workspace_id"])
+    )
 
     assert [row["workspace_id"] for row in listed] == found
     assert all(set(row) == {"workspace_id", "workspace_name", "workspace_url", "status"} for row in listed)
@@ -206,7 +210,7 @@ def test_ledger_is_counted_by_workspace_and_state(lake: Lake) -> None:
     )
 
     def counted(workspace_ids: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in lake.select("select_ledger_states", workspace_ids=workspace_ids)]
+        return [tuple(row.values()) for row in lake.select("ledger/select_ledger_states", workspace_ids=workspace_ids)]
 
     one = [("1", "abandoned", 2, 1, 1, NOON), ("1", "fetched", 2, 2, 1, NOON - DAY)]
     two = [("2", "pending", 1, 0, 0, NOON)]
@@ -220,14 +224,14 @@ def test_recent_runs_are_the_ten_newest(lake: Lake) -> None:
         "ingestion_runs", *(run_row(f"run{n:02}", at=NOON + n * HOUR) for n in (3, 0, 11, 7, 1, 2, 10, 4, 5, 6, 8, 9))
     )
 
-    rows = lake.select("select_recent_runs")
+    rows = lake.select("runs/select_recent_runs")
 
     assert [row["run_id"] for row in rows] == [f"run{n:02}" for n in range(11, 1, -1)]
     assert (rows[0]["started_at"], rows[0]["status"]) == (NOON + 11 * HOUR, "succeeded")
 
 
 def test_no_runs_are_listed_before_the_first(lake: Lake) -> None:
-    assert lake.select("select_recent_runs") == []
+    assert lake.select("runs/select_recent_runs") == []
 
 
 def test_run_is_one_row_however_often_it_is_saved(lake: Lake) -> None:
@@ -293,7 +297,7 @@ def test_runs_that_have_not_ended_are_found(lake: Lake) -> None:
         ),
     )
 
-    rows = {row["run_id"]: row for row in lake.select("select_open_runs")}
+    rows = {row["run_id"]: row for row in lake.select("runs/select_open_runs")}
 
     assert set(rows) == {"silent", "alive"}
     assert rows["silent"]["alive_at"] == NOON

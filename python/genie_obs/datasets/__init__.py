@@ -1,0 +1,1 @@
+"""One folder for each table of ours that is filled from a source."""

@@ -1,0 +1,1 @@
+"""`message_details`: what each message asks and answers, from the Genie API."""

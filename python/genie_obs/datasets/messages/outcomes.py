@@ -1,0 +1,227 @@
+"""What comes of asking for one message: its row for `message_details` and its new state in the ledger. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from genie_obs.config import FetchSettings
+from genie_obs.datasets.messages.message_rows import is_terminal
+from genie_obs.lakehouse.arrow_rows import Row
+from genie_obs.lakehouse.sizes import text_bytes
+from genie_obs.ledger.rows import DueMessage
+
+# Asked again after half its age: a young message is followed closely, an old one hardly ever.
+_SETTLE_LEAST = timedelta(minutes=2)
+_SETTLE_MOST = timedelta(hours=24)
+_RETRY_FIRST = timedelta(minutes=5)
+_RETRY_MOST = timedelta(hours=24)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ABSENT = "404 although the space can be read"  # select_due.sql knows it by this
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """Result of one request for one message."""
+
+    ledger: Row
+    details: Row | None = None
+    is_first: bool = False  # as far as the ledger knows, `message_details` has no row of it yet
+    payload_bytes: int = 0
+    is_listed_only: bool = False  # found in a listing; whether the ledger knows it is not settled yet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What is the same for all messages of a workspace in one run."""
+
+    workspace_id: str
+    workspace_name: str | None
+    run_id: str
+    settings: FetchSettings
+
+
+def stored(context: Context, due: DueMessage, message: Row, *, space_name: str | None, fetched_at: datetime) -> Outcome:
+    """Return the outcome of a message the API returned; `message` is its parsed row, its `user_email` included."""
+    details = _details(context, message, due, space_name=space_name, fetched_at=fetched_at)
+    state, reason, next_attempt_at = _settle(context.settings, message["status"], details["created_at"], fetched_at)
+    ledger = _ledger(
+        context, due, fetched_at, state=state, reason=reason, http_status=200, next_attempt_at=next_attempt_at,
+        created_date=details["created_date"],
+    )  # fmt: skip
+    return Outcome(
+        ledger=ledger,
+        details=details,
+        is_first=due.created_date is None,
+        payload_bytes=text_bytes(message.values()),
+    )
+
+
+def absent(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
+    """Return the outcome of a 404 in a space we may read: gone if something else says so too, else asked for again.
+
+    The right to read is asked for apart from the message, once per space and run, and may come or go in between. So a 404 counts
+    only with a deletion in the audit log, or with a second 404 in a later run.
+    """
+    if due.is_deletion_seen or due.is_absence_seen:
+        return gone(context, due, at=at)
+    reason = f"{_ABSENT}; asked for once more before it counts as gone"
+    ledger = _ledger(context, due, at, state="retry", reason=reason, http_status=404, next_attempt_at=at + _RETRY_FIRST)
+    return Outcome(ledger=ledger)
+
+
+def gone(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
+    """Return the outcome of a message that no longer exists, in a space we may read.
+
+    Its deletion mark has no `created_date` where the ledger has none; `find_stored` settles that.
+    """
+    is_known = due.created_date is not None or due.is_deletion_seen
+    reason = "deleted in Genie" if due.is_deletion_seen else _ABSENT
+    state = "deleted" if is_known else "not_found"
+    ledger = _ledger(context, due, at, state=state, reason=reason, http_status=404)
+    return Outcome(ledger=ledger, details=_deletion_mark(context, due, at))
+
+
+def find_stored(outcome: Outcome, created_date: date | None) -> None:
+    """Complete a deletion mark with the day its message is stored under; without one there is nothing to mark."""
+    if created_date is None:
+        outcome.details = None
+    elif outcome.details is not None:
+        outcome.details["created_date"] = outcome.ledger["created_date"] = created_date
+        outcome.ledger["state"] = "deleted"
+
+
+def forbidden(
+    context: Context, due: DueMessage, *, reason: str, http_status: int | None, at: datetime, retry_at: datetime
+) -> Outcome:
+    """Return the outcome of a message we may not read; it is tried again when its space is checked again."""
+    ledger = _ledger(
+        context, due, at, state="forbidden", reason=reason, http_status=http_status, next_attempt_at=retry_at
+    )
+    return Outcome(ledger=ledger)
+
+
+def failed(context: Context, due: DueMessage, *, reason: str, http_status: int | None, at: datetime) -> Outcome:
+    """Return the outcome of a request that failed for now: later and later, until the attempts are used up."""
+    attempts = _count_attempts(due)
+    if attempts >= context.settings.max_attempts:
+        reason = f"given up after {attempts} attempts: {reason}"
+        return Outcome(ledger=_ledger(context, due, at, state="abandoned", reason=reason, http_status=http_status))
+    wait = min(_RETRY_FIRST * 2 ** min(attempts - 1, 20), _RETRY_MOST)
+    ledger = _ledger(context, due, at, state="retry", reason=reason, http_status=http_status, next_attempt_at=at + wait)
+    return Outcome(ledger=ledger)
+
+
+def listed_only(context: Context, message: Row, *, space_name: str | None, fetched_at: datetime) -> Outcome:
+    """Return the outcome of a message that stood in a listing without being due."""
+    created_at = _instant(message["created_timestamp"]) or fetched_at
+    found = DueMessage(
+        workspace_id=context.workspace_id,
+        message_id=message["message_id"],
+        space_id=message["space_id"],
+        conversation_id=message["conversation_id"],
+        witnessed_date=created_at.date(),
+        first_event_time=created_at,
+        last_write_event_time=None,
+        user_email=None,
+        state="pending",
+        attempts=0,
+        created_date=None,
+        is_deletion_seen=False,
+        is_absence_seen=False,
+    )
+    outcome = stored(context, found, message, space_name=space_name, fetched_at=fetched_at)
+    outcome.is_listed_only = True
+    return outcome
+
+
+def count_states(outcomes: list[Outcome]) -> Counter[str]:
+    """Return how many outcomes there are by state."""
+    return Counter(outcome.ledger["state"] for outcome in outcomes)
+
+
+def _settle(
+    settings: FetchSettings, status: str | None, created_at: datetime, now: datetime
+) -> tuple[str, str | None, datetime | None]:
+    if is_terminal(status):
+        return "fetched", None, None
+    age = max(now - created_at, timedelta(0))
+    if age > timedelta(days=settings.settle_days):
+        return "abandoned", f"stored, but still {status} after {settings.settle_days} days", None
+    return "settling", f"stored while {status}", now + min(max(age / 2, _SETTLE_LEAST), _SETTLE_MOST)
+
+
+def _ledger(
+    context: Context, due: DueMessage, at: datetime, *, state: str, reason: str | None, http_status: int | None,
+    next_attempt_at: datetime | None = None, created_date: Any = None,
+) -> Row:  # fmt: skip
+    return {
+        "workspace_id": context.workspace_id,
+        "message_id": due.message_id,
+        "space_id": due.space_id,
+        "conversation_id": due.conversation_id,
+        "witnessed_date": due.witnessed_date,
+        "first_event_time": due.first_event_time,
+        "last_write_event_time": due.last_write_event_time,
+        "witnesses": ["api:list"],  # only used when the ledger does not know the message
+        "state": state,
+        "state_reason": reason,
+        "http_status": http_status,
+        "attempts": _count_attempts(due),
+        "next_attempt_at": next_attempt_at,
+        "last_attempt_at": at,
+        "created_date": created_date,
+        "updated_at": at,
+    }
+
+
+def _count_attempts(due: DueMessage) -> int:
+    """Count this request; one that follows an answer starts anew, so that polling uses nothing up."""
+    return (due.attempts if due.state in {"pending", "retry"} else 0) + 1
+
+
+def _details(context: Context, message: Row, due: DueMessage, *, space_name: str | None, fetched_at: datetime) -> Row:
+    created_at = _instant(message["created_timestamp"]) or due.first_event_time.astimezone(UTC)
+    return {
+        **message,
+        # The ledger's ids are the identity: an answer that spells them otherwise must not make a second row.
+        "workspace_id": context.workspace_id,
+        "message_id": due.message_id,
+        "space_id": due.space_id,
+        "conversation_id": due.conversation_id,
+        "workspace_name": context.workspace_name,
+        "space_name": space_name,
+        "created_timestamp": message["created_timestamp"] or _milliseconds(created_at),
+        "created_at": created_at,
+        # The day a row is stored under never changes; without a time from the API it is the day it was witnessed.
+        "created_date": due.created_date or (created_at.date() if message["created_timestamp"] else due.witnessed_date),
+        "is_terminal": is_terminal(message["status"]),
+        "is_deleted": False,
+        "api_fetch_timestamp": fetched_at,
+        "ingestion_timestamp": fetched_at,
+        "ingestion_batch_id": context.run_id,
+    }
+
+
+def _deletion_mark(context: Context, due: DueMessage, at: datetime) -> Row:
+    return {
+        "workspace_id": context.workspace_id,
+        "message_id": due.message_id,
+        "created_date": due.created_date,
+        "is_terminal": False,
+        "is_deleted": True,
+        "api_fetch_timestamp": at,
+        "ingestion_timestamp": at,
+        "ingestion_batch_id": context.run_id,
+    }
+
+
+def _instant(milliseconds: int | None) -> datetime | None:
+    # From whole milliseconds, not a float: the value must come back exactly.
+    return _EPOCH + timedelta(milliseconds=milliseconds) if milliseconds else None
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(milliseconds=1)

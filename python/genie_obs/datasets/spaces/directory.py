@@ -1,0 +1,238 @@
+"""Spaces of one workspace: kept up to date once a day, and the judge of whether their messages may be read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from genie_obs.clock import Clock
+from genie_obs.drift import DriftCounter, json_type
+from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from genie_obs.genie_api.api import GenieApi
+from genie_obs.genie_api.workers import run_workers
+from genie_obs.lakehouse.sizes import text_bytes
+from genie_obs.ledger.states import RECHECK_AFTER
+from genie_obs.security.content_policy import ContentGuard
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+_ASKED_AT_ONCE = 64  # the limiter allows no more in flight, unless told to
+# Of texts not merged yet: configurations may be large, and an account has thousands of spaces. A MERGE that changes rows writes
+# the whole table anew, so rather few of them.
+_MANY_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceVerdict:
+    """Whether the messages of a space may be read, as of `checked_at` (UTC)."""
+
+    title: str | None
+    is_readable: bool
+    reason: str | None
+    http_status: int | None
+    checked_at: datetime
+
+
+class SpaceDirectory:
+    """Knows the spaces of one workspace; asks for each at most once a day, and lists the workspace once a day."""
+
+    def __init__(
+        self,
+        api: GenieApi,
+        known: Iterable[Row],
+        *,
+        workspace_id: str,
+        client_id: str,
+        clock: Clock,
+        guard: ContentGuard,
+        drift: DriftCounter | None = None,
+    ) -> None:
+        self._api = api
+        self._guard = guard
+        self._drift = drift or DriftCounter()
+        self._workspace_id = workspace_id
+        self._client_id = client_id
+        self._clock = clock
+        self._known: dict[str, Row] = {row["space_id"]: row for row in known}
+        self._taken = set(self._known)  # spaces that have a row, or will have one as soon as what was taken is merged
+        self._manage: dict[str, asyncio.Task[bool]] = {}
+        self._changed: dict[str, Row] = {}  # rows to merge, by space_id
+        self._changed_bytes = 0
+
+    async def refresh(self, wanted: Iterable[str], *, save: Callable[[], Awaitable[None]]) -> None:
+        """Ask for what is due: everything once a day, and spaces never asked before.
+
+        `save` is to merge what changed so far; it is called whenever that has become much, not at the end.
+        """
+        now = self._clock.now()
+        new = {space_id for space_id in wanted if space_id not in self._known}
+        stale = {space_id for space_id, row in self._known.items() if row["fetched_at"] <= now - RECHECK_AFTER}
+        listed = await self._list() if stale or not self._known else {}
+        fresh = {space_id for space_id, space in listed.items() if self._is_unchanged(space)}
+        for space_id in fresh:
+            self._record_readable(listed[space_id])
+        asked = sorted((new | stale | set(listed)) - fresh)
+        left = iter(asked)
+
+        async def ask() -> None:
+            for space_id in left:
+                await self._ask(space_id)
+                if self._changed_bytes >= _MANY_BYTES:
+                    await save()
+
+        await run_workers(min(len(asked), _ASKED_AT_ONCE), ask)
+
+    def verdict(self, space_id: str) -> SpaceVerdict:
+        """Return what is known of a space that `refresh` was told about."""
+        row = self._known[space_id]
+        return SpaceVerdict(
+            title=row["title"],
+            is_readable=row["state"] == "readable",
+            reason=row["state_reason"],
+            http_status=row["http_status"],
+            checked_at=row["fetched_at"],
+        )
+
+    def take_changed(self) -> list[Row]:
+        """Return the rows that changed since the last call, to be merged in this order; `is_new` says that none is stored yet."""
+        changed, self._changed, self._changed_bytes = list(self._changed.values()), {}, 0
+        self._taken.update(row["space_id"] for row in changed)
+        return changed
+
+    async def may_read_messages(self, space_id: str) -> bool:
+        """Ask once per run whether we hold CAN MANAGE, and mark the space forbidden if not.
+
+        Databricks answers 404 both for what is gone and for what one may not see; this tells them apart.
+
+        Raises:
+            ApiError: if the service does not say; the same for every caller of this run.
+        """
+        if space_id not in self._manage:
+            self._manage[space_id] = asyncio.ensure_future(self._check_manage(space_id))
+        return await self._manage[space_id]
+
+    async def _check_manage(self, space_id: str) -> bool:
+        if await self._api.can_manage(space_id):
+            return True
+        self._record_forbidden(space_id, 403, "the space can be read, but messages of others need CAN MANAGE")
+        return False
+
+    async def _list(self) -> dict[str, Row]:
+        try:
+            spaces = [space async for space in self._api.list_spaces()]
+        except ApiError as error:
+            # Not needed to go on: each known space is then asked for alone.
+            logger.warning("listing the spaces of workspace %s failed: %s", self._workspace_id, error)
+            return {}
+        return {space["space_id"]: space for space in spaces if isinstance(space.get("space_id"), str)}
+
+    def _is_unchanged(self, space: Row) -> bool:
+        """Say whether the listing proves that nothing changed since the space was read; else it must be read."""
+        known = self._known.get(space["space_id"])
+        if known is None or known["state"] != "readable":
+            return False
+        etag, updated_at = space.get("etag"), _instant(space.get("update_time"))
+        return bool(etag and etag == known["etag"]) or bool(updated_at and updated_at == known["space_updated_at"])
+
+    async def _ask(self, space_id: str) -> None:
+        was_forbidden = self._known.get(space_id, {}).get("state") == "forbidden"
+        try:
+            space = await self._read(space_id)
+        except (PermissionDeniedError, NotFoundError) as error:
+            what = "not shared with the service principal, or gone" if error.status == 404 else "access refused"  # noqa: PLR2004
+            self._record_forbidden(space_id, error.status, what)
+        except ApiError as error:
+            # Neither yes nor no: what was known stays, else messages are tried; the space is asked again in the next run.
+            logger.warning("reading space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
+            unknown = {"space_id": space_id, "state": "readable", "fetched_at": self._clock.now()}
+            self._known.setdefault(space_id, dict.fromkeys(_KEPT) | unknown)
+        else:
+            self._record_readable({**space, "space_id": space_id})
+            if was_forbidden:
+                await self._recheck(space_id)
+
+    async def _recheck(self, space_id: str) -> None:
+        try:
+            await self.may_read_messages(space_id)
+        except UnauthenticatedError:
+            raise
+        except ApiError as error:
+            # Neither yes nor no: the messages are tried.
+            logger.warning("checking space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
+
+    async def _read(self, space_id: str) -> Mapping[str, Any]:
+        try:
+            return await self._api.get_space(space_id, include_serialized_space=True)
+        except (PermissionDeniedError, NotFoundError):
+            # The configuration needs CAN EDIT, the title does not.
+            return await self._api.get_space(space_id)
+
+    def _record_readable(self, space: Mapping[str, Any]) -> None:
+        row: Row = {name: self._text(space, name) for name in _TEXTS}
+        row |= {column: self._instant(space, name) for column, name in _INSTANTS.items()}
+        row = self._guard.protect_space(row, self._workspace_id, space["space_id"])
+        self._record(space["space_id"], row, state="readable", reason=None, http_status=200)
+
+    def _text(self, space: Mapping[str, Any], name: str) -> str | None:
+        """Return a text; of another type, as JSON."""
+        value = space.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        self._drift.add(f"space.{name}: expected string, got {json_type(value)}")
+        return json.dumps(value, ensure_ascii=False)
+
+    def _instant(self, space: Mapping[str, Any], name: str) -> datetime | None:
+        value = space.get(name)
+        instant = _instant(value)
+        if value is not None and instant is None:
+            self._drift.add(f"space.{name}: expected RFC 3339 time, got {json_type(value)}")
+        return instant
+
+    def _record_forbidden(self, space_id: str, http_status: int | None, what: str) -> None:
+        grant = (
+            f"grant service principal {self._client_id} CAN MANAGE on space {space_id}, or make it a workspace admin"
+        )
+        self._record(space_id, {}, state="forbidden", reason=f"{what}; {grant}", http_status=http_status)
+
+    def _record(self, space_id: str, values: Row, *, state: str, reason: str | None, http_status: int | None) -> None:
+        now = self._clock.now()
+        status = {
+            "state": state,
+            "state_reason": reason,
+            "http_status": http_status,
+            "fetched_at": now,
+            "updated_at": now,
+        }
+        kept = self._changed.get(space_id) or {
+            "workspace_id": self._workspace_id,
+            "space_id": space_id,
+            "is_new": space_id not in self._taken,
+        }
+        self._changed[space_id] = {**kept, **values, **status}
+        self._changed_bytes += text_bytes(values.values())
+        known = self._known.get(space_id, {}) | self._changed[space_id]
+        self._known[space_id] = {name: known.get(name) for name in _KEPT}
+
+
+_TEXTS = ("title", "description", "warehouse_id", "parent_path", "serialized_space", "etag")
+_INSTANTS = {"space_created_at": "create_time", "space_updated_at": "update_time"}
+# What is known of a space for the whole run: not its configuration.
+_KEPT = ("space_id", "title", "etag", "space_updated_at", "state", "state_reason", "http_status", "fetched_at")
+
+
+def _instant(value: object) -> datetime | None:
+    """Return an RFC 3339 time as an aware instant, None where there is none or it cannot be read."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

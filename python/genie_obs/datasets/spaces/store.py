@@ -1,0 +1,38 @@
+"""The stored spaces: reading what is known of them, and storing what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+import pyarrow as pa
+
+from genie_obs.config import Scope
+from genie_obs.lakehouse.arrow_rows import Row
+from genie_obs.lakehouse.schema import table
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.ledger.states import RECHECK_AFTER
+
+
+def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
+    """Return the spaces known so far."""
+    return tables.rows("datasets/spaces/select_spaces", workspace_ids=scope.workspaces_text)
+
+
+def has_stale_spaces(spaces: Iterable[Row], now: datetime) -> bool:
+    """Say whether any space was last asked for a day ago."""
+    return any(space["fetched_at"] <= now - RECHECK_AFTER for space in spaces)
+
+
+def merge_spaces(tables: Tables, rows: list[Row]) -> None:
+    """Merge rows of spaces that were asked for, one per space; with `is_new`, a space that nobody is known to have stored."""
+    for is_new in (True, False):
+        asked = [row for row in rows if row["is_new"] is is_new]
+        merge = partial(
+            tables.execute,
+            "datasets/spaces/merge_spaces",
+            fetched_spaces=pa.Table.from_pylist(asked, table("space_details").arrow_schema()),
+        )
+        if asked and not (is_new and merge(only_new=True) == len(asked)):
+            merge()

@@ -1,0 +1,1 @@
+"""The query history: how the statements of messages ran."""

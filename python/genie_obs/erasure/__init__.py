@@ -1,0 +1,1 @@
+"""Removing texts, or rows, for good, with a receipt."""

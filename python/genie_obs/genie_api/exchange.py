@@ -1,0 +1,198 @@
+"""One HTTP request and its answer, with bounds: never a redirect followed, never more body than allowed.
+
+Knows nothing of Genie, OAuth or retrying; it turns what aiohttp raises into three named failures.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from genie_obs import json_text
+from genie_obs._version import __version__
+
+USER_AGENT = f"genie-obs/{__version__}"
+"""Lands in `system.access.audit.user_agent`: how our own reads are told from a user's."""
+
+_GZIP_WINDOW_BITS = 31
+_CONTENT_TYPE = "Content-Type"
+
+
+class NoAnswerKind(StrEnum):
+    """Why no HTTP answer came."""
+
+    DNS = "DNS"
+    REFUSED = "refused"
+    TLS = "TLS"
+    TIMEOUT = "time-out"
+    LOST = "connection lost"
+
+
+@dataclass(slots=True)
+class Answer:
+    """Status, headers and the decompressed body, which may hold a token or a user's text; `wire_bytes` is its size as sent."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    wire_bytes: int
+
+    @property
+    def is_redirect(self) -> bool:
+        """Whether it points elsewhere; nobody follows it."""
+        return 300 <= self.status < 400  # noqa: PLR2004  # the redirect class
+
+
+class ExchangeError(Exception):
+    """One request did not give a usable answer; the text is safe to show, `answer` is what came, if anything."""
+
+    answer: Answer | None = None
+
+
+class NoAnswerError(ExchangeError):
+    """No complete HTTP answer: the host was not found, not reached, or went silent."""
+
+    def __init__(self, kind: NoAnswerKind, text: str) -> None:
+        self.kind = kind
+        super().__init__(text)
+
+
+class NotJsonError(ExchangeError):
+    """An answer came, but its body is not one whole JSON object; usually a proxy's page or a cut connection."""
+
+    def __init__(self, text: str, answer: Answer | None = None) -> None:
+        self.answer = answer
+        super().__init__(text)
+
+
+class RetryableStatusError(ExchangeError):
+    """An answer came, and its status says to try again."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        super().__init__(f"the service answered {answer.status}")
+
+
+class BodyTooLargeError(ExchangeError):
+    """The body, decompressed, is larger than allowed."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(f"answer larger than {limit_bytes} bytes")
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: URL,
+    *,
+    headers: Mapping[str, str],
+    max_body_bytes: int,
+    data: bytes | None = None,
+) -> Answer:
+    """Send one request and read its whole answer; time-outs are those of the session.
+
+    Raises:
+        NoAnswerError: nothing, or not everything, came back.
+        NotJsonError: the body was cut off or cannot be decompressed.
+        BodyTooLargeError: the body is larger than `max_body_bytes`.
+    """
+    try:
+        async with session.request(
+            method, url, headers=headers, data=data, allow_redirects=False, auto_decompress=False
+        ) as response:
+            raw = await _read_bounded(response, max_body_bytes)
+            body = _decompress(raw, response.headers.get("Content-Encoding", ""), max_body_bytes)
+            return Answer(response.status, response.headers, body, len(raw))
+    except aiohttp.ClientPayloadError as error:
+        raise NotJsonError("the answer's body was cut off") from without_frames(error)
+    except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        raise _name_failure(error) from without_frames(error)
+
+
+def without_frames(error: Exception) -> Exception:
+    """Return an error without its traceback: the frames it came through hold the request as sent, or the answer."""
+    error.__traceback__ = error.__context__ = None
+    return error
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, max_body_bytes: int) -> bytes:
+    """Read the body as sent; a response left half read is closed, not returned to the pool."""
+    length = response.content_length
+    if length is None:
+        chunks: list[bytes] = []
+        size = 0
+        while size <= max_body_bytes and (chunk := await response.content.readany()):
+            size += len(chunk)
+            chunks.append(chunk)
+        if size <= max_body_bytes:
+            return b"".join(chunks)
+    elif length <= max_body_bytes:
+        return await response.read()
+    response.close()
+    raise BodyTooLargeError(max_body_bytes)
+
+
+def _decompress(raw: bytes, encoding: str, max_body_bytes: int) -> bytes:
+    """Undo gzip with a bound on the output, which aiohttp's own decompression does not offer."""
+    encoding = encoding.strip().lower()
+    if encoding in {"", "identity"} or not raw:
+        return raw
+    if encoding not in {"gzip", "x-gzip"}:
+        raise NotJsonError("the answer's content encoding is not one we asked for")
+    body = bytearray()
+    while raw:  # a gzip body may have several members
+        member = zlib.decompressobj(wbits=_GZIP_WINDOW_BITS)
+        try:
+            body += member.decompress(raw, max_body_bytes - len(body) + 1)
+        except zlib.error:
+            raise NotJsonError("the answer's gzip data is damaged") from None
+        if len(body) > max_body_bytes:
+            raise BodyTooLargeError(max_body_bytes)
+        if not member.eof:
+            raise NotJsonError("the answer's body was cut off")
+        raw = member.unused_data
+    return bytes(body)
+
+
+def parse_json_object(answer: Answer) -> dict[str, Any]:
+    """Return the answer's JSON object.
+
+    Raises:
+        NotJsonError: another content type, invalid UTF-8, malformed, cut off, or not an object. Never quotes the body.
+    """
+    content_type = answer.headers.get(_CONTENT_TYPE)
+    if content_type is not None and "json" not in content_type.lower():
+        raise NotJsonError("the answer is not JSON but another content type", answer)
+    try:
+        parsed = json_text.decode(answer.body)
+    except (ValueError, RecursionError):
+        # From nothing: the standard library's error carries the whole document, and with it users' text.
+        raise NotJsonError("the answer's body is not valid JSON", answer) from None
+    if not isinstance(parsed, dict):
+        raise NotJsonError("the answer's JSON is not an object", answer)
+    return parsed
+
+
+# In order: aiohttp's classes overlap. A time-out is named by where it struck, as the cures differ.
+_FAILURES: tuple[tuple[type[Exception], NoAnswerKind, str], ...] = (
+    (aiohttp.ClientConnectorCertificateError, NoAnswerKind.TLS, "the TLS certificate is not trusted"),
+    (aiohttp.ClientSSLError, NoAnswerKind.TLS, "the TLS handshake failed"),
+    (aiohttp.ConnectionTimeoutError, NoAnswerKind.TIMEOUT, "time-out while connecting"),
+    (TimeoutError, NoAnswerKind.TIMEOUT, "time-out while waiting for the answer"),
+    (aiohttp.ClientConnectorDNSError, NoAnswerKind.DNS, "the host name cannot be resolved (DNS)"),
+)
+
+
+def _name_failure(error: Exception) -> NoAnswerError:
+    """Say in one line why no answer came."""
+    for kind_of_error, kind, text in _FAILURES:
+        if isinstance(error, kind_of_error):
+            return NoAnswerError(kind, text)
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
+        return NoAnswerError(NoAnswerKind.REFUSED, "the connection was refused")
+    return NoAnswerError(NoAnswerKind.LOST, f"the connection failed or was closed ({type(error).__name__})")

@@ -1,0 +1,84 @@
+"""The one place that decides whether a request is tried again, and when."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from genie_obs.genie_api.exchange import NoAnswerError, NotJsonError, RetryableStatusError
+
+RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
+# Longer waits are not obeyed: a run has a deadline, and the next run tries again anyway.
+MAX_RETRY_AFTER_SECONDS = 120.0
+
+
+def is_retryable(outcome: int | BaseException) -> bool:
+    """Return whether a status, or what an exchange raised, may pass by itself.
+
+    401 is not here: it is answered by renewing the token once, not by waiting.
+    """
+    if isinstance(outcome, int):
+        return outcome in RETRYABLE_STATUSES
+    return isinstance(outcome, NoAnswerError | NotJsonError | RetryableStatusError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How often, how fast and how long one call is tried."""
+
+    max_attempts: int = 6
+    base_seconds: float = 0.5
+    max_delay_seconds: float = 30.0
+    deadline_seconds: float = 600.0  # from a call's first attempt, waits included; no new attempt starts after it
+
+    def delay_seconds(
+        self, attempts: int, *, elapsed_seconds: float, retry_after_seconds: float | None, rng: Callable[[], float]
+    ) -> float | None:
+        """Return how long to wait before the next attempt, in seconds, or None to give up.
+
+        Exponential with full jitter: uniform between 0 and min(max_delay, base x 2^(attempts - 1)). A `Retry-After`
+        is a lower bound, with up to `base_seconds` of jitter on top so that waiters do not return all at once.
+
+        Args:
+            attempts: attempts made so far, at least 1.
+            elapsed_seconds: since the first attempt began.
+            retry_after_seconds: what the service asked for, if it did.
+            rng: returns numbers in [0, 1).
+        """
+        if attempts >= self.max_attempts:
+            return None
+        delay = rng() * min(self.max_delay_seconds, self.base_seconds * 2.0 ** min(attempts - 1, 60))
+        if retry_after_seconds is not None:
+            delay = retry_after_seconds + rng() * self.base_seconds
+        return delay if elapsed_seconds + delay <= self.deadline_seconds else None
+
+
+def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
+    """Return a `Retry-After` header in seconds from `now` (aware), at most 120; None when absent or unreadable.
+
+    Both forms are understood: a number of seconds, and an HTTP date (a past date is 0).
+    """
+    if value is None:
+        return None
+    seconds = _parse_seconds(value.strip(), now)
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _parse_seconds(value: str, now: datetime) -> float | None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        return _seconds_until(value, now)
+    return seconds if seconds >= 0 else None
+
+
+def _seconds_until(http_date: str, now: datetime) -> float | None:
+    try:
+        at = parsedate_to_datetime(http_date)
+    except (ValueError, IndexError, TypeError):
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return (at - now).total_seconds()

@@ -1,0 +1,304 @@
+"""The one door to tables: run a statement file with bound values, hand rows over as Arrow, create and upgrade tables."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import pyarrow as pa
+
+from genie_obs.errors import ConfigError, EngineError
+from genie_obs.lakehouse.arrow_rows import to_rows
+from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.schema import Column, Table, tables
+from genie_obs.lakehouse.schema import table as table_named
+from genie_obs.lakehouse.sources import COLUMN_FIX, Source, check_source
+from genie_obs.lakehouse.sql import (
+    Value,
+    inline_parameters,
+    insert_only,
+    load_statement,
+    mark_relations,
+    parameters_of,
+    qualify,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Input: TypeAlias = Value | pa.Table
+
+# Two writers of one table: the later commit fails and must be repeated on the new version. Names differ per engine.
+_CONFLICT_SIGNS = (
+    "Failed to commit transaction",
+    "CONCURRENT",
+    "Concurrent",
+    "MetadataChangedException",
+    "ProtocolChanged",
+    "Missing commit file",  # Sail, while another writer is just writing it
+)
+_CONFLICT_ATTEMPTS = 12
+MAX_RELATION_BYTES = 64 * 1024 * 1024
+"""Of one relation as Arrow: its statement travels as one gRPC message, of which Spark Connect's client sends 128 MiB at most."""
+_MAX_CONFLICT_WAIT_SECONDS = 5.0
+
+
+class Tables:
+    """Statements over one engine. Not thread-safe: one statement at a time; each call blocks until it is done.
+
+    A statement takes its values by name: an Arrow table is read as the relation of that name, in that statement alone, and
+    everything else is bound to the parameter. Rows are no temporary views: an engine may keep those until the session ends.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._stand_ins: dict[str, str] = {}
+        self._existing: set[str] = set()  # our tables that are known to exist
+
+    @property
+    def kind(self) -> str:
+        """Return which engine this is: local, databricks or connect."""
+        return self._engine.kind
+
+    @property
+    def is_loopback(self) -> bool:
+        """Return whether everything runs on this machine, so that plain http to it is no risk."""
+        return self._engine.is_loopback
+
+    def select(self, statement: str, **values: Input) -> pa.Table:
+        """Run a query file and return its rows; instants are UTC."""
+        started = time.monotonic()
+        rows = self._query(statement, values).toArrow()
+        logger.debug("%s: %d rows in %.0f ms", statement, rows.num_rows, 1000 * (time.monotonic() - started))
+        return rows
+
+    def rows(self, statement: str, **values: Input) -> list[dict[str, Any]]:
+        """Run a query file whose result is small and return its rows as dictionaries; instants are aware, UTC."""
+        return to_rows(self.select(statement, **values))
+
+    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
+        """Run a MERGE file, again when another writer committed in between, and return the engine's count of rows.
+
+        With `only_new` rows that are there already stay as they are, no file is rewritten (a fraction of the cost of the
+        whole), and the count is that of the rows inserted: whoever gets back less than it handed over runs the whole. Of a
+        whole MERGE no two engines count the same: Apache Spark what changed, Sail also what it copied.
+
+        Rows that are too many bytes for one message to the engine are merged in several goes.
+
+        Raises:
+            EngineError: if it still collides after several attempts.
+        """
+        relations, parameters = _split(values)
+        text = self._load(statement, parameters)
+        text = inline_parameters(insert_only(text) if only_new else text, parameters)
+        return sum(self._merge(statement, text, part) for part in _parts(relations))
+
+    def _merge(self, statement: str, text: str, relations: Mapping[str, pa.Table]) -> int:
+        frames = self._frames(relations)
+        [counts] = self._persist(statement, lambda: self._sql(text, frames).collect())
+        return int(counts[0])  # every engine puts the sum first
+
+    def current_user(self) -> str:
+        """Return who the engine says this session belongs to, '' where it does not say."""
+        return self.rows("lakehouse/select_current_user")[0]["user_name"] or ""
+
+    def versions(self) -> dict[str, int]:
+        """Return the version of each of our tables."""
+        return {table.name: self._engine.version(table) for table in tables()}
+
+    def limit_statistics(self) -> None:
+        """Let the Delta logs of our tables quote no text from now on; new tables are made so. Safe to repeat."""
+        for table in tables():
+            self._persist("setting statistics", lambda table=table: self._engine.set_statistics(table))  # type: ignore[misc]
+
+    def purge(self, *names: str) -> None:
+        """Let no file of the newest version of these tables hold rows that are removed."""
+        for name in names:
+            self._persist(f"purging {name}", lambda name=name: self._engine.purge(table_named(name)))  # type: ignore[misc]
+
+    def vacuum(self, *names: str) -> None:
+        """Remove at once every file that only older versions of these tables need."""
+        for name in names:
+            self._persist(f"vacuuming {name}", lambda name=name: self._engine.vacuum(table_named(name)))  # type: ignore[misc]
+
+    def compact(self) -> None:
+        """Join small files where the platform does not. It is housekeeping: what fails is told, and left for the next run."""
+        for table in tables():
+            try:
+                self._engine.compact(table)
+            except Exception as error:  # noqa: BLE001  # a full disk, another writer: nothing of the run's own work
+                logger.warning("joining the small files of %s failed: %s", table.name, type(error).__name__)
+
+    def _persist(self, what: str, work: Callable[[], T]) -> T:
+        """Do something to a table, again when another writer committed in between, and return what it returns.
+
+        Raises:
+            EngineError: if it still collides after several attempts.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            started = time.monotonic()
+            try:
+                result = work()
+            except Exception as error:
+                if not any(sign in str(error) for sign in _CONFLICT_SIGNS):
+                    raise
+                if attempt == _CONFLICT_ATTEMPTS:
+                    raise EngineError(
+                        f"{what} collided with another writer {attempt} times. Is a second run of the job active?"
+                    ) from error
+                logger.info("%s collided with another writer, attempt %d", what, attempt)
+                time.sleep(random.uniform(0, min(0.1 * 2**attempt, _MAX_CONFLICT_WAIT_SECONDS)))  # noqa: S311  # spreads two writers apart
+            else:
+                logger.debug("%s: %.0f ms", what, 1000 * (time.monotonic() - started))
+                return result
+
+    def has_table(self, name: str) -> bool:
+        """Say whether one of our tables exists."""
+        return name in self._existing or self._exists(name)
+
+    def create(self) -> dict[str, list[str]]:
+        """Create what is missing: schema, tables, and columns that older versions did not have.
+
+        Returns what was done: table name to the columns added, all of them for a new table. Safe to repeat.
+        """
+        spark, names = self._engine.spark, self._engine.names
+        done: dict[str, list[str]] = {}
+        self._engine.refresh()
+        present = {table: self._columns(table) for table in tables()}
+        missing = [table for table, columns in present.items() if columns is None]
+        # Asked first: in Unity Catalog CREATE SCHEMA IF NOT EXISTS wants the grant even where the schema exists.
+        if missing and not spark.catalog.databaseExists(f"`{names.catalog}`.`{names.schema}`"):
+            spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{names.catalog}`.`{names.schema}`").collect()
+        for table in missing:
+            try:
+                spark.sql(qualify(table.ddl, names) + "\n" + self._engine.layout_clause(table)).collect()
+            except Exception:
+                # Another process may have made it in between.
+                self._engine.refresh()
+                present[table] = self._columns(table)
+                if present[table] is None:
+                    raise
+                continue
+            done[table.name] = [column.name for column in table.columns]
+        for table, columns in present.items():
+            if columns is not None and (added := self._upgrade(table, columns)):
+                done[table.name] = added
+        self._engine.refresh()
+        self._existing.update(table.name for table in present)
+        return done
+
+    def adopt_source(self, source: Source, *, fix: str) -> list[str]:
+        """Check that a system table is there, and let a view stand in for it where its columns have changed.
+
+        Returns a line of drift for each difference; none when the table is as declared.
+
+        Raises:
+            ConfigError: naming the table or the columns that cannot be done without, and the fix.
+        """
+        self._stand_ins.pop(source.name, None)
+        try:
+            rows = self._engine.spark.table(self._engine.names.system_table(source.name))
+            found = dict(_leaves(rows.schema))
+        except Exception as error:
+            if "NOT_FOUND" not in str(error) and "not found" not in str(error):
+                raise ConfigError(f"system.{source.name} cannot be read: {_first_line(error)}. {fix}") from error
+            raise ConfigError(f"system.{source.name} does not exist or is not visible. {fix}") from error
+        check = check_source(source, found)
+        if check.problems:
+            raise ConfigError(
+                f"system.{source.name}: {'; '.join(check.problems)}; nothing can be done without. {COLUMN_FIX}"
+            )
+        if check.drift:
+            rows.selectExpr(*check.expressions).createOrReplaceTempView(source.stand_in)
+            self._stand_ins[source.name] = source.stand_in
+        return check.drift
+
+    def outdated(self) -> list[str]:
+        """Return those of our tables that were made by an older version and lack columns; all of them must exist."""
+        return [table.name for table in tables() if _missing(table, self._columns(table) or set())]
+
+    def _columns(self, table: Table) -> set[str] | None:
+        """Return the columns a table has, None if it does not exist; in one question where it does."""
+        try:
+            return set(self._engine.spark.table(self._engine.names.table(table.name)).columns)
+        except Exception:
+            if self._exists(table.name):
+                raise
+            return None
+
+    def _exists(self, name: str) -> bool:
+        return bool(self._engine.spark.catalog.tableExists(self._engine.names.table(name)))
+
+    def _load(self, statement: str, values: Mapping[str, Value]) -> str:
+        text = load_statement(statement)
+        if parameters_of(text) != set(values):
+            raise ValueError(f"{statement} takes {sorted(parameters_of(text))}, got {sorted(values)}")
+        return qualify(text, self._engine.names, self._stand_ins)
+
+    def _query(self, statement: str, values: Mapping[str, Input]) -> DataFrame:
+        relations, parameters = _split(values)
+        # A list of dates prunes files only as literals in IN (…); everything else is bound where the server can.
+        inlined = {
+            name: value
+            for name, value in parameters.items()
+            if not self._engine.binds_parameters or isinstance(value, list | tuple | set | frozenset)
+        }
+        bound = {name: value for name, value in parameters.items() if name not in inlined}
+        text = inline_parameters(self._load(statement, parameters), inlined)
+        return self._sql(text, self._frames(relations), bound)
+
+    def _frames(self, relations: Mapping[str, pa.Table]) -> dict[str, DataFrame]:
+        return {name: self._engine.spark.createDataFrame(rows) for name, rows in relations.items()}
+
+    def _sql(self, text: str, frames: Mapping[str, DataFrame], bound: Mapping[str, Value] | None = None) -> DataFrame:
+        options: dict[str, Any] = {"args": dict(bound), **frames} if bound else dict(frames)
+        return self._engine.spark.sql(mark_relations(text, frames) if frames else text, **options)
+
+    def _upgrade(self, table: Table, present: set[str]) -> list[str]:
+        missing = _missing(table, present)
+        if missing:
+            self._engine.add_columns(table, missing)
+            logger.info("added %d columns to %s", len(missing), table.name)
+        return [column.name for column in missing]
+
+
+def _split(values: Mapping[str, Input]) -> tuple[dict[str, pa.Table], dict[str, Value]]:
+    relations = {name: value for name, value in values.items() if isinstance(value, pa.Table)}
+    return relations, {name: value for name, value in values.items() if not isinstance(value, pa.Table)}
+
+
+def _parts(relations: Mapping[str, pa.Table]) -> Iterator[Mapping[str, pa.Table]]:
+    """Yield the rows of a MERGE, which reads one relation, in parts that fit into a message; one row is never cut."""
+    for name, rows in relations.items():
+        if rows.nbytes > MAX_RELATION_BYTES and rows.num_rows > 1:
+            half = rows.num_rows // 2
+            for part in (rows.slice(0, half), rows.slice(half)):
+                yield from _parts({**relations, name: part})
+            return
+    yield relations
+
+
+def _missing(table: Table, present: set[str]) -> list[Column]:
+    return [column for column in table.columns if column.name not in present]
+
+
+def _leaves(struct: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and type of every column of a schema, and of every field of its structs."""
+    for item in struct.fields:
+        kind = item.dataType.simpleString()
+        yield prefix + item.name, "string" if kind.startswith(("varchar(", "char(")) else kind
+        if hasattr(item.dataType, "fields"):
+            yield from _leaves(item.dataType, f"{prefix}{item.name}.")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

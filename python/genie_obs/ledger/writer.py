@@ -1,0 +1,76 @@
+"""Telling the ledger what came of requests: several batches at once, as its rows are small and a MERGE is dear."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from genie_obs.clock import Clock
+from genie_obs.lakehouse.arrow_rows import Row
+from genie_obs.lakehouse.schema import table
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.ledger.rows import Key, key_of
+
+# Also how long a merge may be repeated after it lost against another run's, whose rows are newer and must win.
+_CLOCKS_DIFFER_BY = timedelta(minutes=10)
+_OUTCOME_COLUMNS = (
+    "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
+    "witnesses", "state", "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
+)  # fmt: skip
+
+
+def latest_credible(clock: Clock) -> datetime:
+    """Return the instant after which a stored one was written by a clock that was wrong."""
+    return clock.now() + _CLOCKS_DIFFER_BY
+
+
+class LedgerWriter:
+    """Holds ledger rows of messages whose answers are stored, until they are many or have waited long.
+
+    A process that ends before they are merged costs repeated requests, never a message. Not thread-safe.
+    """
+
+    def __init__(self, tables: Tables, clock: Clock, *, max_rows: int, max_seconds: float) -> None:
+        self._tables = tables
+        self._clock = clock
+        self._max_rows = max_rows
+        self._max_seconds = max_seconds
+        self._parts: list[pa.Table] = []  # Arrow takes a tenth of what the rows take as objects
+        self._keys: set[Key] = set()
+        self.deadline: float | None = None  # monotonic second by which the rows held are to be merged
+
+    def holds(self, key: Key) -> bool:
+        """Say whether a row of this message waits here."""
+        return key in self._keys
+
+    def add(self, rows: list[Row]) -> None:
+        """Take the rows of one batch, at most one per message."""
+        keys = {key_of(row) for row in rows}
+        if not keys.isdisjoint(self._keys):  # a MERGE wants one source row per target row
+            self.merge()
+        if rows:
+            self._keys |= keys
+            self._parts.append(pa.Table.from_pylist(rows, table("message_ledger").arrow_schema(*_OUTCOME_COLUMNS)))
+            self.deadline = self.deadline or self._clock.monotonic() + self._max_seconds
+
+    def is_due(self) -> bool:
+        """Say whether what is held should be merged now."""
+        is_late = self.deadline is not None and self._clock.monotonic() >= self.deadline
+        return is_late or len(self._keys) >= self._max_rows
+
+    def merge(self) -> None:
+        """Merge everything that is held. Repeating it changes nothing."""
+        if self._parts:
+            merge_ledger(self._tables, pa.concat_tables(self._parts), latest_credible_at=latest_credible(self._clock))
+        self._parts, self._keys, self.deadline = [], set(), None
+
+
+def merge_ledger(tables: Tables, rows: pa.Table, *, latest_credible_at: datetime) -> None:
+    """Merge outcomes into the ledger, at most one per message."""
+    tables.execute(
+        "ledger/merge_outcomes",
+        message_outcomes=rows,
+        witnessed_dates=sorted(rows["witnessed_date"].unique().to_pylist()),
+        latest_credible_at=latest_credible_at,
+    )

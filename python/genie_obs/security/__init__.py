@@ -1,0 +1,1 @@
+"""What may be stored of a text, and who may be told the secret."""

@@ -1,0 +1,151 @@
+"""Which addresses may be given the service principal's secret and its tokens; everything else is refused.
+
+An address comes from a table that others write. It is trusted when it is https, on the default port, under a domain that only
+Databricks gives names in, or listed by whoever runs this (`allowed_hosts`). Plain http goes to this machine alone, and only
+while the tables are here too: that is the simulator.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from genie_obs.errors import BadValueError, UntrustedHostError, clean_text
+
+# Where Databricks puts workspaces (databricks-sdk, environments.py; the .mil name: Databricks' reference for government regions).
+# Not databricks.com as a whole: other companies serve pages under some of its names.
+DATABRICKS_DOMAINS = (
+    "cloud.databricks.com",
+    "cloud.databricks.us",
+    "cloud.databricks.mil",
+    "azuredatabricks.net",
+    "databricks.azure.us",
+    "databricks.azure.cn",
+    "gcp.databricks.com",
+)
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_CORRECT = "Correct the workspace's URL."
+_HOW_TO_ALLOW = (
+    "If it is the address of a workspace of yours, name it in --allowed-hosts; else correct the workspace's URL."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostRules:
+    """What may be trusted beyond Databricks' own domains."""
+
+    allowed_hosts: tuple[
+        str, ...
+    ] = ()  # `host`, `host:port`, or `*.domain` for all names under it; as parse_allowed_host
+    is_loopback_allowed: bool = False  # the simulator's plain http on this machine
+
+
+def trusted_host(workspace_url: str, rules: HostRules, *, workspace_id: str = "") -> str:
+    """Return `https://host[:port]` of a workspace's address, which may lack the scheme or carry a path.
+
+    Raises:
+        UntrustedHostError: credentials must not go there; says why, and never shows a password in the address.
+    """
+
+    def refuse(problem: str, fix: str = _CORRECT) -> UntrustedHostError:
+        shown = clean_text(workspace_url.rpartition("@")[2])
+        return UntrustedHostError(problem, fix, workspace_id=workspace_id, host=shown)
+
+    scheme, host, port = _split(workspace_url, refuse)
+    is_loopback_allowed = rules.is_loopback_allowed and is_loopback(host)
+    if scheme == "http" and not is_loopback_allowed:
+        raise refuse("The address is plain http, which would show the credentials to the network or a proxy")
+    if not (is_loopback_allowed or _is_allowed(host, port, rules.allowed_hosts)):
+        if not _is_under(host, DATABRICKS_DOMAINS):
+            raise refuse("The host is under none of Databricks' domains", _HOW_TO_ALLOW)
+        if port is not None:
+            raise refuse(f"The address names port {port}, where no workspace listens", _HOW_TO_ALLOW)
+    return f"{scheme}://{_origin(host, port)}"
+
+
+def check_origin(host: str, *, workspace_id: str) -> str:
+    """Return an address as `trusted_host` gave it; a last look at its form, where the token is put on a request.
+
+    Raises:
+        UntrustedHostError: if it is not one.
+    """
+
+    def refuse(problem: str, fix: str = _CORRECT) -> UntrustedHostError:
+        return UntrustedHostError(problem, fix, workspace_id=workspace_id, host=clean_text(host.rpartition("@")[2]))
+
+    scheme, name, _ = _split(host, refuse)
+    if scheme == "http" and not is_loopback(name):
+        raise refuse("The address is plain http")
+    return host
+
+
+def parse_allowed_host(text: str) -> str:
+    """Return an entry of `allowed_hosts` as it is compared.
+
+    Raises:
+        BadValueError: if it is none.
+    """
+    entry = text.strip().lower()
+    is_wildcard = entry.startswith("*.")
+    try:
+        parts = urlsplit(f"https://{entry.removeprefix('*.')}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    is_plain = not any((parts.path, parts.query, parts.fragment, "@" in parts.netloc)) if host else False
+    is_name = bool(_HOST_NAME.fullmatch(host)) and "." in host and not host[-1].isdigit()
+    if not is_plain or not (is_name or (_parse_ip(host) and not is_wildcard)) or (is_wildcard and port is not None):
+        raise BadValueError(
+            f"{text.strip()!r} is no host", "Use host, host:port or *.domain, without https:// and path."
+        )
+    return ("*." if is_wildcard else "") + _origin(host, None if port == _DEFAULT_PORTS["https"] else port)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a bare host name can only mean this machine."""
+    address = _parse_ip(host)
+    return address.is_loopback if address is not None else host == "localhost"
+
+
+def _split(url: str, refuse: Callable[..., UntrustedHostError]) -> tuple[str, str, int | None]:
+    """Return scheme, bare host in lower case, and the port unless it is the default one."""
+    text = url.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        raise refuse("The address cannot be read as a URL") from None
+    if "@" in parts.netloc:
+        raise refuse("The address carries a user name")
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise refuse("The address is not https")
+    host = host.removesuffix(".")
+    # ASCII only: a name with look-alike letters is none of Databricks', and an own one can be given in its ASCII form.
+    if not _HOST_NAME.fullmatch(host) and _parse_ip(host) is None:
+        raise refuse("The address has no valid host name")
+    return parts.scheme, host, None if port == _DEFAULT_PORTS[parts.scheme] else port
+
+
+def _origin(host: str, port: int | None) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name if port is None else f"{name}:{port}"
+
+
+def _is_allowed(host: str, port: int | None, allowed_hosts: tuple[str, ...]) -> bool:
+    domains = tuple(entry.removeprefix("*.") for entry in allowed_hosts if entry.startswith("*."))
+    return _origin(host, port) in allowed_hosts or (port is None and _is_under(host, domains))
+
+
+def _is_under(host: str, domains: tuple[str, ...]) -> bool:
+    return any(host.endswith(f".{domain}") for domain in domains)
+
+
+def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

@@ -1,0 +1,155 @@
+"""How a setting is declared: once, as the field of a settings group. Flags, variables and parsing follow from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from genie_obs.errors import BadValueError, ConfigError, Problem
+from genie_obs.identifiers import is_id, is_identifier
+
+_DECLARATION = "setting"
+# An address may carry a password before the @, and a Spark Connect address a token behind the first semicolon.
+_HIDDEN = ((re.compile(r"[^\s/]*@"), "***@"), (re.compile(r"(sc://[^;]*);.*"), r"\1;***"))
+
+N = TypeVar("N", int, float)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting as users spell it: the field's name, with dashes as a flag, in capitals as a variable."""
+
+    name: str
+    default: Any
+    parse: Callable[[str], Any]  # raises BadValueError
+    metavar: str
+    help: str
+
+    @property
+    def flag(self) -> str:
+        """Return the command-line spelling."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def default_text(self) -> str:
+        """Return the default as one would write it, '' for none."""
+        if self.default is None:
+            return ""
+        return ",".join(self.default) if isinstance(self.default, tuple) else str(self.default).removesuffix(".0")
+
+    @property
+    def variable(self) -> str:
+        """Return the environment variable."""
+        return "GENIE_OBS_" + self.name.upper()
+
+
+def setting(default: Any, parse: Callable[[str], Any], *, metavar: str, help: str) -> Any:  # noqa: A002  # click's word
+    """Declare a field of a settings group as a setting that users may give.
+
+    Args:
+        default: its value where nothing is given.
+        parse: turns what was given into a value; raises BadValueError.
+        metavar: what a value looks like, for the help text.
+        help: what the setting means, in a sentence; says the default where it is not obvious.
+    """
+    return field(default=default, metadata={_DECLARATION: (parse, metavar, help)})
+
+
+def declared_in(group: type) -> Iterator[Setting]:
+    """Yield the settings of a group, and of the groups in it, in the order of their fields."""
+    hints = get_type_hints(group)
+    for item in fields(group):
+        if _DECLARATION in item.metadata:
+            parse, metavar, text = item.metadata[_DECLARATION]
+            yield Setting(name=item.name, default=item.default, parse=parse, metavar=metavar, help=text)
+        elif is_dataclass(hints[item.name]):
+            yield from declared_in(hints[item.name])
+
+
+def build(group: type[T], values: Mapping[str, Any]) -> T:
+    """Return a group, and the groups in it, filled with the values of its settings by name."""
+    hints = get_type_hints(group)
+    filled = {
+        item.name: values[item.name] if _DECLARATION in item.metadata else build(hints[item.name], values)
+        for item in fields(group)  # type: ignore[arg-type]  # groups are dataclasses
+    }
+    return group(**filled)
+
+
+def take_values(
+    declared: tuple[Setting, ...], flags: Mapping[str, str | None], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Look every setting up: its flag, else its variable, else its default. Blank counts as not given.
+
+    Raises:
+        ConfigError: listing every problem found, each with the name it was given by.
+    """
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for item in declared:
+        source, text = item.flag, (flags.get(item.name) or "").strip()
+        if not text:
+            source, text = item.variable, environ.get(item.variable, "").strip()
+        try:
+            values[item.name] = item.parse(text) if text else item.default
+        except BadValueError as error:
+            problems.append(Problem(f"{source} {hide_passwords(text)!r}: {error.problem}", error.fix))
+    if problems:
+        raise ConfigError(problems)
+    return values
+
+
+def hide_passwords(text: str) -> str:
+    """Return the text of a setting as it may be shown or logged."""
+    for pattern, shown in _HIDDEN:
+        text = pattern.sub(shown, text)
+    return text
+
+
+def identifier(text: str) -> str:
+    """Parse the name of a catalog or schema."""
+    if not is_identifier(text):
+        raise BadValueError("not a name", "Use letters, digits, _ and -, starting with a letter.")
+    return text
+
+
+def ids(text: str) -> tuple[str, ...]:
+    """Parse ids separated by commas."""
+    found = words(text)
+    for value in found:
+        if not is_id(value):
+            raise BadValueError(f"{value!r} is not an id", "Separate ids by commas.")
+    return found
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Parse words separated by commas; each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Return the parser of a whole number within bounds, both included."""
+    return _within(int, "a whole number", least, most)
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """Return the parser of a number within bounds, both included."""
+    return _within(float, "a number", least, most)
+
+
+def _within(kind: Callable[[str], N], what: str, least: N, most: N) -> Callable[[str], N]:
+    fix = f"Use {least} to {most}."
+
+    def parse(text: str) -> N:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise BadValueError(f"not {what}", fix) from None
+        if not least <= value <= most:
+            raise BadValueError("out of range", fix)
+        return value
+
+    return parse
