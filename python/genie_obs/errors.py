@@ -3,6 +3,7 @@
 GenieObsError
 ├── ConfigError                    bad settings or input (exit code 2)
 ├── EngineError                    the table engine failed
+│   └── SourceError                a system table could not be read
 ├── WorkspaceError                 a whole workspace cannot be read: reported, skipped (exit code 3)
 │   ├── WorkspaceUnreachableError  no usable HTTP answer
 │   ├── CredentialsRefusedError    the token endpoint said no
@@ -88,6 +89,15 @@ class BadValueError(ValueError):
 
 class EngineError(GenieObsError):
     """The table engine refused or lost a statement."""
+
+
+class SourceError(EngineError):
+    """A system table could not be read: `source` is its name, as ``schema.table``, and `state` says how."""
+
+    def __init__(self, problem: str, fix: str = "", *, source: str, state: str = "failed") -> None:
+        super().__init__(problem, fix)
+        self.source = source
+        self.state = state
 
 
 class WorkspaceError(GenieObsError):

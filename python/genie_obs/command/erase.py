@@ -10,7 +10,9 @@ from rich.console import Console
 
 from genie_obs.clock import SystemClock
 from genie_obs.config import parse_settings
-from genie_obs.erasure.erase import Extent, Found, Receipt, parse_selector, run_erase, select_erasable
+from genie_obs.erasure.erase import Found, run_erase, select_erasable
+from genie_obs.erasure.receipt import Receipt
+from genie_obs.erasure.selector import Extent, parse_selector
 from genie_obs.reports.status import check_created
 from genie_obs.session.flags import ENGINE_SETTINGS, output_flags, setting_flags
 from genie_obs.session.job import open_tables

@@ -75,7 +75,7 @@ def print_run(console: Console, record: RunRecord) -> None:
     )
     for error in record.workspace_errors:
         table.add_row("[red]Not read[/red]", escape(error))
-    for line in record.drift.lines():
+    for line in record.drift:
         table.add_row("[yellow]Not known[/yellow]", escape(line))
     if record.unread_count:
         table.add_row("[red]Left[/red]", f"{record.unread_count:,} messages for the next run")

@@ -1,13 +1,14 @@
 -- Close messages for good: state erased is never reopened. What identifies the asker goes where that was asked for.
 MERGE INTO message_ledger AS l
-USING erased_messages AS e
+USING erased AS e
 ON l.workspace_id = e.workspace_id
   AND l.message_id = e.message_id
   AND l.witnessed_date = e.witnessed_date
   AND l.witnessed_date IN (:witnessed_dates)
 WHEN MATCHED THEN UPDATE SET
   state = 'erased',
-  state_reason = e.reason,
+  reason_code = e.reason_code,
+  state_reason = e.state_reason,
   user_email = CASE WHEN e.is_asker_erased THEN CAST(NULL AS STRING) ELSE l.user_email END,
   http_status = CAST(NULL AS INT),
   next_attempt_at = CAST(NULL AS TIMESTAMP),

@@ -1,6 +1,10 @@
 -- grain:        one row per erasure
+-- key:          erasure_id
 -- cluster by:   started_at
 -- statistics:   erasure_id, started_at
+-- identifiers:  erasure_id, status, requested_by, run_id, version, engine, user_hash, space_id, workspace_ids, versions_before,
+--               versions_after
+-- newest:       all
 CREATE TABLE IF NOT EXISTS erasures (
   erasure_id STRING COMMENT 'Id of the erasure',
   started_at TIMESTAMP COMMENT 'When it began (UTC)',

@@ -1,32 +1,51 @@
-"""Checks that the system tables we read are there, before anything is written."""
+"""Which sources a run can read: looked at before anything is written. Only the audit log and the list of workspaces are required."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genie_obs.config import Scope
-from genie_obs.errors import ConfigError
+from genie_obs.errors import ConfigError, Problem
 from genie_obs.lakehouse.arrow_rows import Row
-from genie_obs.lakehouse.sources import SOURCES, WORKSPACES
+from genie_obs.lakehouse.sources import COLUMN_FIX, SOURCES, WORKSPACES, SourceFound, SourceState, State
 from genie_obs.lakehouse.tables import Tables
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourcesFound:
-    """The workspaces in scope, and how the system tables differ from what this version knows."""
+class Sources:
+    """The workspaces in scope, the state of every source, and how the system tables differ from what this version knows."""
 
     workspaces: list[Row]
-    drift: list[str]
+    states: tuple[SourceState, ...]
+    drift: tuple[str, ...]
+
+    @property
+    def unread(self) -> dict[str, str]:
+        """Return the sources that are not read, each with the reason."""
+        return {state.name: state.detail or state.state for state in self.states if state.state != State.READ}
 
 
-def check_sources(tables: Tables, scope: Scope) -> SourcesFound:
-    """Check that everything we read is there, before anything is written.
+def check_sources(tables: Tables, scope: Scope, skip_sources: Sequence[str] = ()) -> Sources:
+    """Look at every system table that is to be read, before anything is written.
 
     Raises:
-        ConfigError: naming the table, column or workspace that is missing, and the fix.
+        ConfigError: naming the required table, the column or the workspace that is missing, or what cannot be skipped; and the fix.
     """
-    drift = [line for source in SOURCES for line in tables.adopt_source(source, fix=_source_fix(tables))]
-    return SourcesFound(workspaces=_select_workspaces(tables, scope), drift=drift)
+    _check_skipped(skip_sources)
+    found = [tables.adopt_source(source) for source in SOURCES if source.name not in skip_sources]
+    for item in found:
+        if item.source.is_required and item.problem:
+            raise ConfigError(item.problem, fix_of(item, kind=tables.kind))
+    states = {item.source.name: _state(item, tables.kind) for item in found}
+    return Sources(
+        workspaces=_select_workspaces(tables, scope),
+        states=tuple(
+            states.get(source.name) or SourceState(name=source.name, state=State.SKIPPED, detail="by --skip-sources")
+            for source in SOURCES
+        ),
+        drift=tuple(line for item in found for line in item.drift),
+    )
 
 
 def select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
@@ -35,8 +54,36 @@ def select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
     Raises:
         ConfigError: if the table of workspaces cannot be read, or one asked for is not in it.
     """
-    tables.adopt_source(WORKSPACES, fix=_source_fix(tables))
+    found = tables.adopt_source(WORKSPACES)
+    if found.problem:
+        raise ConfigError(found.problem, fix_of(found, kind=tables.kind))
     return _select_workspaces(tables, scope)
+
+
+def fix_of(found: SourceFound, *, kind: str) -> str:
+    """Return what lets a source be read, a sentence; `kind` is that of the engine."""
+    if found.state is State.LACKS_COLUMNS:
+        return COLUMN_FIX
+    if kind == "local":
+        return "Write the system tables with 'genie-obs simulate', or copy them into the lakehouse folder."
+    schema = found.source.schema
+    return (
+        f"An account admin must enable the system schema {schema} and grant USE SCHEMA and SELECT on system.{schema} "
+        "to the principal this runs as."
+    )
+
+
+def _check_skipped(skip_sources: Sequence[str]) -> None:
+    optional = [source.name for source in SOURCES if not source.is_required]
+    wrong = [name for name in skip_sources if name not in optional]
+    if wrong:
+        fix = f"Optional sources are: {', '.join(optional)}."
+        raise ConfigError([Problem(f"--skip-sources {name!r}: no optional source", fix) for name in wrong])
+
+
+def _state(found: SourceFound, kind: str) -> SourceState:
+    detail = str(Problem(found.problem, fix_of(found, kind=kind))) if found.problem else None
+    return SourceState(name=found.source.name, state=found.state, detail=detail)
 
 
 def _select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
@@ -44,16 +91,7 @@ def _select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
     known = {row["workspace_id"] for row in workspaces}
     if unknown := [workspace_id for workspace_id in scope.workspace_ids if workspace_id not in known]:
         raise ConfigError(
-            f"--workspace-ids: {', '.join(unknown)} is not in system.access.workspaces_latest. "
-            "Check the id: it is the number after ?o= in the workspace's address."
+            f"--workspace-ids: {', '.join(unknown)} is not in system.access.workspaces_latest",
+            "Check the id: it is the number after ?o= in the workspace's address.",
         )
     return workspaces
-
-
-def _source_fix(tables: Tables) -> str:
-    if tables.kind == "local":
-        return "Write the system tables with 'genie-obs simulate', or copy them into the lakehouse folder."
-    return (
-        "An account admin must enable the system schemas access and query and grant USE SCHEMA and SELECT on them "
-        "to the principal this runs as."
-    )

@@ -7,9 +7,14 @@ can be converted, and a line of drift for each. Only without the columns that no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import groupby
+from typing import TypedDict
+
+from genie_obs.errors import clean_text
 
 _TEXT = "string"
 _WHOLE_NUMBERS = frozenset({"tinyint", "smallint", "int", "bigint"})
@@ -52,6 +57,12 @@ class Source:
 
     name: str
     columns: tuple[SourceColumn, ...]
+    is_required: bool = False  # without it there is nothing to do; every other source is optional
+
+    @property
+    def schema(self) -> str:
+        """Return its schema of the system catalog, which is granted as a whole."""
+        return self.name.partition(".")[0]
 
     @property
     def stand_in(self) -> str:
@@ -75,6 +86,7 @@ AUDIT = Source(
         SourceColumn("response.status_code", "int"),
         SourceColumn("response.result", is_required=True),
     ),
+    is_required=True,
 )
 WORKSPACES = Source(
     "access.workspaces_latest",
@@ -84,6 +96,7 @@ WORKSPACES = Source(
         SourceColumn("workspace_url", is_required=True),
         SourceColumn("status"),
     ),
+    is_required=True,
 )
 QUERY_HISTORY = Source(
     "query.history",
@@ -106,10 +119,69 @@ QUERY_HISTORY = Source(
 SOURCES = (AUDIT, WORKSPACES, QUERY_HISTORY)
 
 
+def is_required(name: str) -> bool:
+    """Say whether a run without this source makes no sense."""
+    return any(source.is_required for source in SOURCES if source.name == name)
+
+
+class State(StrEnum):
+    """Whether a source is read in a run."""
+
+    READ = "read"
+    MISSING = "missing"  # it does not exist, or cannot be seen
+    FORBIDDEN = "forbidden"  # it may not be read
+    LACKS_COLUMNS = "lacks_columns"  # columns are missing without which nothing can be made of it
+    SKIPPED = "skipped"  # by --skip-sources
+    FAILED = "failed"  # reading it failed in another way
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceState:
+    """An element of `ingestion_runs.sources`: a source, whether it was read, and if not, why and what to do."""
+
+    name: str
+    state: str
+    detail: str | None = None
+
+
 COLUMN_FIX = (
     "Upgrade genie-obs, which may know the new form of the table; if a view or copy of your own stands in its place, "
     "let it pass the column on."
 )
+# Words of the engines' own errors: Unity Catalog, Apache Spark, Sail.
+_NOT_FOUND = re.compile(r"NOT_FOUND|not found|does not exist", re.IGNORECASE)
+_NOT_ALLOWED = re.compile(
+    r"PERMISSION|PRIVILEGE|FORBIDDEN|ACCESS_DENIED|access denied|not authorized|unauthorized", re.IGNORECASE
+)
+_MAX_REASON_CHARACTERS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFound:
+    """What was found of a source: its state, what is wrong, and one line of drift for each difference from its declaration."""
+
+    source: Source
+    state: State
+    problem: str | None = None
+    drift: tuple[str, ...] = ()
+
+
+def explain_unreadable(name: str, error: Exception) -> Unreadable:
+    """Return the state of a system table that an engine refused to read, and what is wrong with it in a sentence."""
+    said = str(error).strip()
+    reason = clean_text(said.splitlines()[0] if said else type(error).__name__, limit=_MAX_REASON_CHARACTERS)
+    if _NOT_ALLOWED.search(said):
+        return {"state": State.FORBIDDEN, "problem": f"system.{name} may not be read: {reason}"}
+    if _NOT_FOUND.search(said):
+        return {"state": State.MISSING, "problem": f"system.{name} does not exist or is not visible"}
+    return {"state": State.FAILED, "problem": f"system.{name} cannot be read: {reason}"}
+
+
+class Unreadable(TypedDict):
+    """The state and the problem of a source that cannot be read."""
+
+    state: State
+    problem: str
 
 
 @dataclass(kw_only=True)

@@ -58,8 +58,47 @@ class Names:
 
 @lru_cache
 def load_statement(name: str) -> str:
-    """Return the text of a statement, named by its room and file: ``ledger/select_due``."""
-    return (_PACKAGE / f"{name}.sql").read_text(encoding="utf-8").strip()
+    """Return the text of a statement, named by its room and file: ``ledger/select_due``; rules in it are written out."""
+    return expand_rules((_PACKAGE / f"{name}.sql").read_text(encoding="utf-8").strip())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A condition that several statements share: a file ``<name>.rule.sql`` whose first line is ``-- name(one, other): what it says``."""
+
+    name: str
+    parameters: tuple[str, ...]
+    condition: str
+
+    def call(self, arguments: Sequence[str]) -> str:
+        """Return the condition about the given rows, in parentheses, on one line."""
+        spelled = dict(zip(self.parameters, arguments, strict=True))
+        words = re.compile(rf"\b({'|'.join(self.parameters)})\b")
+        return f"({words.sub(lambda match: spelled[match[1]], self.condition)})"
+
+
+@lru_cache
+def rules() -> tuple[Rule, ...]:
+    """Return the rules of the package."""
+    return tuple(_parse_rule(file.read_text(encoding="utf-8")) for file in sorted(_PACKAGE.glob("*/*.rule.sql")))
+
+
+def _parse_rule(text: str) -> Rule:
+    head = re.match(r"-- (?P<name>\w+)\((?P<parameters>[\w, ]+)\): ", text)
+    if head is None:
+        raise ValueError("a rule begins with -- name(one, other): what it says")
+    lines = [line.strip() for line in text.splitlines() if not line.startswith("--")]
+    return Rule(
+        name=head["name"], parameters=tuple(head["parameters"].split(", ")), condition=" ".join(filter(None, lines))
+    )
+
+
+def expand_rules(text: str) -> str:
+    """Return a statement with each rule in it, such as ``is_reopened(l, w)``, written out, and those in the rules too."""
+    by_name = {rule.name: rule for rule in rules()}
+    call = re.compile(rf"\b({'|'.join(by_name)})\((\w+(?:, \w+)*)\)")
+    expanded = call.sub(lambda match: by_name[match[1]].call(match[2].split(", ")), text)
+    return expanded if expanded == text else expand_rules(expanded)
 
 
 @lru_cache
@@ -118,6 +157,13 @@ def mark_relations(text: str, relations: Collection[str]) -> str:
     if unread:
         raise ValueError(f"the statement does not read {sorted(unread)}")
     return marked
+
+
+@lru_cache
+def system_tables_of(text: str) -> tuple[str, ...]:
+    """Return the system tables a statement reads, as ``schema.table``, in order."""
+    found = (match.group().partition(".")[2] for match in _TOKEN.finditer(text) if match.lastgroup == "system")
+    return tuple(dict.fromkeys(found))
 
 
 @lru_cache

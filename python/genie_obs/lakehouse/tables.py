@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from genie_obs.errors import ConfigError, EngineError
+from genie_obs.errors import EngineError, SourceError
 from genie_obs.lakehouse.arrow_rows import to_rows
 from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.merge import NEW_ROWS, build_merge, date_keys
 from genie_obs.lakehouse.schema import Column, Table, tables
 from genie_obs.lakehouse.schema import table as table_named
-from genie_obs.lakehouse.sources import COLUMN_FIX, Source, check_source
+from genie_obs.lakehouse.sources import Source, SourceFound, State, check_source, explain_unreadable
 from genie_obs.lakehouse.sql import (
     Value,
     inline_parameters,
@@ -24,6 +25,7 @@ from genie_obs.lakehouse.sql import (
     mark_relations,
     parameters_of,
     qualify,
+    system_tables_of,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +77,13 @@ class Tables:
     def select(self, statement: str, **values: Input) -> pa.Table:
         """Run a query file and return its rows; instants are UTC."""
         started = time.monotonic()
-        rows = self._query(statement, values).toArrow()
+        try:
+            rows = self._query(statement, values).toArrow()
+        except Exception as error:
+            for name in system_tables_of(load_statement(statement)):
+                unreadable = explain_unreadable(name, error)
+                raise SourceError(unreadable["problem"], source=name, state=unreadable["state"]) from error
+            raise
         logger.debug("%s: %d rows in %.0f ms", statement, rows.num_rows, 1000 * (time.monotonic() - started))
         return rows
 
@@ -83,12 +91,12 @@ class Tables:
         """Run a query file whose result is small and return its rows as dictionaries; instants are aware, UTC."""
         return to_rows(self.select(statement, **values))
 
-    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
-        """Run a MERGE file, again when another writer committed in between, and return the engine's count of rows.
+    def execute(self, statement: str, *, expect_new: bool = False, **values: Input) -> int:
+        """Run a MERGE file, again when another writer committed in between.
 
-        With `only_new` rows that are there already stay as they are, no file is rewritten (a fraction of the cost of the
-        whole), and the count is that of the rows inserted: whoever gets back less than it handed over runs the whole. Of a
-        whole MERGE no two engines count the same: Apache Spark what changed, Sail also what it copied.
+        With `expect_new` the rows are first inserted where their keys are not there, for which no file is rewritten: a fraction of
+        the cost. Only if some are there after all, the whole MERGE runs. Returns how many were there, as far as that is asked: 0
+        without `expect_new`. (Of a whole MERGE no two engines count the same: Apache Spark what changed, Sail also what it copied.)
 
         Rows that are too many bytes for one message to the engine are merged in several goes.
 
@@ -96,9 +104,46 @@ class Tables:
             EngineError: if it still collides after several attempts.
         """
         relations, parameters = _split(values)
-        text = self._load(statement, parameters)
-        text = inline_parameters(insert_only(text) if only_new else text, parameters)
-        return sum(self._merge(statement, text, part) for part in _parts(relations))
+        text = inline_parameters(self._load(statement, parameters), parameters)
+        return self._store(statement, text, insert_only(text) if expect_new else None, relations)
+
+    def merge(self, name: str, rows: pa.Table, *, expect_new: bool = False, **values: Value) -> int:
+        """Store rows of one of our tables, one per key, as its declaration says; repeating it changes nothing.
+
+        `rows` may lack columns of the table, which are NULL then, and has those besides that the table's rules read; `values` are
+        the parameters of these rules. For `expect_new` and what is returned see `execute`.
+
+        Raises:
+            EngineError: if it still collides after several attempts.
+        """
+        declared = table_named(name)
+        rows = _with_all_columns(rows, declared)
+        values |= {f"{key}s": sorted(rows[key].unique().to_pylist()) for key in date_keys(declared)}
+
+        def spell(text: str) -> str:
+            return inline_parameters(qualify(text, self._engine.names), values)
+
+        only_new = spell(build_merge(name, is_insert_only=True)) if expect_new else None
+        return self._store(f"merge of {name}", spell(build_merge(name)), only_new, {NEW_ROWS: rows})
+
+    def change(self, name: str, statement: str, relations: Mapping[str, pa.Table], **values: Value) -> None:
+        """Run a MERGE that was made from the declaration of one of our tables.
+
+        Raises:
+            EngineError: if it still collides with another writer after several attempts.
+        """
+        text = inline_parameters(qualify(statement, self._engine.names), values)
+        self._store(f"change of {name}", text, None, relations)
+
+    def _store(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+        met = 0
+        if only_new is not None:
+            inserted = sum(self._merge(what, only_new, part) for part in _parts(relations))
+            met = sum(rows.num_rows for rows in relations.values()) - inserted
+        if only_new is None or met:
+            for part in _parts(relations):
+                self._merge(what, whole, part)
+        return met
 
     def _merge(self, statement: str, text: str, relations: Mapping[str, pa.Table]) -> int:
         frames = self._frames(relations)
@@ -196,31 +241,22 @@ class Tables:
         self._existing.update(table.name for table in present)
         return done
 
-    def adopt_source(self, source: Source, *, fix: str) -> list[str]:
-        """Check that a system table is there, and let a view stand in for it where its columns have changed.
-
-        Returns a line of drift for each difference; none when the table is as declared.
-
-        Raises:
-            ConfigError: naming the table or the columns that cannot be done without, and the fix.
-        """
+    def adopt_source(self, source: Source) -> SourceFound:
+        """Look at a system table, and let a view stand in for it where its columns have changed; raises nothing."""
         self._stand_ins.pop(source.name, None)
         try:
             rows = self._engine.spark.table(self._engine.names.system_table(source.name))
             found = dict(_leaves(rows.schema))
-        except Exception as error:
-            if "NOT_FOUND" not in str(error) and "not found" not in str(error):
-                raise ConfigError(f"system.{source.name} cannot be read: {_first_line(error)}. {fix}") from error
-            raise ConfigError(f"system.{source.name} does not exist or is not visible. {fix}") from error
+        except Exception as error:  # noqa: BLE001  # engines raise what they like
+            return SourceFound(source=source, **explain_unreadable(source.name, error))
         check = check_source(source, found)
         if check.problems:
-            raise ConfigError(
-                f"system.{source.name}: {'; '.join(check.problems)}; nothing can be done without. {COLUMN_FIX}"
-            )
+            problem = f"system.{source.name}: {'; '.join(check.problems)}; nothing can be made of it without"
+            return SourceFound(source=source, state=State.LACKS_COLUMNS, problem=problem, drift=tuple(check.problems))
         if check.drift:
             rows.selectExpr(*check.expressions).createOrReplaceTempView(source.stand_in)
             self._stand_ins[source.name] = source.stand_in
-        return check.drift
+        return SourceFound(source=source, state=State.READ, drift=tuple(check.drift))
 
     def outdated(self) -> list[str]:
         """Return those of our tables that were made by an older version and lack columns; all of them must exist."""
@@ -287,6 +323,14 @@ def _parts(relations: Mapping[str, pa.Table]) -> Iterator[Mapping[str, pa.Table]
     yield relations
 
 
+def _with_all_columns(rows: pa.Table, declared: Table) -> pa.Table:
+    """Return rows with every column of a table, NULL where they have none, and the further ones that its rules read."""
+    for column in declared.columns:
+        if column.name not in rows.column_names:
+            rows = rows.append_column(column.name, pa.nulls(rows.num_rows, column.arrow_type))
+    return rows
+
+
 def _missing(table: Table, present: set[str]) -> list[Column]:
     return [column for column in table.columns if column.name not in present]
 
@@ -298,7 +342,3 @@ def _leaves(struct: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield prefix + item.name, "string" if kind.startswith(("varchar(", "char(")) else kind
         if hasattr(item.dataType, "fields"):
             yield from _leaves(item.dataType, f"{prefix}{item.name}.")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

@@ -13,13 +13,17 @@ from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.ledger.rows import Key, key_of
 
+WITNESS_COLUMNS = (
+    "workspace_id", "message_id", "space_id", "conversation_id", "first_event_time", "last_write_event_time", "witnesses", "user_email",
+)  # fmt: skip
 _EARLIEST = date(1970, 1, 1)
 _LATEST = date(9999, 1, 1)
 _KEY_COLUMNS = ("workspace_id", "message_id")
+_ROWS_AT_ONCE = 200_000  # of a look-up: they travel to the engine as one message
 
 
 def select_known(tables: Tables, messages: pa.Table, *, recent_since: date) -> dict[Key, Row]:
-    """Return the ledger's state, dates and witnesses of those messages that it knows.
+    """Return the witnessed_date of those messages that the ledger knows, by key.
 
     Args:
         tables: where.
@@ -27,26 +31,57 @@ def select_known(tables: Tables, messages: pa.Table, *, recent_since: date) -> d
         recent_since: a message whose creation was seen since this day cannot have been witnessed before; only the others
             need the older part of the ledger.
     """
+    return _look_up_twice(tables, "ledger/select_known", "wanted_messages", _KEY_COLUMNS, messages, recent_since)
+
+
+def select_seen_again(tables: Tables, witnesses: pa.Table, *, recent_since: date) -> dict[Key, Row]:
+    """Return what the ledger has of witnessed messages that it knows, by key: witnessed_date, state, created_date, is_news, is_due_again.
+
+    Args:
+        tables: where.
+        witnesses: one row per message, as `select_witnesses` gives them.
+        recent_since: as in `select_known`.
+    """
+    statement, relation = "ledger/select_seen_again", "witnessed_messages"
+    return _look_up_twice(tables, statement, relation, WITNESS_COLUMNS, witnesses, recent_since)
+
+
+def _look_up_twice(
+    tables: Tables, statement: str, relation: str, columns: tuple[str, ...], messages: pa.Table, recent_since: date
+) -> dict[Key, Row]:
+    """Look into the recent part of the ledger, and into the older part for those that are not there and may be old."""
     if not messages.num_rows or not tables.has_table("message_ledger"):
         return {}
-    known = _look_up(tables, messages, recent_since, _LATEST)
+    known = _look_up(tables, statement, relation, columns, messages, recent_since, _LATEST)
     older = messages.filter(pc.invert(messages["is_creation_seen"]))
     if known:
         older = older.filter(pa.array([key not in known for key in keys_of(older)], pa.bool_()))
-    return known | _look_up(tables, older, _EARLIEST, recent_since) if older.num_rows else known
+    return known | _look_up(tables, statement, relation, columns, older, _EARLIEST, recent_since)
 
 
-def _look_up(tables: Tables, messages: pa.Table, from_date: date, until_date: date) -> dict[Key, Row]:
-    ids = pc.min_max(messages["message_id"]).as_py()
-    found = tables.rows(
-        "ledger/select_ledger_dates",
-        wanted_messages=messages.select(_KEY_COLUMNS).cast(table("message_ledger").arrow_schema(*_KEY_COLUMNS)),
-        from_date=from_date,
-        until_date=until_date,
-        first_message_id=ids["min"],
-        last_message_id=ids["max"],
-    )
-    return {key_of(row): row for row in found}
+def _look_up(
+    tables: Tables,
+    statement: str,
+    relation: str,
+    columns: tuple[str, ...],
+    messages: pa.Table,
+    from_date: date,
+    until_date: date,
+) -> dict[Key, Row]:
+    found: dict[Key, Row] = {}
+    schema = table("message_ledger").arrow_schema(*columns)
+    for start in range(0, messages.num_rows, _ROWS_AT_ONCE):
+        part = messages.slice(start, _ROWS_AT_ONCE).select(schema.names).cast(schema)
+        ids = pc.min_max(part["message_id"]).as_py()
+        values = {
+            relation: part,
+            "from_date": from_date,
+            "until_date": until_date,
+            "first_message_id": ids["min"],
+            "last_message_id": ids["max"],
+        }
+        found |= {key_of(row): row for row in tables.rows(statement, **values)}
+    return found
 
 
 def keys_of(rows: pa.Table) -> Iterator[Key]:

@@ -5,7 +5,7 @@ SELECT
   l.workspace_id,
   l.conversation_id,
   COUNT(*) AS message_count,
-  collect_set(CASE WHEN l.state IN ('fetched', 'deleted', 'not_found', 'abandoned', 'erased') THEN l.message_id END) AS final_message_ids
+  collect_set(CASE WHEN is_final(l) OR l.state = 'erased' THEN l.message_id END) AS final_message_ids
 FROM message_ledger AS l
 INNER JOIN busy_conversations AS c
   ON l.workspace_id = c.workspace_id

@@ -16,7 +16,7 @@ WITH due AS (
     array_contains(witnesses, 'deleteConversationMessage')
       OR array_contains(witnesses, 'genieDeleteConversationMessage')
       OR array_contains(witnesses, 'deleteConversation') AS is_deletion_seen,
-    state = 'retry' AND COALESCE(state_reason, '') LIKE '404 although the space can be read%' AS is_absence_seen
+    state = 'retry' AND reason_code <=> 'absent_once' AS is_absence_seen
   FROM message_ledger
   WHERE state IN ('pending', 'retry', 'settling', 'forbidden')
     AND (next_attempt_at IS NULL OR next_attempt_at <= :now)

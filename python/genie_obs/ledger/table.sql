@@ -1,7 +1,12 @@
 -- grain:        one row per workspace_id and message_id ever witnessed
+-- key:          workspace_id, message_id, witnessed_date
 -- cluster by:   state, witnessed_date, workspace_id
 -- partition by: state, witnessed_date
 -- statistics:   workspace_id, message_id, space_id, conversation_id, witnessed_date, first_event_time, state, next_attempt_at, created_date, updated_at
+-- sources:      access.audit
+-- erased with:  state
+-- people:       user_email
+-- identifiers:  workspace_id, message_id, space_id, conversation_id, witnesses, state, reason_code, state_reason
 CREATE TABLE IF NOT EXISTS message_ledger (
   workspace_id STRING COMMENT 'Workspace of the message',
   message_id STRING COMMENT 'Id of the message',
@@ -13,7 +18,8 @@ CREATE TABLE IF NOT EXISTS message_ledger (
   witnesses ARRAY<STRING> COMMENT 'Audit action names that mention the message; api:list for one found only in the listing of its conversation',
   user_email STRING COMMENT 'E-mail of the asker from the event that created the message; NULL when that event was not seen',
   state STRING COMMENT 'pending, fetched, settling, retry, forbidden, deleted, not_found, abandoned or erased; exactly one at any time',
-  state_reason STRING COMMENT 'Why the message is in this state and what to do about it',
+  reason_code STRING COMMENT 'Cause of the state, for machines: one of the codes below the table in docs/data-model.md; NULL where the state says it all',
+  state_reason STRING COMMENT 'Why the message is in this state and what to do about it, for people',
   http_status INT COMMENT 'HTTP status of the last answer about this message; NULL when there was none',
   attempts INT COMMENT 'Requests for the message since it was last answered, the answered one included; 0 before the first',
   next_attempt_at TIMESTAMP COMMENT 'Not asked for again before this instant (UTC); NULL means at the next run, or never for final states',

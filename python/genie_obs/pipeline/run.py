@@ -1,24 +1,20 @@
-"""One run of the extraction job: discover, fetch while merging, enrich, record."""
+"""One run of the extraction job: the datasets in their order, each guarded by the sources that it needs; then what must be erased."""
 
 from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
 
-from genie_obs.datasets.events.audit_log import Window, discover, select_audit_days, select_window
-from genie_obs.datasets.messages.shared_due import SharedDue
-from genie_obs.datasets.spaces.store import has_stale_spaces, select_spaces
-from genie_obs.datasets.statements.query_history import enrich
-from genie_obs.erasure.erase import erase_older, erase_what_came_back
-from genie_obs.errors import GenieObsError
-from genie_obs.genie_api.loop import run_async
-from genie_obs.lakehouse.arrow_rows import Row
-from genie_obs.lakehouse.source_checks import check_sources
-from genie_obs.ledger.due import select_due, select_sizes
-from genie_obs.runs.open_runs import SignsOfLife, settle_open_runs
+from genie_obs.errors import GenieObsError, SourceError
+from genie_obs.lakehouse.source_checks import Sources, check_sources
+from genie_obs.lakehouse.sources import SourceState, is_required
+from genie_obs.pipeline.datasets import all_datasets, sources_of
+from genie_obs.pipeline.erasing import erase_what_is_due
+from genie_obs.runs.dataset import Dataset, Run, StepResult
+from genie_obs.runs.heartbeat import Heartbeat
+from genie_obs.runs.open_runs import OtherRuns, find_other_runs
 from genie_obs.runs.record import RunRecord
 from genie_obs.security.content_policy import ContentGuard
 from genie_obs.session.job import RunContext
@@ -29,136 +25,144 @@ logger = logging.getLogger(__name__)
 def run_ingest(context: RunContext) -> RunRecord:
     """Run the job once and return its record, which is also stored.
 
-    Per-message failures and workspaces that cannot be read are part of the record, not errors.
+    Per-message failures, workspaces and optional sources that cannot be read are part of the record, not errors.
 
     Raises:
         ConfigError: before anything is written.
         GenieObsError: if the tables fail; the record then says `failed`.
     """
-    tables, settings, clock = context.tables, context.settings, context.clock
+    tables, settings = context.tables, context.settings
     guard = ContentGuard(settings.content, hash_key=context.content_hash_key)
-    sources = check_sources(tables, settings.scope)
+    sources = check_sources(tables, settings.scope, settings.discovery.skip_sources)
     tables.create()
-    started = clock.monotonic()
+    started = context.clock.monotonic()
     record = RunRecord(
         run_id=uuid.uuid4().hex,
-        started_at=clock.now(),
+        started_at=context.clock.now(),
         engine=tables.kind,
         workspace_ids=list(settings.scope.workspace_ids) or None,
         space_ids=list(settings.scope.space_ids) or None,
+        sources=sources.states,
     )
-    window = select_window(tables, settings.scope, settings.discovery, record.started_at)
-    record.window_start, record.watermark_before = window.start, window.watermark
-    record.drift.add_all(sources.drift)
-    others = settle_open_runs(tables, settings.scope, record.started_at)
-    for other in others:
-        logger.warning(
-            "a run that started at %s is at work too: what is due is shared",
-            f"{other['started_at']:%Y-%m-%d %H:%M} UTC",
-        )
-    record.begin(tables)
-    context = replace(context, progress=SignsOfLife(context.progress, record, tables, clock))
+    others = find_other_runs(tables, settings.scope, record.started_at)
+    _tell_of(others)
+    record.store(tables, is_new=True)
+    run = _open_run(context, record, guard, sources, others)
+    run.drift.add_all(sources.drift)
+    steps = _Steps(run, record)
     try:
-        _discover(context, record, window)
-        _fetch(context, record, sources.workspaces, guard, is_shared=bool(others))
-        _enrich(context, record, guard)
-        _erase(context, record)
-        record.status = "partial" if record.workspace_errors else "succeeded"
+        for dataset in all_datasets():
+            steps.fill(dataset)
+        steps.take("erasing", lambda: erase_what_is_due(run))
+        ended = replace(steps.record, status="partial" if steps.record.workspace_errors else "succeeded")
     except BaseException as error:
-        record.status = "failed"
-        record.error = str(error) if isinstance(error, GenieObsError) else type(error).__name__
+        ended = replace(
+            steps.record,
+            status="failed",
+            error=str(error) if isinstance(error, GenieObsError) else type(error).__name__,
+        )
+        _store_end(context, run, ended, started, is_failing=True)
         raise
-    finally:
-        for line in record.drift.lines():
-            logger.warning("not as this version knows it: %s", line)
-        record.finished_at = record.alive_at = clock.now()
-        record.total_seconds = clock.monotonic() - started
-        record.save(tables)
-    if record.oldest_stored_date is not None:
-        tables.compact()
-    return record
+    return _store_end(context, run, ended, started)
 
 
-def _discover(context: RunContext, record: RunRecord, window: Window) -> None:
-    started = context.clock.monotonic()
-    scope = context.settings.scope
-    context.progress.step("Reading the audit log")
-    days = select_audit_days(context.tables, scope, window, record.started_at)
-    context.progress.expect(days.event_count)
-    found = discover(
+class _Steps:
+    """Takes one step after another, and keeps the record of what they came to."""
+
+    def __init__(self, run: Run, record: RunRecord) -> None:
+        self._run = run
+        self.record = record
+
+    def fill(self, dataset: Dataset) -> None:
+        """Take the step of a dataset, unless a source that it needs cannot be read."""
+        if dataset.step is None:
+            return
+        step = dataset.step
+        needs = sources_of(dataset)
+        if unread := [source for source in needs if not self._run.reads(source)]:
+            logger.warning(
+                "%s: skipped, as %s is not read: %s", dataset.title, unread[0], self._run.unread_sources[unread[0]]
+            )
+            return
+        self._run.progress.step(dataset.title)
+        try:
+            self.take(dataset.name, lambda: step(self._run))
+        except SourceError as error:
+            if is_required(error.source):
+                raise
+            self._give_up(error)
+
+    def take(self, name: str, step: Callable[[], StepResult]) -> None:
+        """Take a step, and add what it came to to the record."""
+        started = self._run.clock.monotonic()
+        try:
+            result = self._run.results[name] = step()
+        finally:  # a step that fails may have noted what it came to before
+            if name in self._run.results:
+                self._run.drift.merge(self._run.results[name].drift)
+                seconds = self._run.clock.monotonic() - started
+                self.record = self.record.after(name, self._run.results[name], seconds=seconds)
+        for error in result.unread_sources:
+            self._give_up(error)
+        self._run.heartbeat.beat()
+        if result.is_worth_storing:
+            replace(self.record, alive_at=self._run.clock.now()).store(self._run.tables)
+
+    def _give_up(self, error: SourceError) -> None:
+        """Note that an optional source, which was there, could not be read after all: the run goes on without it."""
+        logger.warning("%s; the run goes on without it", error)
+        self._run.unread_sources[error.source] = str(error)
+        failed = SourceState(name=error.source, state=error.state, detail=str(error))
+        states = [failed if state.name == error.source else state for state in self.record.sources]
+        self.record = replace(self.record, sources=tuple(states))
+
+
+def _open_run(context: RunContext, record: RunRecord, guard: ContentGuard, sources: Sources, others: OtherRuns) -> Run:
+    heartbeat = Heartbeat(
         context.tables,
-        scope,
-        window,
-        days,
-        client_id=context.credentials.client_id,
-        now=record.started_at,
-        on_done=context.progress.advance,
-    )
-    record.audit_event_count, record.witnessed_count = found.event_count, found.witnessed_count
-    record.new_message_count, record.watermark_after = found.new_message_count, found.watermark
-    record.discover_seconds = context.clock.monotonic() - started
-    if (
-        found.new_message_count
-    ):  # else a run that dies from here on leaves nothing that the next one does not find again
-        record.save(context.tables)
-    logger.info(
-        "audit since %s: %d events, %d messages, %d new",
-        f"{window.start:%Y-%m-%d %H:%M}", found.event_count, found.witnessed_count, found.new_message_count,
-    )  # fmt: skip
-
-
-def _fetch(
-    context: RunContext, record: RunRecord, workspaces: list[Row], guard: ContentGuard, *, is_shared: bool
-) -> None:
-    started = context.clock.monotonic()
-    scope, tables = context.settings.scope, context.tables
-    spaces = select_spaces(tables, scope)
-    select = partial(select_due, tables, scope, spaces, record.started_at)
-    due = select()
-    record.due_count = due.num_rows
-    if due.num_rows or has_stale_spaces(spaces, record.started_at):
-        from genie_obs.datasets.messages.fetch import (  # a run with nothing to do needs no HTTP client
-            FetchStep,
-            FetchWork,
-        )
-
-        step = FetchStep(
-            tables=tables,
-            settings=context.settings.fetch,
-            credentials=context.credentials,
-            clock=context.clock,
-            progress=context.progress,
-            record=record,
-            guard=guard,
-            work=FetchWork(workspaces=workspaces, spaces=spaces, due=due, sizes=select_sizes(tables, due)),
-            shared=SharedDue(select, piece_rows=context.settings.fetch.batch_size, is_shared=is_shared),
-        )
-        run_async(step.run)
-    record.fetch_seconds = context.clock.monotonic() - started
-
-
-def _enrich(context: RunContext, record: RunRecord, guard: ContentGuard) -> None:
-    started = context.clock.monotonic()
-    context.progress.step("Joining statements")
-    done = enrich(
-        context.tables,
+        context.clock,
         run_id=record.run_id,
-        oldest_stored_date=record.oldest_stored_date,
-        now=record.started_at,
-        progress=context.progress,
-        guard=guard,
+        started_at=record.started_at,
+        started_date=record.started_date,
     )
-    record.statements_joined_count += done.joined_count
-    record.statements_missing_count = done.missing_count
-    record.drift.merge(done.drift)
-    record.enrich_seconds = context.clock.monotonic() - started
+    return Run(
+        run_id=record.run_id,
+        started_at=record.started_at,
+        tables=context.tables,
+        settings=context.settings,
+        credentials=context.credentials,
+        guard=guard,
+        clock=context.clock,
+        progress=context.progress,
+        heartbeat=heartbeat,
+        workspaces=sources.workspaces,
+        unread_sources=sources.unread,
+        others=others,
+    )
 
 
-def _erase(context: RunContext, record: RunRecord) -> None:
-    """Let nothing stay that was erased while this run read it, or that is older than texts may be kept."""
-    tables, settings, now = context.tables, context.settings, context.clock.now
-    if record.oldest_stored_date is not None:
-        erase_what_came_back(tables, now())
-    if settings.retention_days is not None:
-        before = record.started_at.date() - timedelta(days=settings.retention_days)
-        erase_older(tables, settings.scope, before, run_id=record.run_id, now=now)
+def _tell_of(others: OtherRuns) -> None:
+    for other in others.at_work:
+        started_at = f"{other['started_at']:%Y-%m-%d %H:%M} UTC"
+        logger.warning("a run that started at %s is at work too: what is due is shared", started_at)
+
+
+def _store_end(
+    context: RunContext, run: Run, record: RunRecord, started: float, *, is_failing: bool = False
+) -> RunRecord:
+    """Store how the run ended. Of a run that fails, the first error counts: that the record cannot be stored then is only told."""
+    lines = run.drift.lines()
+    for line in lines:
+        logger.warning("not as this version knows it: %s", line)
+    now = context.clock.now()
+    seconds = context.clock.monotonic() - started
+    record = replace(record, drift=tuple(lines), finished_at=now, alive_at=now, total_seconds=seconds)
+    try:
+        record.store(context.tables)
+    except Exception as error:  # noqa: BLE001  # the error that the run fails for must not be hidden by this one
+        if not is_failing:
+            raise
+        logger.warning("the record of the run could not be stored: %s", type(error).__name__)
+    if not is_failing and record.oldest_stored_date is not None:
+        context.tables.compact()
+    return record

@@ -10,19 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genie_obs.config import Settings
-from genie_obs.datasets.events.audit_log import select_audit_days, select_window, select_witnesses
+from genie_obs.datasets.events.audit_log import select_audit_days, select_window, select_witnessed
 from genie_obs.datasets.messages.planner import plan_conversations
 from genie_obs.datasets.spaces.store import select_spaces
 from genie_obs.lakehouse.arrow_rows import Row, to_rows
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.ledger.due import select_due, select_sizes
-from genie_obs.ledger.rows import ConversationSize, ConversationSizes, DueMessage
+from genie_obs.ledger.rows import ConversationSize, ConversationSizes, DueMessage, key_of
 from genie_obs.ledger.states import RECHECK_AFTER
 
 # Without a run to learn from: 64 requests in flight at 150 ms each, a quarter of it for good measure.
 _ASSUMED_CALLS_PER_SECOND = 100.0
-_REOPENED_BY_A_WRITE = ("fetched", "deleted", "not_found", "abandoned", "settling")
 _FLAGS = ("is_deletion_seen", "is_absence_seen")  # what select_due works out; all else is a column of the ledger
 
 
@@ -75,11 +74,12 @@ def make_plan(
             due[row["workspace_id"], row["message_id"]] = row
     new_count = 0
     for piece in days.slices:
-        for row in select_witnesses(tables, settings.scope, piece, client_id=client_id):
-            key = (row["workspace_id"], row["message_id"])
-            new_count += row["known"] is None and key not in due
-            if key not in due and _is_due(row, settings):
-                due[key] = _due_row(row)
+        seen = select_witnessed(tables, settings.scope, piece, client_id=client_id)
+        for row in to_rows(seen.messages):
+            key, known = key_of(row), seen.known.get(key_of(row))
+            new_count += known is None and key not in due
+            if key not in due and (known is None or known["is_due_again"]) and _is_in_scope(row, settings):
+                due[key] = _due_row(row, known or {})
     rate, is_measured = _rate(tables, settings)
     plans = tuple(_plan_workspaces(tables, due.values(), workspaces, spaces, now, has_ledger=has_ledger))
     calls = sum(plan.message_calls + plan.space_calls for plan in plans)
@@ -94,24 +94,14 @@ def make_plan(
     )
 
 
-def _is_due(row: Row, settings: Settings) -> bool:
-    """Say whether discovery would make this message due: never seen, or changed since and not waiting for its retry."""
+def _is_in_scope(row: Row, settings: Settings) -> bool:
+    """Say whether a witnessed message can be asked for, and is to be."""
     if row["space_id"] is None or row["conversation_id"] is None:
         return False
-    if settings.scope.space_ids and row["space_id"] not in settings.scope.space_ids:
-        return False
-    known, written_at = row["known"], row["last_write_event_time"]
-    if known is None:
-        return True
-    return (
-        written_at is not None
-        and known["state"] in _REOPENED_BY_A_WRITE
-        and (known["last_write_event_time"] is None or written_at > known["last_write_event_time"])
-    )
+    return not settings.scope.space_ids or row["space_id"] in settings.scope.space_ids
 
 
-def _due_row(row: Row) -> Row:
-    known = row["known"] or {}
+def _due_row(row: Row, known: Row) -> Row:
     return {
         **row,
         "state": known.get("state", "pending"),

@@ -1,23 +1,30 @@
-"""Runs besides this one: those that died without a word, those at work right now, and what these two mean for us."""
+"""Runs besides this one: those that died without a word, and those at work right now."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import pyarrow as pa
-
-from genie_obs.clock import Clock
 from genie_obs.config import Scope
 from genie_obs.lakehouse.arrow_rows import Row
-from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
-from genie_obs.progress import Note, RunProgress
-from genie_obs.runs.record import RunRecord
+from genie_obs.runs.heartbeat import merge_signs
 
-# A run gives a sign of life after every step and every few minutes within one; no statement takes this long.
+# A run gives a sign of life every two minutes, and no statement takes this long.
 SILENT_AFTER = timedelta(minutes=30)
-SIGN_EVERY = timedelta(minutes=2)
-_SIGN_COLUMNS = ("run_id", "started_date", "status", "alive_at", "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherRuns:
+    """The runs that had not said how they ended when this one began."""
+
+    at_work: list[Row]  # on something of this scope
+    died: list[Row]
+
+    @property
+    def earliest_start(self) -> datetime | None:
+        """Return when the earliest of them began, UTC."""
+        return min((run["started_at"] for run in (*self.at_work, *self.died)), default=None)
 
 
 def is_dead(run: Row, now: datetime) -> bool:
@@ -35,54 +42,14 @@ def explain_death(run: Row) -> str:
     )
 
 
-def settle_open_runs(tables: Tables, scope: Scope, now: datetime) -> list[Row]:
-    """Record as killed what has died, and return the runs at work on something of this scope."""
+def find_other_runs(tables: Tables, scope: Scope, now: datetime) -> OtherRuns:
+    """Return the runs at work on something of this scope, and those that died, which are recorded as killed."""
     runs = [{**run, "status": "running"} for run in tables.rows("runs/select_open_runs")]
-    dead = [run for run in runs if is_dead(run, now)]
-    if dead:
-        _merge_signs(tables, [{**run, "status": "killed", "error": explain_death(run)} for run in dead])
-    return [run for run in runs if not is_dead(run, now) and overlaps(run, scope)]
-
-
-class SignsOfLife:
-    """Passes on how far a run is, and writes down now and then that it is alive."""
-
-    def __init__(self, progress: RunProgress, record: RunRecord, tables: Tables, clock: Clock) -> None:
-        self._progress = progress
-        self._record = record
-        self._tables = tables
-        self._clock = clock
-
-    def step(self, name: str, total: int | None = None, note: Note | None = None) -> None:
-        """Pass on that a step begins."""
-        self._progress.step(name, total, note)
-
-    def expect(self, total: int) -> None:
-        """Pass on the length of the step."""
-        self._progress.expect(total)
-
-    def advance(self, count: int) -> None:
-        """Pass on what is done; called by who owns the tables, between two statements."""
-        self._progress.advance(count)
-        record, now = self._record, self._clock.now()
-        if record.alive_at is None or now - record.alive_at >= SIGN_EVERY:
-            record.alive_at = now
-            sign = {
-                "run_id": record.run_id,
-                "started_date": record.started_date,
-                "status": record.status,
-                "alive_at": now,
-            }
-            _merge_signs(self._tables, [{**sign, "error": None}])
-
-
-def _merge_signs(tables: Tables, signs: list[Row]) -> None:
-    rows = [{column: sign[column] for column in _SIGN_COLUMNS} for sign in signs]
-    tables.execute(
-        "runs/merge_run_signs",
-        run_signs=pa.Table.from_pylist(rows, table("ingestion_runs").arrow_schema(*_SIGN_COLUMNS)),
-        started_dates=sorted({sign["started_date"] for sign in signs}),
-    )
+    died = [run for run in runs if is_dead(run, now)]
+    if died:
+        merge_signs(tables, [{**run, "status": "killed", "error": explain_death(run)} for run in died])
+    at_work = [run for run in runs if not is_dead(run, now) and overlaps(run, scope)]
+    return OtherRuns(at_work=at_work, died=died)
 
 
 def overlaps(run: Row, scope: Scope) -> bool:

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from genie_obs._version import __version__
-from genie_obs.drift import DriftCounter
 from genie_obs.lakehouse.schema import table
+from genie_obs.lakehouse.sources import SourceState
 from genie_obs.lakehouse.tables import Tables
+from genie_obs.runs.dataset import StepResult
+
+# Of the steps that had a column of their own before `steps` was there.
+_SECONDS_COLUMNS = {"events": "discover_seconds", "messages": "fetch_seconds", "statements": "enrich_seconds"}
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """What one step of the run came to: an element of `ingestion_runs.steps`."""
+
+    name: str
+    seconds: float
+    rows: int | None = None
+    calls: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One row of `ingestion_runs`; the columns are documented in its declaration. Instants are UTC."""
+    """One row of `ingestion_runs`; the columns are documented in its declaration. Instants are UTC.
+
+    A record does not change: `after` gives the next one, with what a step came to. A number that no step has given is NULL.
+    """
 
     run_id: str
     started_at: datetime
@@ -32,60 +49,71 @@ class RunRecord:
     watermark_before: datetime | None = None
     watermark_after: datetime | None = None
     oldest_stored_date: date | None = None
-    audit_event_count: int = 0
-    witnessed_count: int = 0
-    new_message_count: int = 0
-    due_count: int = 0
-    fetched_count: int = 0
-    settling_count: int = 0
-    retry_count: int = 0
-    forbidden_count: int = 0
-    deleted_count: int = 0
-    not_found_count: int = 0
-    abandoned_count: int = 0
-    unread_count: int = 0
-    read_elsewhere_count: int = 0
-    spaces_read_count: int = 0
-    statements_joined_count: int = 0
-    statements_missing_count: int = 0
-    api_call_count: int = 0
-    message_call_count: int = 0
-    predicted_call_count: int = 0
-    api_retry_count: int = 0
-    throttled_count: int = 0
+    audit_event_count: int | None = None
+    witnessed_count: int | None = None
+    new_message_count: int | None = None
+    due_count: int | None = None
+    fetched_count: int | None = None
+    settling_count: int | None = None
+    retry_count: int | None = None
+    forbidden_count: int | None = None
+    deleted_count: int | None = None
+    not_found_count: int | None = None
+    abandoned_count: int | None = None
+    unread_count: int | None = None
+    read_elsewhere_count: int | None = None
+    spaces_read_count: int | None = None
+    statements_joined_count: int | None = None
+    statements_missing_count: int | None = None
+    api_call_count: int | None = None
+    message_call_count: int | None = None
+    predicted_call_count: int | None = None
+    api_retry_count: int | None = None
+    throttled_count: int | None = None
     discover_seconds: float | None = None
     fetch_seconds: float | None = None
     merge_seconds: float | None = None
     enrich_seconds: float | None = None
     total_seconds: float | None = None
-    drift: DriftCounter = field(default_factory=DriftCounter)
-    workspace_errors: list[str] = field(default_factory=list)
+    sources: tuple[SourceState, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
+    drift: tuple[str, ...] = ()
+    workspace_errors: tuple[str, ...] = ()
     error: str | None = None
     alive_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        self.started_date = self.started_at.astimezone(UTC).date()
-        self.alive_at = self.alive_at or self.started_at
+        object.__setattr__(self, "started_date", self.started_at.astimezone(UTC).date())
 
-    def begin(self, tables: Tables) -> None:
-        """Write the record for the first time."""
-        self._merge(tables, only_new=True)
+    def after(self, name: str, result: StepResult, *, seconds: float) -> RunRecord:
+        """Return the record after one more step: its numbers added to those of the same name, its time beside them."""
+        step = StepRecord(name=name, seconds=seconds, rows=result.rows, calls=result.calls)
+        numbers: dict[str, Any] = {
+            column: _sum(getattr(self, column), value) for column, value in result.numbers.items()
+        }
+        errors = (*self.workspace_errors, *result.workspace_errors)
+        if column := _SECONDS_COLUMNS.get(name):
+            numbers[column] = seconds
+        return replace(self, **numbers, **result.facts, steps=(*self.steps, step), workspace_errors=errors)
 
-    def save(self, tables: Tables) -> None:
-        """Write the record as it is now; safe to repeat."""
-        self._merge(tables)
-
-    def _merge(self, tables: Tables, *, only_new: bool = False) -> None:
+    def store(self, tables: Tables, *, is_new: bool = False) -> None:
+        """Write the record as it is; safe to repeat. `is_new` says that no earlier form of it is stored."""
         row = pa.Table.from_pylist([self.to_row()], table("ingestion_runs").arrow_schema())
-        tables.execute("runs/merge_run", only_new=only_new, run_record=row, started_dates=[self.started_date])
+        tables.merge("ingestion_runs", row, expect_new=is_new)
 
     def to_row(self) -> dict[str, Any]:
         """Return the record's columns and their values."""
-        return {**asdict(self), "drift": self.drift.lines()}
+        return asdict(self)
 
     def to_json(self) -> str:
         """Return the record as one line of JSON; instants in ISO 8601."""
         return json.dumps(self.to_row(), default=_plain, ensure_ascii=False)
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
 
 
 def _plain(value: Any) -> str:

@@ -1,7 +1,10 @@
 -- grain:        one row per run of the extraction job
+-- key:          run_id, started_date
 -- cluster by:   started_date
 -- partition by: started_date
 -- statistics:   run_id, started_date, started_at, finished_at, status, watermark_after, alive_at
+-- identifiers:  run_id, status, version, engine, workspace_ids, space_ids, drift, workspace_errors, error
+-- newest:       all
 CREATE TABLE IF NOT EXISTS ingestion_runs (
   run_id STRING COMMENT 'Id of the run; ingestion_batch_id in message_details',
   started_date DATE COMMENT 'UTC day of started_at',
@@ -42,6 +45,8 @@ CREATE TABLE IF NOT EXISTS ingestion_runs (
   merge_seconds DOUBLE COMMENT 'Time spent on merging batches, most of it while fetching went on',
   enrich_seconds DOUBLE COMMENT 'Time spent on joining statements',
   total_seconds DOUBLE COMMENT 'Time of the whole run',
+  sources ARRAY<STRUCT<name: STRING, state: STRING, detail: STRING>> COMMENT 'Every source, whether it was read (read, missing, forbidden, lacks_columns, skipped, failed), and if not, why and what to do',
+  steps ARRAY<STRUCT<name: STRING, seconds: DOUBLE, rows: BIGINT, calls: BIGINT>> COMMENT 'The steps of the run in their order: time taken, rows written and HTTP requests, as far as they are counted',
   drift ARRAY<STRING> COMMENT 'What Databricks sent or dropped that this version does not know, one line each with how often',
   workspace_errors ARRAY<STRING> COMMENT 'One line per workspace that could not be read: id, cause, fix',
   error STRING COMMENT 'Why the run failed; NULL unless status is failed or killed',

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -19,18 +19,12 @@ from genie_obs.errors import BadValueError, ConfigError
 from genie_obs.json_text import to_json
 from genie_obs.secret import CONTENT_HASH_KEY, CONTENT_HASH_KEY_VARIABLE, SECRET_SCOPE, Secret
 from genie_obs.security.redaction import Redactor
+from genie_obs.security.texts import NOT_KEPT, WORD_PATTERN, Texts
 from genie_obs.settings import setting, words
 
 Row = dict[str, Any]
 
-TEXT_COLUMNS = (
-    "content", "query_sql", "query_title", "query_description", "answer_text", "clarification_text", "feedback_comment",
-    "error_message", "query_error_message",
-)  # fmt: skip
-NOT_KEPT = "[not kept]"
-_NOTHING_IN_JSON = {"attachments_json": "[]", "serialized_space": "{}"}
-_ENUM_COLUMNS = ("status", "error_type", "feedback_rating")
-_ENUM_VALUE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_WORD = re.compile(WORD_PATTERN)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HASH_CHARACTERS = 32  # 128 bits: two texts of one account never meet by chance
 _LEAST_KEY_CHARACTERS = 16
@@ -165,36 +159,21 @@ class ContentGuard:
         is_redacting = Policy.REDACTED in settings.content_policy.all()
         self._redactor = Redactor(settings.phone_regions) if is_redacting else None
 
-    def protect_message(self, row: Row, workspace_id: str, space_id: str) -> Row:
-        """Return a parsed message as it may be stored, with the policy it is stored under in `content_policy`."""
-        return self.protect_row(row, self._policies.of(workspace_id, space_id))
+    def policy_of(self, workspace_id: str, space_id: str | None) -> Policy:
+        """Return the policy that holds in a space."""
+        return self._policies.of(workspace_id, space_id)
 
-    def protect_row(self, row: Row, policy: Policy) -> Row:
-        """Return a row of `message_details` as a policy allows it."""
-        if policy is Policy.FULL:
-            return {**row, "content_policy": policy.value}
-        kept = {name: self.protect_text(row[name], policy) for name in TEXT_COLUMNS if name in row}
-        questions = [self.protect_text(text, policy) for text in row.get("suggested_questions") or ()]
-        return {
-            **row,
-            **kept,
-            "attachments_json": self._protect_json("attachments_json", row.get("attachments_json"), policy),
-            "suggested_questions": questions,
-            # Kept verbatim whatever the service sends, so words could stand there too.
-            **{name: self._protect_enum(row[name], policy) for name in _ENUM_COLUMNS if name in row},
-            "content_policy": policy.value,
-        }
-
-    def protect_space(self, row: Row, workspace_id: str, space_id: str) -> Row:
-        """Return a row of `space_details` as its policy allows it: the title stays, the rest is text like any other."""
-        policy = self._policies.of(workspace_id, space_id)
+    def protect(self, row: Row, texts: Texts, policy: Policy) -> Row:
+        """Return a row of a table as a policy allows it; `texts` are those that the table declares."""
         if policy is Policy.FULL:
             return row
-        return {
-            **row,
-            "description": self.protect_text(row["description"], policy),
-            "serialized_space": self._protect_json("serialized_space", row["serialized_space"], policy),
+        kept: Row = {name: self.protect_text(row[name], policy) for name in texts.plain if name in row}
+        kept |= {name: self._protect_list(row[name], policy) for name in texts.lists if name in row}
+        kept |= {
+            name: self._protect_json(row[name], nothing, policy) for name, nothing in texts.json.items() if name in row
         }
+        kept |= {name: self._protect_word(row[name], policy) for name in texts.words if name in row}
+        return {**row, **kept}
 
     def protect_statement_error(
         self, text: str | None, workspace_id: str, space_id: str | None, row_policy: str | None
@@ -216,11 +195,14 @@ class ContentGuard:
             return f"[hash {digest[:_HASH_CHARACTERS]}]"
         return NOT_KEPT
 
-    def _protect_json(self, name: str, text: str | None, policy: Policy) -> str | None:
+    def _protect_list(self, values: Sequence[str] | None, policy: Policy) -> list[str | None] | None:
+        return None if values is None else [self.protect_text(text, policy) for text in values]
+
+    def _protect_json(self, text: str | None, nothing: str, policy: Policy) -> str | None:
         if text is None:
             return None
         if policy is not Policy.REDACTED or self._redactor is None:
-            return _NOTHING_IN_JSON[name]
+            return nothing
         try:
             masked = to_json(self._redactor.mask_json(json.loads(text)))
         except (RecursionError, ValueError):
@@ -228,8 +210,9 @@ class ContentGuard:
         # No JSON, or too deep to walk: masked as the text it is.
         return self._redactor.mask(text) if masked is None else masked
 
-    def _protect_enum(self, value: str | None, policy: Policy) -> str | None:
-        return value if value is None or _ENUM_VALUE.fullmatch(value) else self.protect_text(value, policy)
+    def _protect_word(self, value: str | None, policy: Policy) -> str | None:
+        """Return an enumerated value verbatim, and anything else in its place as the text that it may be."""
+        return value if value is None or _WORD.fullmatch(value) else self.protect_text(value, policy)
 
 
 def _checked_key(key: Secret | None) -> bytes:

@@ -9,26 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from genie_obs.config import DiscoverySettings, Scope
-from genie_obs.lakehouse.arrow_rows import Row, to_rows
+from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
-from genie_obs.ledger.lookup import keys_of, select_known
-from genie_obs.ledger.rows import Key, key_of
+from genie_obs.ledger.lookup import WITNESS_COLUMNS, keys_of, select_seen_again
+from genie_obs.ledger.rows import Key
 
 MAX_SLICE_EVENTS = 100_000
-_NEVER = datetime.min.replace(tzinfo=UTC)
-_WITNESS_COLUMNS = (
-    "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
-    "witnesses", "user_email",
-)  # fmt: skip
-_FILLED_COLUMNS = ("space_id", "conversation_id", "user_email")  # by the first event that names them
+_WITNESS_COLUMNS = (*WITNESS_COLUMNS, "witnessed_date")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,70 +123,53 @@ def discover(
     return found
 
 
-def select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: str) -> list[Row]:
-    """Return one row per message witnessed in a slice.
-
-    `known` is its ledger row (state, dates), None for a message the ledger does not know; `witnessed_date` is the ledger's
-    where there is one.
-    """
-    witnesses, known = _select_witnesses(tables, scope, piece, client_id=client_id)
-    rows = to_rows(witnesses)
-    for row in rows:
-        row["known"] = known.get(key_of(row))
-    return rows
-
-
-def _select_witnesses(tables: Tables, scope: Scope, piece: Slice, *, client_id: str) -> tuple[pa.Table, dict[Key, Row]]:
-    """Return the messages witnessed in a slice and the ledger rows of those it knows.
+@dataclass(frozen=True, kw_only=True)
+class Witnessed:
+    """The messages that events of a slice mention, and what the ledger knows of them.
 
     The messages stay Arrow: a first run may witness a whole slice of new ones, and rows as objects would cost more time and
     memory than the engine takes to find them.
     """
-    witnesses = tables.select(
+
+    messages: (
+        pa.Table
+    )  # one row per message, as `select_witnesses` gives them, and its witnessed_date: the ledger's where there is one
+    known: dict[Key, Row]  # as `select_seen_again` gives them
+
+
+def select_witnessed(tables: Tables, scope: Scope, piece: Slice, *, client_id: str) -> Witnessed:
+    """Return who was seen in a slice. Changes nothing."""
+    messages = tables.select(
         "datasets/events/select_witnesses",
         from_date=piece.from_date,
         until_date=piece.until_date,
         workspace_ids=scope.workspaces_text,
         client_id=client_id,
     )
-    if not witnesses.num_rows:
-        return witnesses, {}
-    known = select_known(tables, witnesses, recent_since=piece.from_date - timedelta(days=1))
+    if not messages.num_rows:
+        return Witnessed(messages=messages, known={})
+    known = select_seen_again(tables, messages, recent_since=piece.from_date - timedelta(days=1))
     # The UTC day, whatever the zone the engine labels its instants with.
-    days = witnesses["first_event_time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
+    days = messages["first_event_time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
     if known:
-        ledger_days = [known[key]["witnessed_date"] if key in known else None for key in keys_of(witnesses)]
+        ledger_days = [known[key]["witnessed_date"] if key in known else None for key in keys_of(messages)]
         days = pc.coalesce(pa.chunked_array([pa.array(ledger_days, pa.date32())]), days)
-    return witnesses.append_column("witnessed_date", days), known
+    return Witnessed(messages=messages.append_column("witnessed_date", days), known=known)
 
 
 def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
-    witnesses, known = _select_witnesses(tables, scope, piece, client_id=client_id)
-    if witnesses.num_rows:
-        is_new = pa.array([key not in known for key in keys_of(witnesses)], pa.bool_())
-        _merge(tables, witnesses.filter(is_new), now, is_new=True)
-        seen_again = witnesses.filter(pc.invert(is_new))
-        # The overlap shows the same again in every run; a MERGE is the dearest way to find out that nothing changes.
-        is_news = [tells_more(row, known[key_of(row)]) for row in to_rows(seen_again)]
-        _merge(tables, seen_again.filter(pa.array(is_news, pa.bool_())), now)
+    """Return how many messages the slice mentions, and how many of them are new."""
+    seen = select_witnessed(tables, scope, piece, client_id=client_id)
+    if seen.messages.num_rows:
+        keys = list(keys_of(seen.messages))
+        is_new = pa.array([key not in seen.known for key in keys], pa.bool_())
+        is_news = pa.array([key in seen.known and seen.known[key]["is_news"] for key in keys], pa.bool_())
+        _merge(tables, seen.messages.filter(is_new), now, is_new=True)
+        _merge(tables, seen.messages.filter(is_news), now)
     if piece.conversation_deletion_count:
         deleted = _deleted_with_conversation(tables, scope, piece)
         _merge(tables, pa.Table.from_pylist(deleted, table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)), now)
-    return witnesses.num_rows, witnesses.num_rows - len(known)
-
-
-def tells_more(witness: Row, known: Row) -> bool:
-    """Say whether `merge_witnesses` would change what the ledger knows; its own condition, asked before."""
-    return known["state"] != "erased" and (
-        _is_before(witness["first_event_time"], known["first_event_time"])
-        or _is_before(known["last_write_event_time"] or _NEVER, witness["last_write_event_time"])
-        or not set(witness["witnesses"]) <= set(known["witnesses"])
-        or any(witness[column] is not None and known[column] is None for column in _FILLED_COLUMNS)
-    )
-
-
-def _is_before(one: datetime | None, other: datetime | None) -> bool:
-    return one is not None and other is not None and one < other
+    return seen.messages.num_rows, seen.messages.num_rows - len(seen.known)
 
 
 def _deleted_with_conversation(tables: Tables, scope: Scope, piece: Slice) -> list[Row]:
@@ -213,16 +190,13 @@ def _merge(tables: Tables, witnesses: pa.Table, now: datetime, *, is_new: bool =
     if not witnesses.num_rows:
         return
     schema = table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)
-    merge = partial(
-        tables.execute,
+    tables.execute(
         "ledger/merge_witnesses",
+        expect_new=is_new,  # another run may have recorded some of the new ones meanwhile
         witnessed_messages=witnesses.select(schema.names).cast(schema),
         witnessed_dates=witnesses["witnessed_date"].unique().to_pylist(),
         updated_at=now,
     )
-    # Another run may have recorded some of the new ones meanwhile.
-    if not is_new or merge(only_new=True) < witnesses.num_rows:
-        merge()
 
 
 def _cut(days: list[Row]) -> Iterator[Slice]:

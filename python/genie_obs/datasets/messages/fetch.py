@@ -1,8 +1,9 @@
-"""The fetching step of a run: opens every workspace with something to do, reads them all, adds up what came of it."""
+"""Fetching: opens every workspace with something to do, reads them all side by side, adds up what came of it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,8 +11,6 @@ import aiohttp
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genie_obs.clock import Clock
-from genie_obs.config import FetchSettings
 from genie_obs.datasets.messages.merger import BatchMerger
 from genie_obs.datasets.messages.outcomes import Context
 from genie_obs.datasets.messages.planner import share_workers
@@ -28,19 +27,15 @@ from genie_obs.datasets.messages.users import UserDirectory
 from genie_obs.datasets.spaces.directory import SpaceDirectory
 from genie_obs.datasets.spaces.store import has_stale_spaces
 from genie_obs.datasets.statements.query_history import StatementFinder
-from genie_obs.drift import describe_unknown
+from genie_obs.drift import DriftCounter, describe_unknown
 from genie_obs.errors import WorkspaceError
 from genie_obs.genie_api.api import ApiSettings, ApiStats, GenieApi, open_session
 from genie_obs.genie_api.limiter import AdaptiveLimiter
 from genie_obs.genie_api.oauth import TokenSource
 from genie_obs.lakehouse.arrow_rows import Row
-from genie_obs.lakehouse.tables import Tables
 from genie_obs.ledger.due import due_of_workspace
 from genie_obs.ledger.rows import ConversationSizes
-from genie_obs.progress import RunProgress
-from genie_obs.runs.record import RunRecord
-from genie_obs.secret import Credentials
-from genie_obs.security.content_policy import ContentGuard
+from genie_obs.runs.dataset import Run, StepResult
 from genie_obs.security.hosts import HostRules, trusted_host
 
 logger = logging.getLogger(__name__)
@@ -52,81 +47,70 @@ _NOT_RUNNING = frozenset({"NOT_PROVISIONED", "PROVISIONING", "FAILED", "BANNED"}
 _MAX_BUSY_WORKSPACES = 16  # connections are sized for so many workspaces at full concurrency
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchWork:
-    """What is to be fetched: due messages of all workspaces, with what is known around them."""
+async def fetch_due(
+    run: Run, *, spaces: list[Row], due: pa.Table, sizes: ConversationSizes, shared: SharedDue
+) -> StepResult:
+    """Fetch and merge everything that is due, and return what came of it.
 
-    workspaces: list[Row]
-    spaces: list[Row]
-    due: pa.Table
-    sizes: ConversationSizes
+    Raises:
+        EngineError: if merging fails; what was merged before is kept.
+    """
+    fetching = _Fetching(run=run, spaces=spaces, due=due, sizes=sizes, shared=shared)
+    run.progress.step("Fetching messages", due.num_rows, fetching.note)
+    statements = StatementFinder(run.tables, run.guard, is_read=run.reads("query.history"))
+    merger = BatchMerger(
+        run.tables,
+        batch_size=run.settings.fetch.batch_size,
+        clock=run.clock,
+        statements=statements,
+        shared=shared,
+        on_merged=run.progress.advance,
+    )
+    settings = ApiSettings(timeout_seconds=run.settings.fetch.timeout_seconds)
+    reports: list[ReadReport] = []
+    try:
+        async with open_session(settings, _connection_count(run, due), proxy=run.settings.fetch.proxy) as session:
+            readers, reports = fetching.open_readers(session, settings, merger)
+            reports += await read_workspaces(readers, merger, heartbeat=run.heartbeat, clock=run.clock)
+    finally:
+        merger.close()
+        fetching.drift.merge(statements.drift)
+        # Noted here, so that the record of a run that fails says what was stored before.
+        result = run.results["messages"] = fetching.result(reports, merger, statements)
+    return result
 
 
 @dataclass(kw_only=True)
-class FetchStep:
-    """Fetches the due messages of one run and writes its numbers into the run's record."""
+class _Fetching:
+    """What the parts of one fetching step share."""
 
-    tables: Tables
-    settings: FetchSettings
-    credentials: Credentials
-    clock: Clock
-    progress: RunProgress
-    record: RunRecord
-    work: FetchWork
-    guard: ContentGuard
+    run: Run
+    spaces: list[Row]
+    due: pa.Table
+    sizes: ConversationSizes
     shared: SharedDue
+    drift: DriftCounter = field(default_factory=DriftCounter)
     _stats: ApiStats = field(default_factory=ApiStats, init=False)
     _tokens: list[TokenSource] = field(default_factory=list, init=False)
 
-    async def run(self) -> None:
-        """Fetch and merge everything that is due.
-
-        Raises:
-            EngineError: if merging fails; what was merged before is kept.
-        """
-        self.progress.step("Fetching messages", self.work.due.num_rows, self._note)
-        statements = StatementFinder(self.tables, self.guard)
-        merger = BatchMerger(
-            self.tables,
-            batch_size=self.settings.batch_size,
-            clock=self.clock,
-            statements=statements,
-            shared=self.shared,
-            on_merged=self.progress.advance,
-        )
-        api_settings = ApiSettings(timeout_seconds=self.settings.timeout_seconds)
-        try:
-            async with open_session(api_settings, self._connection_count(), proxy=self.settings.proxy) as session:
-                readers, reports = self._open_readers(session, api_settings, merger)
-                reports += await read_workspaces(readers, merger)
-                self._add_reports(reports)
-        finally:
-            merger.close()
-            self.record.drift.merge(statements.drift)
-            self._add_calls()
-            self._add_totals(merger)
-
-    def _note(self) -> str:
+    def note(self) -> str:
+        """Return what progress shows beside the count."""
         return f"{self._stats.calls} calls, {self._stats.throttled} throttled"
 
-    def _connection_count(self) -> int:
-        busy = len(pc.unique(self.work.due["workspace_id"])) if self.work.due.num_rows else 1
-        return self.settings.max_concurrency * min(max(1, busy), _MAX_BUSY_WORKSPACES)
-
-    def _open_readers(
+    def open_readers(
         self, session: aiohttp.ClientSession, api_settings: ApiSettings, merger: BatchMerger
     ) -> tuple[list[Reader], list[ReadReport]]:
         """Return a reader per workspace with something to do, and a report for each that must not be asked."""
         readers: list[Reader] = []
         reports: list[ReadReport] = []
         users = self._known_users()
-        workers = share_workers(self.work.due["workspace_id"], self.settings.max_concurrency)
+        workers = share_workers(self.due["workspace_id"], self.run.settings.fetch.max_concurrency)
         for workspace_id in self._busy_workspaces():
-            due = due_of_workspace(self.work.due, workspace_id)
+            due = due_of_workspace(self.due, workspace_id)
             context = self._context(workspace_id)
             if self._workspace(workspace_id) is None:
                 readers.append(
-                    AbsentWorkspaceReader(context, due, merger, clock=self.clock, reason=_absence(workspace_id))
+                    AbsentWorkspaceReader(context, due, merger, clock=self.run.clock, reason=_absence(workspace_id))
                 )
                 continue
             self._note_status(workspace_id)
@@ -141,32 +125,36 @@ class FetchStep:
                 api=api,
                 due=due,
                 spaces=self._space_directory(workspace_id, api),
-                guard=self.guard,
-                users=UserDirectory(api, users.get(workspace_id, {}), self.record.drift),
-                drift=self.record.drift,
+                guard=self.run.guard,
+                users=UserDirectory(api, users.get(workspace_id, {}), self.drift),
+                drift=self.drift,
                 shared=self.shared,
             )
             count = workers.get(workspace_id, 1)
-            readers.append(WorkspaceReader(work, merger, sizes=self.work.sizes, clock=self.clock, worker_count=count))
+            readers.append(WorkspaceReader(work, merger, sizes=self.sizes, clock=self.run.clock, worker_count=count))
         return readers, reports
 
     def _busy_workspaces(self) -> list[str]:
         """Return the workspaces with due messages, and those whose spaces were last asked for a day ago."""
-        due = set(self.work.due["workspace_id"].unique().to_pylist())
-        stale = {row["workspace_id"] for row in self.work.spaces if has_stale_spaces([row], self.record.started_at)}
+        due = set(self.due["workspace_id"].unique().to_pylist())
+        stale = {row["workspace_id"] for row in self.spaces if has_stale_spaces([row], self.run.started_at)}
         return sorted(due | stale)
 
     def _open_api(self, workspace_id: str, session: aiohttp.ClientSession, settings: ApiSettings) -> GenieApi:
-        rules = self.settings.host_rules(is_loopback=self.tables.is_loopback)
+        rules = self.run.settings.fetch.host_rules(is_loopback=self.run.tables.is_loopback)
         host = _host(self._workspace(workspace_id), workspace_id, rules)
         tokens = TokenSource(
-            workspace_id=workspace_id, host=host, credentials=self.credentials, session=session, clock=self.clock
+            workspace_id=workspace_id,
+            host=host,
+            credentials=self.run.credentials,
+            session=session,
+            clock=self.run.clock,
         )
         self._tokens.append(tokens)
         limiter = AdaptiveLimiter(
-            self.clock,
-            max_concurrency=self.settings.max_concurrency,
-            max_requests_per_second=self.settings.max_requests_per_second,
+            self.run.clock,
+            max_concurrency=self.run.settings.fetch.max_concurrency,
+            max_requests_per_second=self.run.settings.fetch.max_requests_per_second,
         )
         return GenieApi(
             workspace_id=workspace_id,
@@ -174,7 +162,7 @@ class FetchStep:
             session=session,
             tokens=tokens,
             limiter=limiter,
-            clock=self.clock,
+            clock=self.run.clock,
             settings=settings,
             stats=self._stats,
         )
@@ -182,38 +170,38 @@ class FetchStep:
     def _note_status(self, workspace_id: str) -> None:
         status = (self._workspace(workspace_id) or {}).get("status")
         if status is not None and status != _RUNNING and status not in _NOT_RUNNING:
-            self.record.drift.add(describe_unknown("system.access.workspaces_latest.status", status))
+            self.drift.add(describe_unknown("system.access.workspaces_latest.status", status))
 
     def _workspace(self, workspace_id: str) -> Row | None:
-        return next((row for row in self.work.workspaces if row["workspace_id"] == workspace_id), None)
+        return next((row for row in self.run.workspaces if row["workspace_id"] == workspace_id), None)
 
     def _context(self, workspace_id: str) -> Context:
         return Context(
             workspace_id=workspace_id,
             workspace_name=(self._workspace(workspace_id) or {}).get("workspace_name"),
-            run_id=self.record.run_id,
-            settings=self.settings,
+            run_id=self.run.run_id,
+            settings=self.run.settings.fetch,
         )
 
     def _space_directory(self, workspace_id: str, api: GenieApi) -> SpaceDirectory:
         return SpaceDirectory(
             api,
-            [row for row in self.work.spaces if row["workspace_id"] == workspace_id],
+            [row for row in self.spaces if row["workspace_id"] == workspace_id],
             workspace_id=workspace_id,
-            client_id=self.credentials.client_id,
-            clock=self.clock,
-            guard=self.guard,
-            drift=self.record.drift,
+            client_id=self.run.credentials.client_id,
+            clock=self.run.clock,
+            guard=self.run.guard,
+            drift=self.drift,
         )
 
     def _known_users(self) -> dict[str, dict[str, str]]:
         """Return e-mails by workspace and user id from recent messages; only where audit does not name some asker."""
-        unknown = self.work.due.filter(pc.is_null(self.work.due["user_email"]))
+        unknown = self.due.filter(pc.is_null(self.due["user_email"]))
         if not unknown.num_rows:
             return {}
-        rows = self.tables.rows(
+        rows = self.run.tables.rows(
             "datasets/messages/select_known_users",
-            from_date=(self.clock.now() - _KNOWN_USERS_SINCE).date(),
+            from_date=(self.run.clock.now() - _KNOWN_USERS_SINCE).date(),
             workspace_ids=",".join(unknown["workspace_id"].unique().to_pylist()),
         )
         known: dict[str, dict[str, str]] = {}
@@ -221,31 +209,45 @@ class FetchStep:
             known.setdefault(row["workspace_id"], {})[row["user_id"]] = row["user_email"]
         return known
 
-    def _add_calls(self) -> None:
-        stats = self._stats
-        self.record.api_call_count = stats.calls + sum(tokens.requests for tokens in self._tokens)
-        self.record.message_call_count = sum(stats.calls_by_operation[name] for name in MESSAGE_OPERATIONS)
-        self.record.api_retry_count, self.record.throttled_count = stats.retries, stats.throttled
+    def result(self, reports: Iterable[ReadReport], merger: BatchMerger, statements: StatementFinder) -> StepResult:
+        """Return what the step came to."""
+        stats, totals = self._stats, merger.totals
+        calls = stats.calls + sum(tokens.requests for tokens in self._tokens)
+        stored = totals.oldest_stored_date
+        return StepResult(
+            rows=sum(totals.states[state] for state in ("fetched", "settling")),
+            calls=calls,
+            numbers={
+                "due_count": self.due.num_rows,
+                "fetched_count": totals.states["fetched"],
+                "settling_count": totals.states["settling"],
+                "retry_count": totals.states["retry"],
+                "forbidden_count": totals.states["forbidden"] + sum(report.unchanged_count for report in reports),
+                "deleted_count": totals.states["deleted"],
+                "not_found_count": totals.states["not_found"],
+                "abandoned_count": totals.states["abandoned"],
+                "new_message_count": totals.listed_only_count,
+                "unread_count": sum(report.unread_count for report in reports),
+                "read_elsewhere_count": sum(report.read_elsewhere_count for report in reports),
+                "spaces_read_count": sum(report.spaces_read_count for report in reports),
+                "statements_joined_count": totals.joined_count if statements.is_read else None,
+                "api_call_count": calls,
+                "message_call_count": sum(stats.calls_by_operation[name] for name in MESSAGE_OPERATIONS),
+                "predicted_call_count": sum(report.expected_calls for report in reports),
+                "api_retry_count": stats.retries,
+                "throttled_count": stats.throttled,
+                "merge_seconds": totals.seconds,
+            },
+            facts={"oldest_stored_date": stored} if stored is not None else {},
+            drift=self.drift,
+            workspace_errors=tuple(report.error for report in reports if report.error),
+            unread_sources=(statements.failure,) if statements.failure else (),
+        )
 
-    def _add_totals(self, merger: BatchMerger) -> None:
-        record, states = self.record, merger.totals.states
-        record.fetched_count, record.settling_count = states["fetched"], states["settling"]
-        record.retry_count, record.abandoned_count = states["retry"], states["abandoned"]
-        record.deleted_count, record.not_found_count = states["deleted"], states["not_found"]
-        record.forbidden_count += states["forbidden"]
-        record.new_message_count += merger.totals.listed_only_count
-        record.oldest_stored_date = merger.totals.oldest_stored_date
-        record.statements_joined_count = merger.totals.joined_count
-        record.merge_seconds = merger.totals.seconds
 
-    def _add_reports(self, reports: list[ReadReport]) -> None:
-        record = self.record
-        record.workspace_errors = [report.error for report in reports if report.error]
-        record.spaces_read_count = sum(report.spaces_read_count for report in reports)
-        record.unread_count = sum(report.unread_count for report in reports)
-        record.read_elsewhere_count = sum(report.read_elsewhere_count for report in reports)
-        record.forbidden_count += sum(report.unchanged_count for report in reports)
-        record.predicted_call_count = sum(report.expected_calls for report in reports)
+def _connection_count(run: Run, due: pa.Table) -> int:
+    busy = len(pc.unique(due["workspace_id"])) if due.num_rows else 1
+    return run.settings.fetch.max_concurrency * min(max(1, busy), _MAX_BUSY_WORKSPACES)
 
 
 def _absence(workspace_id: str) -> str:

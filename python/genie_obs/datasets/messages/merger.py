@@ -124,7 +124,7 @@ class BatchMerger:
         async with self._space_turn:
             waiting, self._space_rows = list(self._space_rows.values()), {}
             if waiting:  # shielded: a workspace that is given up must not take the rows of others with it
-                await asyncio.shield(self._call(lambda: merge_spaces(self._tables, waiting)))
+                await asyncio.shield(self.call(lambda: merge_spaces(self._tables, waiting)))
 
     async def finish(self) -> None:
         """Say that no more outcomes come; `run` then merges the rest and returns."""
@@ -135,7 +135,7 @@ class BatchMerger:
         is_open = True
         while is_open:
             batch, is_open = await self._collect()
-            await self._call(partial(self._merge, batch, is_last=not is_open))
+            await self.call(partial(self._merge, batch, is_last=not is_open))
 
     def close(self) -> None:
         """Release the thread; of a run that fails, the ledger is told what is stored, if it can be."""
@@ -145,7 +145,7 @@ class BatchMerger:
         except Exception as error:  # noqa: BLE001  # why the run fails is another error, which must not be hidden
             logger.warning("the ledger was not told what is stored, so it is read again: %s", type(error).__name__)
 
-    async def _call(self, function: Callable[[], None]) -> None:
+    async def call(self, function: Callable[[], None]) -> None:
         """Run something on the thread that owns the tables."""
         await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
@@ -258,14 +258,5 @@ def store_answers(tables: Tables, batch: list[Outcome], *, latest_credible_at: d
 def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: datetime, is_first: bool) -> bool:
     """Merge rows of messages, and return whether first answers were there already."""
     columns = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
-    merge = partial(
-        tables.execute,
-        "datasets/messages/merge_messages",
-        fetched_messages=pa.Table.from_pylist(details, columns),
-        created_dates=sorted({row["created_date"] for row in details}),
-        latest_credible_at=latest_credible_at,
-    )
-    is_met = is_first and merge(only_new=True) < len(details)
-    if is_met or not is_first:
-        merge()
-    return is_met
+    rows = pa.Table.from_pylist(details, columns)
+    return tables.merge("message_details", rows, expect_new=is_first, latest_credible_at=latest_credible_at) > 0

@@ -26,8 +26,10 @@ from genie_obs.drift import DriftCounter
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError, WorkspaceError
 from genie_obs.genie_api.api import GenieApi
 from genie_obs.genie_api.workers import run_workers
+from genie_obs.lakehouse.schema import table
 from genie_obs.ledger.rows import ConversationSizes, DueMessage
 from genie_obs.ledger.states import RECHECK_AFTER
+from genie_obs.runs.heartbeat import Heartbeat
 from genie_obs.security.content_policy import ContentGuard
 
 logger = logging.getLogger(__name__)
@@ -172,7 +174,11 @@ class WorkspaceReader:
         message["space_id"] = message["space_id"] or place.space_id
         message["conversation_id"] = message["conversation_id"] or place.conversation_id
         # The one place where text enters: from here on a message is as it may be stored.
-        return self._work.guard.protect_message(message, self._context.workspace_id, place.space_id)
+        policy = self._work.guard.policy_of(self._context.workspace_id, place.space_id)
+        return {
+            **self._work.guard.protect(message, table("message_details").texts, policy),
+            "content_policy": policy.value,
+        }
 
     async def _store(self, due: DueMessage, message: Row, at: Any, left: dict[str, DueMessage]) -> None:
         message["user_email"] = due.user_email or await self._work.users.email(message["user_id"])
@@ -261,11 +267,26 @@ def _place_of(error: BaseException) -> str:
     return f"at {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace is not None else ""
 
 
-async def read_workspaces(readers: Sequence[Reader], merger: BatchMerger) -> list[ReadReport]:
-    """Read all workspaces side by side while outcomes are merged; returns when everything is merged."""
+async def _keep_beating(merger: BatchMerger, heartbeat: Heartbeat, clock: Clock) -> None:
+    while True:
+        await clock.sleep(heartbeat.seconds_left())
+        await merger.call(heartbeat.beat)
+
+
+async def read_workspaces(
+    readers: Sequence[Reader], merger: BatchMerger, *, heartbeat: Heartbeat, clock: Clock
+) -> list[ReadReport]:
+    """Read all workspaces side by side while outcomes are merged; returns when everything is merged.
+
+    Signs of life are written all the while, also when for hours nothing is merged: a workspace may be throttled hard.
+    """
 
     async def read_all() -> list[ReadReport]:
-        reports = await asyncio.gather(*(reader.run() for reader in readers))
+        beating = asyncio.create_task(_keep_beating(merger, heartbeat, clock))
+        try:
+            reports = await asyncio.gather(*(reader.run() for reader in readers))
+        finally:
+            beating.cancel()
         await merger.finish()
         return reports
 

@@ -1,7 +1,33 @@
 -- grain:        one row per workspace_id and message_id
+-- key:          workspace_id, message_id, created_date
 -- cluster by:   created_date, workspace_id
 -- partition by: created_date
 -- statistics:   workspace_id, message_id, space_id, conversation_id, created_at, created_date, statement_id, query_start_time
+-- sources:      access.audit
+-- retention:    retention_days
+-- erased with:  message
+-- texts:        content, query_sql, query_title, query_description, answer_text, clarification_text, suggested_questions,
+--               attachments_json as [], feedback_comment, error_message, query_error_message
+-- words:        status, feedback_rating, error_type
+-- people:       user_id, user_email
+-- identifiers:  workspace_id, message_id, space_id, conversation_id, workspace_name, space_name, statement_id, statement_ids,
+--               query_execution_status, query_warehouse_id, content_policy, ingestion_batch_id
+-- once:         created_timestamp, created_at
+-- newest:       ingestion_timestamp, ingestion_batch_id
+-- quiet:        api_fetch_timestamp, ingestion_timestamp, ingestion_batch_id
+-- joined on statement_id: query_execution_status, query_duration_ms, query_start_time, query_end_time, query_warehouse_id,
+--               query_read_rows, query_read_bytes, query_produced_rows, query_from_result_cache, query_error_message
+-- update if:    NOT (old.content_policy <=> 'erased') AND (old.api_fetch_timestamp IS NULL
+--               OR new.api_fetch_timestamp >= old.api_fetch_timestamp OR old.api_fetch_timestamp > :latest_credible_at)
+-- insert if:    NOT new.is_deleted
+-- rule status:  CASE WHEN old.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED') AND NOT new.is_terminal
+--               THEN old.status ELSE COALESCE(new.status, old.status) END
+-- rule updated_timestamp: GREATEST(new.updated_timestamp, old.updated_timestamp)
+-- rule attachments_count: CASE WHEN new.attachments_json IS NULL THEN old.attachments_count
+--               ELSE COALESCE(new.attachments_count, old.attachments_count) END
+-- rule is_deleted: CASE WHEN new.ingestion_timestamp >= old.ingestion_timestamp OR old.ingestion_timestamp > :latest_credible_at
+--               THEN new.is_deleted ELSE old.is_deleted END
+-- rule api_fetch_timestamp: CASE WHEN new.is_deleted THEN old.api_fetch_timestamp ELSE new.api_fetch_timestamp END
 CREATE TABLE IF NOT EXISTS message_details (
   workspace_id STRING COMMENT 'Workspace of the message; message ids are unique only inside one workspace',
   message_id STRING COMMENT 'Id of the message: one message is one turn, a question with its answer',

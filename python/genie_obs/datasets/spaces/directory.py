@@ -15,6 +15,7 @@ from genie_obs.drift import DriftCounter, json_type
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from genie_obs.genie_api.api import GenieApi
 from genie_obs.genie_api.workers import run_workers
+from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.sizes import text_bytes
 from genie_obs.ledger.states import RECHECK_AFTER
 from genie_obs.security.content_policy import ContentGuard
@@ -177,7 +178,8 @@ class SpaceDirectory:
     def _record_readable(self, space: Mapping[str, Any]) -> None:
         row: Row = {name: self._text(space, name) for name in _TEXTS}
         row |= {column: self._instant(space, name) for column, name in _INSTANTS.items()}
-        row = self._guard.protect_space(row, self._workspace_id, space["space_id"])
+        policy = self._guard.policy_of(self._workspace_id, space["space_id"])
+        row = self._guard.protect(row, table("space_details").texts, policy)
         self._record(space["space_id"], row, state="readable", reason=None, http_status=200)
 
     def _text(self, space: Mapping[str, Any], name: str) -> str | None:

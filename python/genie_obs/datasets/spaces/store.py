@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 
 import pyarrow as pa
 
@@ -26,13 +25,10 @@ def has_stale_spaces(spaces: Iterable[Row], now: datetime) -> bool:
 
 
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:
-    """Merge rows of spaces that were asked for, one per space; with `is_new`, a space that nobody is known to have stored."""
+    """Store spaces that were asked for, one row per space; with `is_new`, a space that nobody is known to have stored."""
     for is_new in (True, False):
         asked = [row for row in rows if row["is_new"] is is_new]
-        merge = partial(
-            tables.execute,
-            "datasets/spaces/merge_spaces",
-            fetched_spaces=pa.Table.from_pylist(asked, table("space_details").arrow_schema()),
-        )
-        if asked and not (is_new and merge(only_new=True) == len(asked)):
-            merge()
+        if asked:
+            tables.merge(
+                "space_details", pa.Table.from_pylist(asked, table("space_details").arrow_schema()), expect_new=is_new
+            )

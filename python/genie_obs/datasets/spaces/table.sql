@@ -1,6 +1,13 @@
 -- grain:        one row per workspace_id and space_id
+-- key:          workspace_id, space_id
 -- cluster by:   workspace_id, space_id
 -- statistics:   workspace_id, space_id, fetched_at, updated_at
+-- sources:      access.audit
+-- erased with:  space
+-- texts:        description, parent_path, serialized_space as {}
+-- identifiers:  workspace_id, space_id, title, warehouse_id, content_policy, etag, state, state_reason
+-- newest:       state, state_reason, http_status, fetched_at, updated_at
+-- update if:    new.fetched_at >= old.fetched_at
 CREATE TABLE IF NOT EXISTS space_details (
   workspace_id STRING COMMENT 'Workspace of the space',
   space_id STRING COMMENT 'Id of the Genie space',

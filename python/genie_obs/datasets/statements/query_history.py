@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from genie_obs.drift import DriftCounter, describe_unknown
+from genie_obs.errors import SourceError
 from genie_obs.lakehouse.arrow_rows import to_rows
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
-from genie_obs.progress import RunProgress
 from genie_obs.security.content_policy import ContentGuard
 
 MAX_SLICE_MESSAGES = 50_000
@@ -53,7 +53,8 @@ def enrich(
     run_id: str,
     oldest_stored_date: date | None,
     now: datetime,
-    progress: RunProgress,
+    on_expected: Callable[[int], None],
+    on_done: Callable[[int], None],
     guard: ContentGuard,
 ) -> Enriched:
     """Join what the query history has by now; repeating it changes nothing.
@@ -64,20 +65,21 @@ def enrich(
         oldest_stored_date: earliest created_date this run stored a row for; None if it stored none.
         now: instant of the pass, UTC; messages stored more than 7 days before are no longer looked at.
         guard: decides what may be kept of a statement's error.
-        progress: told how many statements are looked for, and when a slice is done.
+        on_expected: told how many statements are looked for.
+        on_done: told how many of them a slice looked for, when it is done.
     """
     total = Enriched()
     from_date = _floor(tables, run_id, oldest_stored_date, now)
     if from_date is None:
         return total
     days = tables.rows("datasets/statements/select_statement_days", from_date=from_date, stored_since=now - LOOK_FOR)
-    progress.expect(sum(day["message_count"] for day in days))
+    on_expected(sum(day["message_count"] for day in days))
     for group in _cut(days):
         wanted = sum(day["message_count"] for day in group)
         joined = _join(tables, [day["created_date"] for day in group], now, total.drift, guard)
         total.joined_count += joined
         total.missing_count += wanted - joined
-        progress.advance(wanted)
+        on_done(wanted)
     return total
 
 
@@ -95,10 +97,12 @@ class StatementFinder:
     Only of messages older than a day: the query history is late, and what is not found now is looked for by `enrich`.
     """
 
-    def __init__(self, tables: Tables, guard: ContentGuard) -> None:
+    def __init__(self, tables: Tables, guard: ContentGuard, *, is_read: bool = True) -> None:
         self._tables = tables
         self._guard = guard
         self.drift = DriftCounter()
+        self.is_read = is_read  # whether the query history can be read at all
+        self.failure: SourceError | None = None  # why it no longer can
 
     def fill(self, details: list[Row], now: datetime) -> int:
         """Fill in what the query history has for rows of `message_details`; return for how many it has something."""
@@ -108,12 +112,16 @@ class StatementFinder:
             for row in details
             if row.get("statement_id") and row["created_at"] < before
         }
-        if not wanted:
+        if not wanted or not self.is_read:
             return 0
         rows = pa.Table.from_pylist(list(wanted.values()), _schema(_WANTED_COLUMNS))
         days = [row["created_date"] for row in wanted.values()]
         until = _start_of(max(days)) + _USUALLY_WITHIN
-        found = _select(self._tables, rows, self._guard, self.drift, since=_start_of(min(days)), until=until)
+        try:
+            found = _select(self._tables, rows, self._guard, self.drift, since=_start_of(min(days)), until=until)
+        except SourceError as failure:  # an optional source: answers are stored without it
+            self.is_read, self.failure = False, failure
+            return 0
         for row in to_rows(found):
             wanted[row["workspace_id"], row["message_id"]].update({name: row[name] for name in _JOINED_COLUMNS})
         return int(found.num_rows)

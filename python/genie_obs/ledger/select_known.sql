@@ -1,18 +1,9 @@
 -- grain: one row per message of the relation wanted_messages that the ledger knows, in a range of witnessed_date
--- What discovery compares with what it has seen, so that only news is merged.
 -- The bounds of message_id let engines skip files by their statistics.
 SELECT
   l.workspace_id,
   l.message_id,
-  l.witnessed_date,
-  l.state,
-  l.first_event_time,
-  l.last_write_event_time,
-  l.witnesses,
-  l.space_id,
-  l.conversation_id,
-  l.user_email,
-  l.created_date
+  l.witnessed_date
 FROM message_ledger AS l
 INNER JOIN wanted_messages AS w
   ON l.workspace_id = w.workspace_id
