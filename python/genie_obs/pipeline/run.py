@@ -10,7 +10,7 @@ from functools import partial
 
 from genie_obs.datasets.events.audit_log import Window, discover, select_audit_days, select_window
 from genie_obs.datasets.messages.shared_due import SharedDue
-from genie_obs.datasets.spaces.store import has_stale_spaces, select_spaces
+from genie_obs.datasets.spaces.store import find_stale_workspaces, select_spaces
 from genie_obs.datasets.statements.query_history import enrich
 from genie_obs.erasure.erase import erase_older, erase_what_came_back
 from genie_obs.errors import GenieObsError
@@ -116,7 +116,7 @@ def _fetch(
     select = partial(select_due, tables, scope, spaces, record.started_at)
     due = select()
     record.due_count = due.num_rows
-    if due.num_rows or has_stale_spaces(spaces, record.started_at):
+    if due.num_rows or find_stale_workspaces(spaces, workspaces, record.started_at):
         from genie_obs.datasets.messages.fetch import (  # a run with nothing to do needs no HTTP client
             FetchStep,
             FetchWork,

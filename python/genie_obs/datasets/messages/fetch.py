@@ -26,7 +26,7 @@ from genie_obs.datasets.messages.reader import (
 from genie_obs.datasets.messages.shared_due import SharedDue
 from genie_obs.datasets.messages.users import UserDirectory
 from genie_obs.datasets.spaces.directory import SpaceDirectory
-from genie_obs.datasets.spaces.store import has_stale_spaces
+from genie_obs.datasets.spaces.store import find_stale_workspaces
 from genie_obs.datasets.statements.query_history import StatementFinder
 from genie_obs.drift import describe_unknown
 from genie_obs.errors import WorkspaceError
@@ -153,8 +153,7 @@ class FetchStep:
     def _busy_workspaces(self) -> list[str]:
         """Return the workspaces with due messages, and those whose spaces were last asked for a day ago."""
         due = set(self.work.due["workspace_id"].unique().to_pylist())
-        stale = {row["workspace_id"] for row in self.work.spaces if has_stale_spaces([row], self.record.started_at)}
-        return sorted(due | stale)
+        return sorted(due | find_stale_workspaces(self.work.spaces, self.work.workspaces, self.record.started_at))
 
     def _open_api(self, workspace_id: str, session: aiohttp.ClientSession, settings: ApiSettings) -> GenieApi:
         rules = self.settings.host_rules(is_loopback=self.tables.is_loopback)
