@@ -229,6 +229,29 @@ def test_message_regenerated_while_it_is_read_keeps_its_terminal_status(clean_wo
     assert world.by_key("message_ledger")[key]["state"] == "settling"
 
 
+@pytest.mark.parametrize("change", ["regenerated", "edited"])
+def test_old_message_that_changes_is_followed_until_its_new_answer_is_final(clean_world: World, change: str) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    asked = world.account.ask(workspace_id=workspace_id)
+    world.account.advance(15 * DAY)
+    world.run()
+    if change == "regenerated":
+        world.account.regenerate(asked, outcome="running")
+    else:
+        world.account.update(asked, "And by region?", outcome="running")
+    world.account.advance(timedelta(seconds=10))
+
+    world.run()
+    row = world.by_key("message_ledger")[workspace_id, asked.message_id]
+    assert (row["state"], row["next_attempt_at"] - row["last_attempt_at"]) == ("settling", 2 * MINUTE)
+
+    world.account.advance(10 * MINUTE)
+    world.run()
+    assert world.by_key("message_ledger")[workspace_id, asked.message_id]["state"] == "fetched"
+    assert_is_stored_as_served(world.by_key("message_details")[workspace_id, asked.message_id], asked)
+
+
 def test_message_that_never_becomes_final_is_abandoned_and_says_so(clean_world: World) -> None:
     world = clean_world
     workspace_id = next(iter(world.account.workspaces))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from genie_obs.clock import CLOCKS_DIFFER_BY
 from genie_obs.config import FetchSettings
 from genie_obs.datasets.messages.message_rows import is_terminal
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.sizes import text_bytes
 from genie_obs.ledger.rows import DueMessage
 
-# Asked again after half its age: a young message is followed closely, an old one hardly ever.
+# Asked again after half the time since its last change: what just changed is followed closely, what stands still hardly ever.
 _SETTLE_LEAST = timedelta(minutes=2)
 _SETTLE_MOST = timedelta(hours=24)
 _RETRY_FIRST = timedelta(minutes=5)
@@ -46,7 +47,8 @@ class Context:
 def stored(context: Context, due: DueMessage, message: Row, *, space_name: str | None, fetched_at: datetime) -> Outcome:
     """Return the outcome of a message the API returned; `message` is its parsed row, its `user_email` included."""
     details = _details(context, message, due, space_name=space_name, fetched_at=fetched_at)
-    state, reason, next_attempt_at = _settle(context.settings, message["status"], details["created_at"], fetched_at)
+    age = max(fetched_at - _last_change(details, due, fetched_at), timedelta(0))
+    state, reason, next_attempt_at = _settle(context.settings, message["status"], age, fetched_at)
     ledger = _ledger(
         context, due, fetched_at, state=state, reason=reason, http_status=200, next_attempt_at=next_attempt_at,
         created_date=details["created_date"],
@@ -142,14 +144,27 @@ def count_states(outcomes: list[Outcome]) -> Counter[str]:
     return Counter(outcome.ledger["state"] for outcome in outcomes)
 
 
+def _last_change(details: Row, due: DueMessage, now: datetime) -> datetime:
+    """Return when a message last changed: the latest of its creation, its last write in the audit log, and what the API says.
+
+    An instant after `now` was written by a clock that is wrong and does not count; without any other it is `now`.
+    """
+    said = (details["created_at"], due.last_write_event_time, _instant(details["updated_timestamp"]))
+    return max((at for at in said if at is not None and at <= now + CLOCKS_DIFFER_BY), default=now)
+
+
 def _settle(
-    settings: FetchSettings, status: str | None, created_at: datetime, now: datetime
+    settings: FetchSettings, status: str | None, age: timedelta, now: datetime
 ) -> tuple[str, str | None, datetime | None]:
+    """Return state, reason and next attempt of a message that last changed `age` ago.
+
+    For example, asked two weeks ago, regenerated at 12:00 and read at 12:10 while it runs: it changed 10 minutes ago, so it is asked
+    again after 5 minutes, at 12:15; then after 7.5 minutes, and from the second day on once a day. It is given up `settle_days` after 12:00.
+    """
     if is_terminal(status):
         return "fetched", None, None
-    age = max(now - created_at, timedelta(0))
     if age > timedelta(days=settings.settle_days):
-        return "abandoned", f"stored, but still {status} after {settings.settle_days} days", None
+        return "abandoned", f"stored, but still {status} {settings.settle_days} days after its last change", None
     return "settling", f"stored while {status}", now + min(max(age / 2, _SETTLE_LEAST), _SETTLE_MOST)
 
 
