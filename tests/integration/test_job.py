@@ -229,6 +229,29 @@ def test_message_regenerated_while_it_is_read_keeps_its_terminal_status(clean_wo
     assert world.by_key("message_ledger")[key]["state"] == "settling"
 
 
+@pytest.mark.parametrize("change", ["regenerated", "edited"])
+def test_old_message_that_changes_is_followed_until_its_new_answer_is_final(clean_world: World, change: str) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    asked = world.account.ask(workspace_id=workspace_id)
+    world.account.advance(15 * DAY)
+    world.run()
+    if change == "regenerated":
+        world.account.regenerate(asked, outcome="running")
+    else:
+        world.account.update(asked, "And by region?", outcome="running")
+    world.account.advance(timedelta(seconds=10))
+
+    world.run()
+    row = world.by_key("message_ledger")[workspace_id, asked.message_id]
+    assert (row["state"], row["next_attempt_at"] - row["last_attempt_at"]) == ("settling", 2 * MINUTE)
+
+    world.account.advance(10 * MINUTE)
+    world.run()
+    assert world.by_key("message_ledger")[workspace_id, asked.message_id]["state"] == "fetched"
+    assert_is_stored_as_served(world.by_key("message_details")[workspace_id, asked.message_id], asked)
+
+
 def test_message_that_never_becomes_final_is_abandoned_and_says_so(clean_world: World) -> None:
     world = clean_world
     workspace_id = next(iter(world.account.workspaces))
@@ -336,16 +359,21 @@ def test_workspace_that_cannot_be_read_is_skipped_and_caught_up_later(clean_worl
     assert_matches_truth(world)
 
 
+def delete_workspace(world: World, workspace_id: str) -> None:
+    """Let the account no longer have a workspace; its audit events stay."""
+    workspaces = DeltaTable(str(world.lakehouse / "system/access/workspaces_latest"))
+    workspaces.delete(f"workspace_id = '{workspace_id}'")
+
+
 def test_messages_of_a_deleted_workspace_are_tried_for_days_and_then_abandoned(clean_world: World) -> None:
     world = clean_world
-    gone, kept = sorted(world.account.workspaces)[:2]
+    gone = min(world.account.workspaces)
     world.run()
     world.account.advance(HOUR)
     asked = world.account.ask(workspace_id=gone)
     world.account.advance(HOUR)
     world.publish()
-    workspaces = DeltaTable(str(world.lakehouse / "system/access/workspaces_latest"))
-    workspaces.delete(f"workspace_id = '{gone}'")
+    delete_workspace(world, gone)
 
     first = world.run(publish=False, max_attempts="3")
     row = world.by_key("message_ledger")[gone, asked.message_id]
@@ -358,8 +386,34 @@ def test_messages_of_a_deleted_workspace_are_tried_for_days_and_then_abandoned(c
     row = world.by_key("message_ledger")[gone, asked.message_id]
     assert row["state"] == "abandoned"
     assert "workspaces_latest" in row["state_reason"]
-    assert last.due_count == 0
-    assert kept not in " ".join(last.workspace_errors)
+    assert (last.due_count, last.status, last.workspace_errors) == (0, "succeeded", [])
+
+
+def test_workspace_that_left_the_account_is_no_reason_to_fail_while_nothing_of_it_is_due(clean_world: World) -> None:
+    world = clean_world
+    gone, kept = sorted(world.account.workspaces)[:2]
+    world.run()
+    delete_workspace(world, gone)
+
+    runs = []
+    for _ in range(3):
+        world.account.advance(DAY)
+        runs.append(world.run(publish=False))
+        assert world.server.stats.calls(workspace_id=gone) == 0
+        assert world.server.stats.calls("list_spaces", kept) == 1
+
+    assert [(run.status, run.workspace_errors, run.due_count) for run in runs] == [("succeeded", [], 0)] * 3
+
+
+def test_account_whose_only_workspace_left_costs_no_call(make_world: MakeWorld) -> None:
+    world = make_world(quirks=False, message_count=20, workspace_count=1, space_count=2)
+    world.run()
+    delete_workspace(world, next(iter(world.account.workspaces)))
+    world.account.advance(DAY)
+
+    record = world.run(publish=False)
+
+    assert (record.status, record.api_call_count, world.server.stats.calls()) == ("succeeded", 0, 0)
 
 
 def test_failing_message_is_tried_later_and_later_and_polling_uses_no_attempts_up(clean_world: World) -> None:

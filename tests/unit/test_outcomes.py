@@ -142,7 +142,9 @@ def test_day_a_message_is_stored_under_never_changes() -> None:
         (6 * DAY, DAY),
     ],
 )
-def test_message_that_is_not_final_is_asked_again_after_half_its_age(age: timedelta, wait: timedelta) -> None:
+def test_message_that_is_not_final_is_asked_again_after_half_the_time_since_its_last_change(
+    age: timedelta, wait: timedelta
+) -> None:
     at = NOON + age
 
     ledger, details = store(due(), message(status="ASKING_AI", created_timestamp=int(NOON.timestamp()) * 1_000), at=at)
@@ -153,6 +155,50 @@ def test_message_that_is_not_final_is_asked_again_after_half_its_age(age: timede
         at + wait,
     )
     assert details["is_terminal"] is False
+
+
+@pytest.mark.parametrize(
+    ("written", "updated"),
+    [(timedelta(0), None), (None, timedelta(0)), (-20 * DAY, timedelta(0)), (timedelta(0), -20 * DAY), (timedelta(0), 3_000 * DAY)],
+    ids=["audit log", "answer", "answer, later", "audit log, later", "a time that cannot be"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("age", "wait"), [(timedelta(0), 2 * MINUTE), (10 * MINUTE, 5 * MINUTE), (4 * HOUR, 2 * HOUR), (6 * DAY, DAY)]
+)
+def test_old_message_that_changed_is_followed_as_closely_as_a_new_one(
+    age: timedelta, wait: timedelta, written: timedelta | None, updated: timedelta | None
+) -> None:
+    changed = NOON + 15 * DAY
+    regenerated = message(
+        status="EXECUTING_QUERY",
+        last_updated_timestamp=None if updated is None else int((changed + updated).timestamp()) * 1_000,
+    )
+
+    ledger, _ = store(
+        due(last_write_event_time=None if written is None else changed + written), regenerated, at=changed + age
+    )
+
+    assert (ledger["state"], ledger["next_attempt_at"]) == ("settling", changed + age + wait)
+
+
+def test_message_is_given_up_some_days_after_its_last_change() -> None:
+    changed = NOON + 15 * DAY
+
+    ledger, _ = store(
+        due(last_write_event_time=changed), message(status="EXECUTING_QUERY"), at=changed + 7 * DAY + MINUTE
+    )
+
+    assert (ledger["state"], ledger["next_attempt_at"]) == ("abandoned", None)
+    assert ledger["state_reason"] == "stored, but still EXECUTING_QUERY 7 days after its last change"
+
+
+def test_time_that_is_yet_to_come_is_no_change() -> None:
+    """Else a message that says 2099 would never be given up."""
+    future = int((NOON + 20_000 * DAY).timestamp()) * 1_000
+
+    ledger, _ = store(due(), message(status="ASKING_AI", last_updated_timestamp=future), at=NOON + 8 * DAY)
+
+    assert ledger["state"] == "abandoned"
 
 
 def test_message_that_never_becomes_final_is_abandoned_but_stored() -> None:

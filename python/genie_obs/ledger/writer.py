@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pyarrow as pa
 
-from genie_obs.clock import Clock
+from genie_obs.clock import CLOCKS_DIFFER_BY, Clock
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.ledger.rows import Key, key_of
 
-# Also how long a merge may be repeated after it lost against another run's, whose rows are newer and must win.
-_CLOCKS_DIFFER_BY = timedelta(minutes=10)
 _OUTCOME_COLUMNS = (
     "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
     "witnesses", "state", "reason_code", "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
@@ -21,8 +19,11 @@ _OUTCOME_COLUMNS = (
 
 
 def latest_credible(clock: Clock) -> datetime:
-    """Return the instant after which a stored one was written by a clock that was wrong."""
-    return clock.now() + _CLOCKS_DIFFER_BY
+    """Return the instant after which a stored one was written by a clock that was wrong.
+
+    It is also how long a merge may be repeated after it lost against another run's, whose rows are newer and must win.
+    """
+    return clock.now() + CLOCKS_DIFFER_BY
 
 
 class LedgerWriter:

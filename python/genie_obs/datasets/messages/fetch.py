@@ -25,7 +25,7 @@ from genie_obs.datasets.messages.reader import (
 from genie_obs.datasets.messages.shared_due import SharedDue
 from genie_obs.datasets.messages.users import UserDirectory
 from genie_obs.datasets.spaces.directory import SpaceDirectory
-from genie_obs.datasets.spaces.store import has_stale_spaces
+from genie_obs.datasets.spaces.store import find_stale_workspaces
 from genie_obs.datasets.statements.query_history import StatementFinder
 from genie_obs.drift import DriftCounter, describe_unknown
 from genie_obs.errors import WorkspaceError
@@ -137,8 +137,7 @@ class _Fetching:
     def _busy_workspaces(self) -> list[str]:
         """Return the workspaces with due messages, and those whose spaces were last asked for a day ago."""
         due = set(self.due["workspace_id"].unique().to_pylist())
-        stale = {row["workspace_id"] for row in self.spaces if has_stale_spaces([row], self.run.started_at)}
-        return sorted(due | stale)
+        return sorted(due | find_stale_workspaces(self.spaces, self.run.workspaces, self.run.started_at))
 
     def _open_api(self, workspace_id: str, session: aiohttp.ClientSession, settings: ApiSettings) -> GenieApi:
         rules = self.run.settings.fetch.host_rules(is_loopback=self.run.tables.is_loopback)

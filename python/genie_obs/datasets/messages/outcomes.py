@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from genie_obs.clock import CLOCKS_DIFFER_BY
 from genie_obs.config import FetchSettings
 from genie_obs.datasets.messages.message_rows import is_terminal
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.sizes import text_bytes
+from genie_obs.ledger.reasons import Reason
 from genie_obs.ledger.rows import DueMessage
 
-# Asked again after half its age: a young message is followed closely, an old one hardly ever.
+# Asked again after half the time since its last change: what just changed is followed closely, what stands still hardly ever.
 _SETTLE_LEAST = timedelta(minutes=2)
 _SETTLE_MOST = timedelta(hours=24)
 _RETRY_FIRST = timedelta(minutes=5)
 _RETRY_MOST = timedelta(hours=24)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ABSENT = "404 although the space can be read"  # select_due.sql knows it by this
+_ABSENT = "404 although the space can be read"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,9 +48,10 @@ class Context:
 def stored(context: Context, due: DueMessage, message: Row, *, space_name: str | None, fetched_at: datetime) -> Outcome:
     """Return the outcome of a message the API returned; `message` is its parsed row, its `user_email` included."""
     details = _details(context, message, due, space_name=space_name, fetched_at=fetched_at)
-    state, reason, next_attempt_at = _settle(context.settings, message["status"], details["created_at"], fetched_at)
+    age = max(fetched_at - _last_change(details, due, fetched_at), timedelta(0))
+    state, code, reason, next_attempt_at = _settle(context.settings, message["status"], age, fetched_at)
     ledger = _ledger(
-        context, due, fetched_at, state=state, reason=reason, http_status=200, next_attempt_at=next_attempt_at,
+        context, due, fetched_at, state=state, code=code, reason=reason, http_status=200, next_attempt_at=next_attempt_at,
         created_date=details["created_date"],
     )  # fmt: skip
     return Outcome(
@@ -68,7 +71,17 @@ def absent(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
     if due.is_deletion_seen or due.is_absence_seen:
         return gone(context, due, at=at)
     reason = f"{_ABSENT}; asked for once more before it counts as gone"
-    ledger = _ledger(context, due, at, state="retry", reason=reason, http_status=404, next_attempt_at=at + _RETRY_FIRST)
+    next_attempt_at = at + _RETRY_FIRST
+    ledger = _ledger(
+        context,
+        due,
+        at,
+        state="retry",
+        code=Reason.ABSENT_ONCE,
+        reason=reason,
+        http_status=404,
+        next_attempt_at=next_attempt_at,
+    )
     return Outcome(ledger=ledger)
 
 
@@ -78,9 +91,9 @@ def gone(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
     Its deletion mark has no `created_date` where the ledger has none; `find_stored` settles that.
     """
     is_known = due.created_date is not None or due.is_deletion_seen
-    reason = "deleted in Genie" if due.is_deletion_seen else _ABSENT
+    code, reason = (Reason.DELETED, "deleted in Genie") if due.is_deletion_seen else (Reason.ABSENT, _ABSENT)
     state = "deleted" if is_known else "not_found"
-    ledger = _ledger(context, due, at, state=state, reason=reason, http_status=404)
+    ledger = _ledger(context, due, at, state=state, code=code, reason=reason, http_status=404)
     return Outcome(ledger=ledger, details=_deletion_mark(context, due, at))
 
 
@@ -94,23 +107,43 @@ def find_stored(outcome: Outcome, created_date: date | None) -> None:
 
 
 def forbidden(
-    context: Context, due: DueMessage, *, reason: str, http_status: int | None, at: datetime, retry_at: datetime
+    context: Context,
+    due: DueMessage,
+    *,
+    code: Reason,
+    reason: str,
+    http_status: int | None,
+    at: datetime,
+    retry_at: datetime,
 ) -> Outcome:
     """Return the outcome of a message we may not read; it is tried again when its space is checked again."""
     ledger = _ledger(
-        context, due, at, state="forbidden", reason=reason, http_status=http_status, next_attempt_at=retry_at
+        context, due, at, state="forbidden", code=code, reason=reason, http_status=http_status, next_attempt_at=retry_at
     )
     return Outcome(ledger=ledger)
 
 
-def failed(context: Context, due: DueMessage, *, reason: str, http_status: int | None, at: datetime) -> Outcome:
+def failed(
+    context: Context,
+    due: DueMessage,
+    *,
+    reason: str,
+    http_status: int | None,
+    at: datetime,
+    code: Reason = Reason.REQUEST_FAILED,
+) -> Outcome:
     """Return the outcome of a request that failed for now: later and later, until the attempts are used up."""
     attempts = _count_attempts(due)
     if attempts >= context.settings.max_attempts:
         reason = f"given up after {attempts} attempts: {reason}"
-        return Outcome(ledger=_ledger(context, due, at, state="abandoned", reason=reason, http_status=http_status))
+        code = Reason.ATTEMPTS_USED_UP
+        return Outcome(
+            ledger=_ledger(context, due, at, state="abandoned", code=code, reason=reason, http_status=http_status)
+        )
     wait = min(_RETRY_FIRST * 2 ** min(attempts - 1, 20), _RETRY_MOST)
-    ledger = _ledger(context, due, at, state="retry", reason=reason, http_status=http_status, next_attempt_at=at + wait)
+    ledger = _ledger(
+        context, due, at, state="retry", code=code, reason=reason, http_status=http_status, next_attempt_at=at + wait
+    )
     return Outcome(ledger=ledger)
 
 
@@ -142,19 +175,33 @@ def count_states(outcomes: list[Outcome]) -> Counter[str]:
     return Counter(outcome.ledger["state"] for outcome in outcomes)
 
 
+def _last_change(details: Row, due: DueMessage, now: datetime) -> datetime:
+    """Return when a message last changed: the latest of its creation, its last write in the audit log, and what the API says.
+
+    An instant after `now` was written by a clock that is wrong and does not count; without any other it is `now`.
+    """
+    said = (details["created_at"], due.last_write_event_time, _instant(details["updated_timestamp"]))
+    return max((at for at in said if at is not None and at <= now + CLOCKS_DIFFER_BY), default=now)
+
+
 def _settle(
-    settings: FetchSettings, status: str | None, created_at: datetime, now: datetime
-) -> tuple[str, str | None, datetime | None]:
+    settings: FetchSettings, status: str | None, age: timedelta, now: datetime
+) -> tuple[str, Reason | None, str | None, datetime | None]:
+    """Return state, its code, its reason and next attempt of a message that last changed `age` ago.
+
+    For example, asked two weeks ago, regenerated at 12:00 and read at 12:10 while it runs: it changed 10 minutes ago, so it is asked
+    again after 5 minutes, at 12:15; then after 7.5 minutes, and from the second day on once a day. It is given up `settle_days` after 12:00.
+    """
     if is_terminal(status):
-        return "fetched", None, None
-    age = max(now - created_at, timedelta(0))
+        return "fetched", None, None, None
     if age > timedelta(days=settings.settle_days):
-        return "abandoned", f"stored, but still {status} after {settings.settle_days} days", None
-    return "settling", f"stored while {status}", now + min(max(age / 2, _SETTLE_LEAST), _SETTLE_MOST)
+        reason = f"stored, but still {status} {settings.settle_days} days after its last change"
+        return "abandoned", Reason.NEVER_FINAL, reason, None
+    return "settling", Reason.RUNNING, f"stored while {status}", now + min(max(age / 2, _SETTLE_LEAST), _SETTLE_MOST)
 
 
 def _ledger(
-    context: Context, due: DueMessage, at: datetime, *, state: str, reason: str | None, http_status: int | None,
+    context: Context, due: DueMessage, at: datetime, *, state: str, code: Reason | None, reason: str | None, http_status: int | None,
     next_attempt_at: datetime | None = None, created_date: Any = None,
 ) -> Row:  # fmt: skip
     return {
@@ -167,6 +214,7 @@ def _ledger(
         "last_write_event_time": due.last_write_event_time,
         "witnesses": ["api:list"],  # only used when the ledger does not know the message
         "state": state,
+        "reason_code": code.value if code else None,
         "state_reason": reason,
         "http_status": http_status,
         "attempts": _count_attempts(due),

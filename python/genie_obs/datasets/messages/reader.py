@@ -27,6 +27,7 @@ from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, Una
 from genie_obs.genie_api.api import GenieApi
 from genie_obs.genie_api.workers import run_workers
 from genie_obs.lakehouse.schema import table
+from genie_obs.ledger.reasons import Reason
 from genie_obs.ledger.rows import ConversationSizes, DueMessage
 from genie_obs.ledger.states import RECHECK_AFTER
 from genie_obs.runs.heartbeat import Heartbeat
@@ -136,7 +137,12 @@ class WorkspaceReader:
         except Exception as error:  # noqa: BLE001  # the per-item boundary: one odd message must not stop the run
             # Type and place only: the text of the error may quote the message.
             logger.error("reading a conversation failed: %s %s", type(error).__name__, _place_of(error))  # noqa: TRY400
-            await self._fail(left, f"{type(error).__name__} while reading the answer; please report it", None)
+            await self._fail(
+                left,
+                f"{type(error).__name__} while reading the answer; please report it",
+                None,
+                Reason.UNREADABLE_ANSWER,
+            )
 
     async def _list(self, plan: ConversationPlan, left: dict[str, DueMessage]) -> None:
         at = self._clock.now()
@@ -210,8 +216,9 @@ class WorkspaceReader:
         else:
             for due in left.values():
                 outcome = forbidden(
-                    self._context, due, reason=str(error), http_status=error.status, at=at, retry_at=at + RECHECK_AFTER
-                )
+                    self._context, due, code=Reason.WITHHELD, reason=str(error), http_status=error.status, at=at,
+                    retry_at=at + RECHECK_AFTER,
+                )  # fmt: skip
                 await self._report(outcome)
 
     async def _refuse(self, due_messages: Any, verdict: SpaceVerdict) -> None:
@@ -221,15 +228,17 @@ class WorkspaceReader:
                 self._reported += 1
                 continue
             outcome = forbidden(
-                self._context, due, reason=verdict.reason or "access refused", http_status=verdict.http_status,
+                self._context, due, code=Reason.NO_PERMISSION, reason=verdict.reason or "access refused", http_status=verdict.http_status,
                 at=self._clock.now(), retry_at=verdict.checked_at + RECHECK_AFTER,
             )  # fmt: skip
             await self._report(outcome)
 
-    async def _fail(self, left: dict[str, DueMessage], reason: str, http_status: int | None) -> None:
+    async def _fail(
+        self, left: dict[str, DueMessage], reason: str, http_status: int | None, code: Reason = Reason.REQUEST_FAILED
+    ) -> None:
         at = self._clock.now()
         for due in left.values():
-            await self._report(failed(self._context, due, reason=reason, http_status=http_status, at=at))
+            await self._report(failed(self._context, due, code=code, reason=reason, http_status=http_status, at=at))
 
     async def _report(self, outcome: Outcome) -> None:
         await self._merger.put(
@@ -253,7 +262,9 @@ class AbsentWorkspaceReader:
         at = self._clock.now()
         for plan in plan_conversations(self._due, {}):
             for due in plan.due.values():
-                await self._merger.put(failed(self._context, due, reason=self._reason, http_status=None, at=at))
+                await self._merger.put(
+                    failed(self._context, due, code=Reason.WORKSPACE_GONE, reason=self._reason, http_status=None, at=at)
+                )
         return ReadReport(workspace_id=self._context.workspace_id, error=self._reason)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from genie_obs.datasets.messages.shared_due import SharedDue
-from genie_obs.datasets.spaces.store import has_stale_spaces, select_spaces
+from genie_obs.datasets.spaces.store import find_stale_workspaces, select_spaces
 from genie_obs.genie_api.loop import run_async
 from genie_obs.ledger.due import select_due, select_sizes
 from genie_obs.runs.dataset import Run, StepResult
@@ -23,7 +23,7 @@ def fetch_messages(run: Run) -> StepResult:
     spaces = select_spaces(run.tables, scope)
     select = partial(select_due, run.tables, scope, spaces, run.started_at)
     due = select()
-    if not due.num_rows and not has_stale_spaces(spaces, run.started_at):
+    if not due.num_rows and not find_stale_workspaces(spaces, run.workspaces, run.started_at):
         return StepResult(rows=0, calls=0, numbers=dict.fromkeys(_NOTHING, 0))
     from genie_obs.datasets.messages.fetch import fetch_due  # a run with nothing to do needs no HTTP client
 

@@ -19,9 +19,14 @@ def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
     return tables.rows("datasets/spaces/select_spaces", workspace_ids=scope.workspaces_text)
 
 
-def has_stale_spaces(spaces: Iterable[Row], now: datetime) -> bool:
-    """Say whether any space was last asked for a day ago."""
-    return any(space["fetched_at"] <= now - RECHECK_AFTER for space in spaces)
+def find_stale_workspaces(spaces: Iterable[Row], workspaces: Iterable[Row], now: datetime) -> set[str]:
+    """Return the workspaces with a space that was last asked for a day ago.
+
+    Only those that the account has: nobody can ask a workspace that left, so its spaces stay as they were last seen.
+    """
+    present = {row["workspace_id"] for row in workspaces}
+    stale = {space["workspace_id"] for space in spaces if space["fetched_at"] <= now - RECHECK_AFTER}
+    return stale & present
 
 
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:
