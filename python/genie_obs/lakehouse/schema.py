@@ -68,7 +68,7 @@ class MergeRules:
     insert_if: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # there is one of each, and it is a key of dictionaries
 class Table:
     """A declared table; ``ddl`` ends after the table comment, the engine adds the layout."""
 
