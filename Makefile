@@ -77,8 +77,11 @@ EXPORT = $(BIN)/uv export --quiet --frozen --no-dev --extra local --extra previe
 licences: setup ## licences of what the wheel pulls in; fails on one that is not allowed
 	@names=$$($(EXPORT) --no-emit-project --no-hashes --no-annotate --no-header | sed 's/==.*//') && $(BIN)/pip-licenses --packages $$names
 
+SBOM ?= dist/genie-obs.cdx.json
 sbom: setup ## software bill of materials of the wheel (CycloneDX), from the lock file
-	$(BIN)/python tools/sbom.py
+	@mkdir -p $(dir $(SBOM))
+	$(EXPORT) --format cyclonedx1.5 --output-file $(SBOM)
+	$(BIN)/python tools/sbom.py $(SBOM)
 
 # `uv audit` ends with 1 when something is known, with 2 when it got no answer. Only a service that cannot be reached is no failure.
 UNREACHABLE := client error \(connect\)|timed out
