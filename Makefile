@@ -57,7 +57,7 @@ dashboard: setup ## rebuild what is made from sql/ and the table declarations
 	$(BIN)/python tools/build_dashboard.py
 	$(BIN)/python tools/build_data_model.py
 	$(BIN)/python tools/build_alerts.py
-	$(BIN)/python tools/build_demo_notebook.py
+	$(BIN)/jupytext --quiet --update --to ipynb --output "docs/Genie Observability Demo.ipynb" tools/demo_notebook.py
 
 bench: setup ## calls, speed, growth, memory and start-up beside the SDK and dlt; BENCH=--quick for a few minutes
 	$(BIN)/uv sync --quiet --locked --extra local --extra preview --group bench --python $(BIN)/python --inexact
