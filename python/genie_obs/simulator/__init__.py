@@ -6,6 +6,7 @@ Shares no code with the rest of genie_obs, so that both cannot be wrong together
 from genie_obs.simulator.account import SimulatedAccount
 from genie_obs.simulator.faults import FaultRule
 from genie_obs.simulator.generate import generate_account
+from genie_obs.simulator.life import grow
 from genie_obs.simulator.model import (
     AccountSpec,
     SimulatedConversation,
@@ -14,6 +15,7 @@ from genie_obs.simulator.model import (
     SimulatedUser,
     SimulatedWorkspace,
 )
+from genie_obs.simulator.render import message_body
 from genie_obs.simulator.server import SimulatorServer
 from genie_obs.simulator.stats import ServerStats
 from genie_obs.simulator.system_tables import write_system_tables
@@ -30,5 +32,7 @@ __all__ = [
     "SimulatedWorkspace",
     "SimulatorServer",
     "generate_account",
+    "grow",
+    "message_body",
     "write_system_tables",
 ]

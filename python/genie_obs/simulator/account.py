@@ -7,7 +7,7 @@ called while the account is served: one lock guards the account.
 from datetime import datetime, timedelta
 from typing import Literal
 
-from genie_obs.simulator.ids import MICROSECONDS, child_id, to_us
+from genie_obs.simulator.ids import MICROSECONDS, child_id
 from genie_obs.simulator.incidents import AccountIncidents
 from genie_obs.simulator.model import SimulatedMessage
 from genie_obs.simulator.outcomes import apply_outcome, new_statement_id, statements_of
@@ -261,13 +261,6 @@ class SimulatedAccount(AccountIncidents):
                 step_us=MICROSECONDS,
                 user_agent=user_agent,
             )
-
-    def grow(self, *, until: datetime) -> None:
-        """Let life go on up to `until` at the account's usual volume; the clock stands at `until` afterwards."""
-        from genie_obs.simulator.life import grow  # life is built on this module
-
-        with self.lock:
-            grow(self, to_us(until))
 
     # -- internals --------------------------------------------------------------------------------------------------------------------
 

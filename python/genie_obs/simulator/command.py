@@ -16,6 +16,7 @@ import click
 from genie_obs.simulator.account import SimulatedAccount
 from genie_obs.simulator.faults import FaultRule, load_fault_file
 from genie_obs.simulator.generate import generate_account
+from genie_obs.simulator.life import grow
 from genie_obs.simulator.model import AccountSpec
 from genie_obs.simulator.server import SimulatorServer
 from genie_obs.simulator.system_tables import write_system_tables
@@ -209,7 +210,7 @@ def _serve(account: SimulatedAccount, server: SimulatorServer, serving: _Serving
         try:
             _announce(account, serving, _prepare(account, serving), urls=dict(server.urls))
             while not stop.wait(serving.tick_seconds if serving.live else None):
-                account.grow(until=account.now + timedelta(seconds=serving.tick_seconds * serving.speed))
+                grow(account, until=account.now + timedelta(seconds=serving.tick_seconds * serving.speed))
                 counts = write_system_tables(account, serving.lakehouse)
                 rows = f"{counts['access.audit']} audit rows, {counts['query.history']} statements"
                 click.echo(f"{account.now:%Y-%m-%d %H:%M:%S} UTC in the account: {rows} became visible", err=True)

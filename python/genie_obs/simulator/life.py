@@ -4,10 +4,10 @@ import bisect
 import itertools
 import math
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.ids import DAY_US, HOUR_US, MICROSECONDS, MINUTE_US, from_us
+from genie_obs.simulator.ids import DAY_US, HOUR_US, MICROSECONDS, MINUTE_US, from_us, to_us
 from genie_obs.simulator.model import SimulatedConversation, SimulatedMessage, SimulatedSpace, SimulatedUser
 from genie_obs.simulator.outcomes import statements_of
 
@@ -292,12 +292,19 @@ def _starts(rng: random.Random, now_us: int, days: int, count: int) -> list[int]
     return sorted(starts)
 
 
-def grow(account: SimulatedAccount, until_us: int) -> None:
-    """Let people go on until `until_us`: new conversations, follow-ups in old ones, late ratings, deletions.
+def grow(account: SimulatedAccount, *, until: datetime) -> None:
+    """Let people go on until `until`, at the account's usual volume. Afterwards the account's clock stands at `until`.
+
+    They open new conversations, ask again in old ones, rate late and delete.
 
     Raises:
-        ValueError: if `until_us` lies before the account's clock.
+        ValueError: if `until` lies before the account's clock, or has no time zone.
     """
+    with account.lock:
+        _live_on(account, to_us(until))
+
+
+def _live_on(account: SimulatedAccount, until_us: int) -> None:
     from_time_us = account.clock.now_us
     if until_us < from_time_us:
         raise ValueError("the account's clock only moves forward")

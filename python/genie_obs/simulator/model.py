@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from genie_obs.simulator import render
 from genie_obs.simulator.content import Plan
 from genie_obs.simulator.domains import Domain, Fact
 from genie_obs.simulator.ids import NEVER_US, child_id, from_us
@@ -179,10 +178,6 @@ class SimulatedMessage:
         """Note a change: the API shows a later update time and the rendered body is forgotten."""
         self.modified_us = max(self.modified_us, at_us)
         self.body = None
-
-    def as_api(self) -> dict[str, Any]:
-        """Return the body of `get message`."""
-        return render.message_body(self)
 
 
 @dataclass(slots=True, eq=False)

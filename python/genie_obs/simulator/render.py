@@ -5,13 +5,11 @@ Databricks documentation, "observed" public code that reads live workspaces.
 """
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genie_obs.simulator.ids import child_id, entropy, from_us
+from genie_obs.simulator.model import Query, SimulatedConversation, SimulatedMessage, SimulatedSpace
 from genie_obs.simulator.quirk import Quirk
-
-if TYPE_CHECKING:
-    from genie_obs.simulator.model import Query, SimulatedConversation, SimulatedMessage, SimulatedSpace
 
 
 def dump(body: Any) -> bytes:
@@ -19,7 +17,7 @@ def dump(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def cached_message(message: "SimulatedMessage") -> bytes:
+def cached_message(message: SimulatedMessage) -> bytes:
     """Return the rendered body of a message, kept until the message changes."""
     if message.body is not None:
         return message.body
@@ -29,8 +27,8 @@ def cached_message(message: "SimulatedMessage") -> bytes:
     return body
 
 
-def message_body(message: "SimulatedMessage") -> dict[str, Any]:
-    """Return `GenieMessage` as JSON values."""
+def message_body(message: SimulatedMessage) -> dict[str, Any]:
+    """Return the body of `get message` (`GenieMessage`) as JSON values."""
     flags = message.quirks.value
     body: dict[str, Any] = {
         "space_id": message.space_id,
@@ -56,7 +54,7 @@ def message_body(message: "SimulatedMessage") -> dict[str, Any]:
     return _odd(body, message) if flags else body
 
 
-def _odd(body: dict[str, Any], message: "SimulatedMessage") -> dict[str, Any]:
+def _odd(body: dict[str, Any], message: SimulatedMessage) -> dict[str, Any]:
     quirks = message.quirks
     if quirks & Quirk.DEPRECATED_RESULT and message.statement_ids:  # SDK: deprecated, still sent
         query = next(query for query in reversed(message.queries) if query.statement_id)
@@ -88,7 +86,7 @@ def _odd(body: dict[str, Any], message: "SimulatedMessage") -> dict[str, Any]:
     return body
 
 
-def _attachments(message: "SimulatedMessage") -> list[dict[str, Any]]:
+def _attachments(message: SimulatedMessage) -> list[dict[str, Any]]:
     # observed: attachments fill in progressively; before the query runs there is none, while it runs it has no result
     status = message.status
     if status not in {"EXECUTING_QUERY", "COMPLETED", "FAILED", "QUERY_RESULT_EXPIRED"} and not message.is_settled:
@@ -119,14 +117,14 @@ def _attachments(message: "SimulatedMessage") -> list[dict[str, Any]]:
     return attachments
 
 
-def _text(message: "SimulatedMessage", name: str, content: str, purpose: str) -> dict[str, Any]:
+def _text(message: SimulatedMessage, name: str, content: str, purpose: str) -> dict[str, Any]:
     text: dict[str, Any] = {"id": child_id(message.message_id, f"{name}-content"), "content": content}
     if not message.quirks & Quirk.NO_TEXT_PURPOSE:  # SDK: optional; older answers have none
         text["purpose"] = purpose
     return {"attachment_id": message.attachment_id(name), "text": text}
 
 
-def _query_attachment(message: "SimulatedMessage", index: int, query: "Query") -> dict[str, Any]:
+def _query_attachment(message: SimulatedMessage, index: int, query: Query) -> dict[str, Any]:
     attachment_id = message.attachment_id(f"query-{index}")
     body: dict[str, Any] = {
         "id": attachment_id,
@@ -154,12 +152,12 @@ def _query_attachment(message: "SimulatedMessage", index: int, query: "Query") -
     return {"attachment_id": attachment_id, "query": body}
 
 
-def _result_metadata(message: "SimulatedMessage", query: "Query") -> dict[str, Any]:
+def _result_metadata(message: SimulatedMessage, query: Query) -> dict[str, Any]:
     row_count: int | str | None = str(query.row_count) if message.quirks & Quirk.INT_AS_STRING else query.row_count
     return {"row_count": row_count, "is_truncated": query.is_truncated}
 
 
-def conversation_body(conversation: "SimulatedConversation") -> dict[str, Any]:
+def conversation_body(conversation: SimulatedConversation) -> dict[str, Any]:
     """Return `GenieConversationSummary`: no user, no update time, no count (SDK)."""
     kind = "GENIE_CONVERSATION_TYPE_AGENT" if conversation.is_agent else "GENIE_CONVERSATION_TYPE_CHAT"
     return {
@@ -170,7 +168,7 @@ def conversation_body(conversation: "SimulatedConversation") -> dict[str, Any]:
     }
 
 
-def space_body(space: "SimulatedSpace", *, serialized: bool) -> dict[str, Any]:
+def space_body(space: SimulatedSpace, *, serialized: bool) -> dict[str, Any]:
     """Return `GenieSpace`; `serialized_space` only when it was asked for (docs)."""
     body: dict[str, Any] = {
         "space_id": space.space_id,
@@ -187,7 +185,7 @@ def space_body(space: "SimulatedSpace", *, serialized: bool) -> dict[str, Any]:
     return body
 
 
-def _serialized_space(space: "SimulatedSpace") -> dict[str, Any]:
+def _serialized_space(space: SimulatedSpace) -> dict[str, Any]:
     fact = space.fact
     questions = [f"What was {metric.name} last month?" for metric in fact.metrics]
     snippet = f"SELECT {fact.metrics[0].expression} AS {fact.metrics[0].alias} FROM {fact.table} AS f"  # noqa: S608 - a made-up statement, never executed
@@ -214,7 +212,7 @@ def _serialized_space(space: "SimulatedSpace") -> dict[str, Any]:
     }
 
 
-def statement_response(query: "Query") -> dict[str, Any]:
+def statement_response(query: Query) -> dict[str, Any]:
     """Return the rows of a query attachment, as `sql.StatementResponse` (inline, strings)."""
     count = query.row_count or 0
     salt = entropy(query.statement_id or "")

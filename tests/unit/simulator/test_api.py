@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account
+from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account, message_body
 from genie_obs.simulator.api import ApiContext, respond
 from genie_obs.simulator.model import SimulatedSpace
 from genie_obs.simulator.responses import Request, Response
@@ -96,7 +96,7 @@ def path_of(message: SimulatedMessage) -> str:
 
 
 def test_message_is_answered_as_the_account_says(caller: Caller, message: SimulatedMessage) -> None:
-    assert caller.get(path_of(message)) == message.as_api()
+    assert caller.get(path_of(message)) == message_body(message)
 
 
 def test_unknown_path_fails_loudly(caller: Caller) -> None:
