@@ -30,7 +30,7 @@ from tests.faults.world import Row, RunPlan, World
 
 from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE
 from genie_obs.simulator import FaultRule, message_body
-from genie_obs.simulator.faults import ACTIONS
+from genie_obs.simulator.server.faults import ACTIONS
 
 MOST_RUNS = 8
 FLAGS = {"timeout_seconds": "1", "max_concurrency": "32"}

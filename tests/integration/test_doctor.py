@@ -28,8 +28,7 @@ from genie_obs.clock import SystemClock
 from genie_obs.doctor import run_doctor
 from genie_obs.doctor_report import Check, DoctorReport, Status
 from genie_obs.schema import table
-from genie_obs.simulator import FaultRule, SimulatedSpace
-from genie_obs.simulator.model import SimulatedWorkspace
+from genie_obs.simulator import FaultRule, SimulatedSpace, SimulatedWorkspace
 
 IP_REFUSAL = "Source IP address: 203.0.113.9 is blocked by Databricks IP ACL for workspace: 42"
 Handler = Callable[[web.BaseRequest], web.StreamResponse]

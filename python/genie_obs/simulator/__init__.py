@@ -3,11 +3,8 @@
 Shares no code with the rest of genie_obs, so that both cannot be wrong together.
 """
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.faults import FaultRule
-from genie_obs.simulator.generate import generate_account
-from genie_obs.simulator.life import grow
-from genie_obs.simulator.model import (
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.model import (
     AccountSpec,
     SimulatedConversation,
     SimulatedMessage,
@@ -15,10 +12,13 @@ from genie_obs.simulator.model import (
     SimulatedUser,
     SimulatedWorkspace,
 )
-from genie_obs.simulator.render import message_body
-from genie_obs.simulator.server import SimulatorServer
-from genie_obs.simulator.stats import ServerStats
-from genie_obs.simulator.system_tables import write_system_tables
+from genie_obs.simulator.history.generate import generate_account
+from genie_obs.simulator.history.life import grow
+from genie_obs.simulator.rest_api.render import message_body
+from genie_obs.simulator.server.faults import FaultRule
+from genie_obs.simulator.server.server import SimulatorServer
+from genie_obs.simulator.server.stats import ServerStats
+from genie_obs.simulator.system_tables.writer import write_system_tables
 
 __all__ = [
     "AccountSpec",

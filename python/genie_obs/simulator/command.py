@@ -13,13 +13,13 @@ from typing import Any
 
 import click
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.faults import FaultRule, load_fault_file
-from genie_obs.simulator.generate import generate_account
-from genie_obs.simulator.life import grow
-from genie_obs.simulator.model import AccountSpec
-from genie_obs.simulator.server import SimulatorServer
-from genie_obs.simulator.system_tables import write_system_tables
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.model import AccountSpec
+from genie_obs.simulator.history.generate import generate_account
+from genie_obs.simulator.history.life import grow
+from genie_obs.simulator.server.faults import FaultRule, load_fault_file
+from genie_obs.simulator.server.server import SimulatorServer
+from genie_obs.simulator.system_tables.writer import write_system_tables
 
 _MARK = "# Written by `genie-obs simulate`: credentials of a simulated service principal, of no use anywhere else."
 

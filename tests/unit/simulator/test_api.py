@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account, message_body
-from genie_obs.simulator.api import ApiContext, respond
-from genie_obs.simulator.model import SimulatedSpace
-from genie_obs.simulator.responses import Request, Response
-from genie_obs.simulator.routes import OPERATIONS, find_route
-from genie_obs.simulator.tokens import TokenIssuer
+from genie_obs.simulator.account.model import SimulatedSpace
+from genie_obs.simulator.rest_api.api import ApiContext, respond
+from genie_obs.simulator.rest_api.responses import Request, Response
+from genie_obs.simulator.rest_api.routes import OPERATIONS, find_route
+from genie_obs.simulator.rest_api.tokens import TokenIssuer
 
 UNTIL = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SPACES = "/api/2.0/genie/spaces"

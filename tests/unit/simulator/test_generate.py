@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from genie_obs.simulator import AccountSpec, SimulatedAccount, generate_account, message_body
+from genie_obs.simulator.account.quirk import Quirk
 from genie_obs.simulator.ids import NEVER_US, to_us
-from genie_obs.simulator.quirk import Quirk
-from genie_obs.simulator.render import dump
-from genie_obs.simulator.system_tables import audit_table, statements_table, workspaces_table
+from genie_obs.simulator.rest_api.render import dump
+from genie_obs.simulator.system_tables.writer import audit_table, statements_table, workspaces_table
 
 UNTIL = datetime(2026, 11, 20, 15, 7, tzinfo=UTC)
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}

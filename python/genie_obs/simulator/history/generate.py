@@ -2,12 +2,12 @@
 
 import random
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.background import add_background
-from genie_obs.simulator.life import live_history
-from genie_obs.simulator.model import AccountSpec
-from genie_obs.simulator.oddities import add_oddities, add_special_conversations
-from genie_obs.simulator.people import populate
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.model import AccountSpec
+from genie_obs.simulator.history.background import add_background
+from genie_obs.simulator.history.life import live_history
+from genie_obs.simulator.history.oddities import add_oddities, add_special_conversations
+from genie_obs.simulator.history.people import populate
 
 
 def generate_account(spec: AccountSpec) -> SimulatedAccount:

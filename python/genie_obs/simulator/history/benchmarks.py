@@ -1,8 +1,8 @@
 """Benchmark runs of a space: conversations that no list shows (observed), read through `eval-runs`."""
 
+from genie_obs.simulator.account.model import SimulatedSpace
+from genie_obs.simulator.history.life import Life
 from genie_obs.simulator.ids import DAY_US, MINUTE_US, child_id
-from genie_obs.simulator.life import Life
-from genie_obs.simulator.model import SimulatedSpace
 
 _REASONS = (
     "RESULT_MISSING_ROWS",

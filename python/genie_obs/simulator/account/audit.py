@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from genie_obs.simulator.account.model import SimulatedMessage, SimulatedUser
 from genie_obs.simulator.ids import entropy, from_us, seeded_uuid
-from genie_obs.simulator.model import SimulatedMessage, SimulatedUser
 
 SYSTEM_USER = "System-User"  # observed: background work
 _BROWSERS = (

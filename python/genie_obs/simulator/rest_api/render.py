@@ -7,9 +7,9 @@ Databricks documentation, "observed" public code that reads live workspaces.
 import json
 from typing import Any
 
+from genie_obs.simulator.account.model import Query, SimulatedConversation, SimulatedMessage, SimulatedSpace
+from genie_obs.simulator.account.quirk import Quirk
 from genie_obs.simulator.ids import child_id, entropy, from_us
-from genie_obs.simulator.model import Query, SimulatedConversation, SimulatedMessage, SimulatedSpace
-from genie_obs.simulator.quirk import Quirk
 
 
 def dump(body: Any) -> bytes:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from genie_obs.simulator.account.model import Query, SimulatedUser
 from genie_obs.simulator.ids import entropy, from_us, seeded_uuid
-from genie_obs.simulator.model import Query, SimulatedUser
 
 UI_CLIENT = "Databricks SQL Genie Space"  # observed
 API_CLIENT = "DatabricksGenie"  # observed

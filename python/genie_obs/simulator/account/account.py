@@ -7,11 +7,11 @@ called while the account is served: one lock guards the account.
 from datetime import datetime, timedelta
 from typing import Literal
 
+from genie_obs.simulator.account.incidents import AccountIncidents
+from genie_obs.simulator.account.model import SimulatedMessage
+from genie_obs.simulator.account.outcomes import apply_outcome, new_statement_id, statements_of
+from genie_obs.simulator.account.state import microseconds
 from genie_obs.simulator.ids import MICROSECONDS, child_id
-from genie_obs.simulator.incidents import AccountIncidents
-from genie_obs.simulator.model import SimulatedMessage
-from genie_obs.simulator.outcomes import apply_outcome, new_statement_id, statements_of
-from genie_obs.simulator.state import microseconds
 
 _ZERO = timedelta(0)
 _RATINGS_UI = {"POSITIVE": "THUMBS_UP", "NEGATIVE": "THUMBS_DOWN", "NONE": "NONE"}

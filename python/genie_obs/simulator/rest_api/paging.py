@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from genie_obs.simulator.responses import ApiError
+from genie_obs.simulator.rest_api.responses import ApiError
 
 T = TypeVar("T")
 DEFAULT_PAGE_SIZE = 20  # docs

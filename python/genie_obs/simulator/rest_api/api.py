@@ -7,14 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from genie_obs.simulator.account import SimulatedAccount
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.model import (
+    SimulatedConversation,
+    SimulatedMessage,
+    SimulatedSpace,
+    SimulatedWorkspace,
+)
 from genie_obs.simulator.ids import MINUTE_US
-from genie_obs.simulator.model import SimulatedConversation, SimulatedMessage, SimulatedSpace, SimulatedWorkspace
-from genie_obs.simulator.paging import take_page
-from genie_obs.simulator.render import cached_message, conversation_body, dump, space_body, statement_response
-from genie_obs.simulator.responses import ApiError, Request, Response, error_response, json_response
-from genie_obs.simulator.routes import Route
-from genie_obs.simulator.tokens import TokenIssuer
+from genie_obs.simulator.rest_api.paging import take_page
+from genie_obs.simulator.rest_api.render import cached_message, conversation_body, dump, space_body, statement_response
+from genie_obs.simulator.rest_api.responses import ApiError, Request, Response, error_response, json_response
+from genie_obs.simulator.rest_api.routes import Route
+from genie_obs.simulator.rest_api.tokens import TokenIssuer
 
 OPEN_OPERATIONS = {"token", "oidc", "serving_config"}  # need no token and are never limited
 _AUDIT_ACTIONS = {

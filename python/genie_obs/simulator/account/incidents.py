@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from genie_obs.simulator.model import SimulatedMessage
+from genie_obs.simulator.account.model import SimulatedMessage
+from genie_obs.simulator.account.state import AccountState, microseconds
 from genie_obs.simulator.schemas import AUDIT
-from genie_obs.simulator.state import AccountState, microseconds
 
 Access = Literal["hidden", "forbidden", "can_run"]
 _ZERO = timedelta(0)

@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.audit import AuditContext, AuditEvent, event_rows
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.audit import AuditContext, AuditEvent, event_rows
+from genie_obs.simulator.account.statements import Statement, statement_row
 from genie_obs.simulator.ids import from_us
 from genie_obs.simulator.schemas import AUDIT, QUERY_HISTORY, WORKSPACES
-from genie_obs.simulator.statements import Statement, statement_row
 
 _CHUNK_ROWS = 20_000
 

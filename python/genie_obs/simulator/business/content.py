@@ -3,7 +3,7 @@
 import random
 from typing import NamedTuple
 
-from genie_obs.simulator.domains import Dimension, Fact, Metric
+from genie_obs.simulator.business.domains import Dimension, Fact, Metric
 
 
 class Period(NamedTuple):

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from genie_obs.simulator.audit import AuditEvent, AuditLog
-from genie_obs.simulator.content import pick_follow_up, pick_plan
-from genie_obs.simulator.ids import MICROSECONDS, NEVER_US, from_us, hex_id, seeded_uuid, to_us
-from genie_obs.simulator.model import (
+from genie_obs.simulator.account.audit import AuditEvent, AuditLog
+from genie_obs.simulator.account.model import (
     AccountSpec,
     Clock,
     SimulatedConversation,
@@ -18,8 +16,10 @@ from genie_obs.simulator.model import (
     SimulatedUser,
     SimulatedWorkspace,
 )
-from genie_obs.simulator.outcomes import apply_outcome, text_question
-from genie_obs.simulator.statements import StatementLog
+from genie_obs.simulator.account.outcomes import apply_outcome, text_question
+from genie_obs.simulator.account.statements import StatementLog
+from genie_obs.simulator.business.content import pick_follow_up, pick_plan
+from genie_obs.simulator.ids import MICROSECONDS, NEVER_US, from_us, hex_id, seeded_uuid, to_us
 
 
 class AccountState:

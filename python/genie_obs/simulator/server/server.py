@@ -16,14 +16,14 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.api import OPEN_OPERATIONS, ApiContext, respond
-from genie_obs.simulator.faults import FaultInjector, FaultRule
-from genie_obs.simulator.model import SimulatedWorkspace
-from genie_obs.simulator.responses import Request, Response, error_response
-from genie_obs.simulator.routes import Route, find_route
-from genie_obs.simulator.stats import ServerStats
-from genie_obs.simulator.tokens import TokenIssuer
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.model import SimulatedWorkspace
+from genie_obs.simulator.rest_api.api import OPEN_OPERATIONS, ApiContext, respond
+from genie_obs.simulator.rest_api.responses import Request, Response, error_response
+from genie_obs.simulator.rest_api.routes import Route, find_route
+from genie_obs.simulator.rest_api.tokens import TokenIssuer
+from genie_obs.simulator.server.faults import FaultInjector, FaultRule
+from genie_obs.simulator.server.stats import ServerStats
 
 T = TypeVar("T")
 _PAGE_FAULTS = {"empty_page", "repeat_page_token"}

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from genie_obs.simulator.content import Plan
-from genie_obs.simulator.domains import Domain, Fact
+from genie_obs.simulator.account.quirk import Quirk
+from genie_obs.simulator.business.content import Plan
+from genie_obs.simulator.business.domains import Domain, Fact
 from genie_obs.simulator.ids import NEVER_US, child_id, from_us
-from genie_obs.simulator.quirk import Quirk
 
 # Order in which a running message passes through the states, with the share of its duration spent until then. SDK: MessageStatus.
 _STAGES = (

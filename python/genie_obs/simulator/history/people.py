@@ -2,10 +2,10 @@
 
 import random
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.domains import load_domains
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.model import SimulatedSpace, SimulatedUser, SimulatedWorkspace
+from genie_obs.simulator.business.domains import load_domains
 from genie_obs.simulator.ids import DAY_US, MINUTE_US, hex_id, seeded_uuid
-from genie_obs.simulator.model import SimulatedSpace, SimulatedUser, SimulatedWorkspace
 
 _FIRST = (
     "Ana", "Ben", "Chloé", "Dmitri", "Elif", "Farah", "Greta", "Hiro", "Ines", "Jonas", "Kavya", "Lars", "Mei", "Noah", "Olga", "Pedro",

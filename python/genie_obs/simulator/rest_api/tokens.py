@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.model import SimulatedWorkspace
-from genie_obs.simulator.responses import Response, json_response
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.model import SimulatedWorkspace
+from genie_obs.simulator.rest_api.responses import Response, json_response
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.actions import add_own_reads, add_remaining_actions
-from genie_obs.simulator.benchmarks import add_benchmark_runs
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.model import SimulatedMessage, SimulatedSpace
+from genie_obs.simulator.account.quirk import Quirk
+from genie_obs.simulator.history.actions import add_own_reads, add_remaining_actions
+from genie_obs.simulator.history.benchmarks import add_benchmark_runs
+from genie_obs.simulator.history.life import Life
 from genie_obs.simulator.ids import DAY_US, HOUR_US, MINUTE_US, NEVER_US, child_id, from_us
-from genie_obs.simulator.life import Life
-from genie_obs.simulator.model import SimulatedMessage, SimulatedSpace
-from genie_obs.simulator.quirk import Quirk
 
 # Share of messages with each shape, tried one after another.
 _SHAPES = (

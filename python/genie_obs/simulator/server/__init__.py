@@ -1,0 +1,1 @@
+"""Serves the workspaces over HTTP, and misbehaves by rules."""
