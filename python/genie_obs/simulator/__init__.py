@@ -4,7 +4,7 @@ Shares no code with the rest of genie_obs, so that both cannot be wrong together
 """
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import (
+from genie_obs.simulator.account.message import (
     AccountSpec,
     SimulatedConversation,
     SimulatedMessage,
@@ -14,7 +14,7 @@ from genie_obs.simulator.account.model import (
 )
 from genie_obs.simulator.history.generate import generate_account
 from genie_obs.simulator.history.life import grow
-from genie_obs.simulator.rest_api.render import message_body
+from genie_obs.simulator.rest_api.render_message import message_body
 from genie_obs.simulator.server.faults import FaultRule
 from genie_obs.simulator.server.server import SimulatorServer
 from genie_obs.simulator.server.stats import ServerStats

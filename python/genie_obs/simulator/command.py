@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import AccountSpec
+from genie_obs.simulator.account.message import AccountSpec
 from genie_obs.simulator.history.generate import generate_account
 from genie_obs.simulator.history.life import grow
 from genie_obs.simulator.server.faults import FaultRule, load_fault_file

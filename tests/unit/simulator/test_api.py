@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account, message_body
-from genie_obs.simulator.account.model import SimulatedSpace
+from genie_obs.simulator.account.message import SimulatedSpace
 from genie_obs.simulator.rest_api.api import ApiContext, respond
 from genie_obs.simulator.rest_api.responses import Request, Response
 from genie_obs.simulator.rest_api.routes import OPERATIONS, find_route

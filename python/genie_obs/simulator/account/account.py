@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from genie_obs.simulator.account.incidents import AccountIncidents
-from genie_obs.simulator.account.model import SimulatedMessage
+from genie_obs.simulator.account.message import SimulatedMessage
 from genie_obs.simulator.account.outcomes import apply_outcome, new_statement_id, statements_of
 from genie_obs.simulator.account.state import microseconds
 from genie_obs.simulator.ids import MICROSECONDS, child_id

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from genie_obs.simulator.account.model import SimulatedMessage, SimulatedUser
+from genie_obs.simulator.account.message import SimulatedMessage, SimulatedUser
 from genie_obs.simulator.ids import entropy, from_us, seeded_uuid
 
 SYSTEM_USER = "System-User"  # observed: background work

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from genie_obs.simulator.account.model import SimulatedMessage
+from genie_obs.simulator.account.message import SimulatedMessage
 from genie_obs.simulator.account.state import AccountState, microseconds
 from genie_obs.simulator.schemas import AUDIT
 

@@ -3,9 +3,9 @@
 import random
 from collections.abc import Callable
 
-from genie_obs.simulator.account.model import Query, SimulatedMessage, SimulatedSpace
+from genie_obs.simulator.account.message import Query, SimulatedMessage, SimulatedSpace
 from genie_obs.simulator.account.statements import API_CLIENT, UI_CLIENT, Statement
-from genie_obs.simulator.business.content import Plan, pick_plan
+from genie_obs.simulator.business.plan import Plan, pick_plan
 from genie_obs.simulator.ids import NEVER_US, seeded_uuid
 
 OUTCOMES = ("completed", "text", "clarification", "failed", "cancelled", "expired", "running", "stuck")

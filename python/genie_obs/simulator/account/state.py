@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from genie_obs.simulator.account.audit import AuditEvent, AuditLog
-from genie_obs.simulator.account.model import (
+from genie_obs.simulator.account.message import (
     AccountSpec,
     Clock,
     SimulatedConversation,
@@ -18,7 +18,7 @@ from genie_obs.simulator.account.model import (
 )
 from genie_obs.simulator.account.outcomes import apply_outcome, text_question
 from genie_obs.simulator.account.statements import StatementLog
-from genie_obs.simulator.business.content import pick_follow_up, pick_plan
+from genie_obs.simulator.business.plan import pick_follow_up, pick_plan
 from genie_obs.simulator.ids import MICROSECONDS, NEVER_US, from_us, hex_id, seeded_uuid, to_us
 
 

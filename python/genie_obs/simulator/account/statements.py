@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from genie_obs.simulator.account.model import Query, SimulatedUser
+from genie_obs.simulator.account.message import Query, SimulatedUser
 from genie_obs.simulator.ids import entropy, from_us, seeded_uuid
 
 UI_CLIENT = "Databricks SQL Genie Space"  # observed

@@ -3,7 +3,7 @@
 import random
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import SimulatedMessage, SimulatedUser
+from genie_obs.simulator.account.message import SimulatedMessage, SimulatedUser
 from genie_obs.simulator.ids import HOUR_US, MINUTE_US, child_id
 
 # observed: action names of `aibiGenie` in live accounts; without prefix the UI, with `genie` the public API

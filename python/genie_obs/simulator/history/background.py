@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import SimulatedSpace
+from genie_obs.simulator.account.message import SimulatedSpace
 from genie_obs.simulator.account.outcomes import new_statement_id
 from genie_obs.simulator.account.statements import UI_CLIENT, Statement
 from genie_obs.simulator.ids import DAY_US, HOUR_US, MINUTE_US, child_id

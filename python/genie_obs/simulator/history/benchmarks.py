@@ -1,6 +1,6 @@
 """Benchmark runs of a space: conversations that no list shows (observed), read through `eval-runs`."""
 
-from genie_obs.simulator.account.model import SimulatedSpace
+from genie_obs.simulator.account.message import SimulatedSpace
 from genie_obs.simulator.history.life import Life
 from genie_obs.simulator.ids import DAY_US, MINUTE_US, child_id
 

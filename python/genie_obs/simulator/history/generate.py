@@ -3,7 +3,7 @@
 import random
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import AccountSpec
+from genie_obs.simulator.account.message import AccountSpec
 from genie_obs.simulator.history.background import add_background
 from genie_obs.simulator.history.life import live_history
 from genie_obs.simulator.history.oddities import add_oddities, add_special_conversations

@@ -7,7 +7,7 @@ import random
 from datetime import datetime, timedelta
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import SimulatedConversation, SimulatedMessage, SimulatedSpace, SimulatedUser
+from genie_obs.simulator.account.message import SimulatedConversation, SimulatedMessage, SimulatedSpace, SimulatedUser
 from genie_obs.simulator.account.outcomes import statements_of
 from genie_obs.simulator.ids import DAY_US, HOUR_US, MICROSECONDS, MINUTE_US, from_us, to_us
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import SimulatedMessage, SimulatedSpace
+from genie_obs.simulator.account.message import SimulatedMessage, SimulatedSpace
 from genie_obs.simulator.account.quirk import Quirk
 from genie_obs.simulator.history.actions import add_own_reads, add_remaining_actions
 from genie_obs.simulator.history.benchmarks import add_benchmark_runs

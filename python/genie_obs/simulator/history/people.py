@@ -3,7 +3,7 @@
 import random
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import SimulatedSpace, SimulatedUser, SimulatedWorkspace
+from genie_obs.simulator.account.message import SimulatedSpace, SimulatedUser, SimulatedWorkspace
 from genie_obs.simulator.business.domains import load_domains
 from genie_obs.simulator.ids import DAY_US, MINUTE_US, hex_id, seeded_uuid
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import (
+from genie_obs.simulator.account.message import (
     SimulatedConversation,
     SimulatedMessage,
     SimulatedSpace,
@@ -16,7 +16,13 @@ from genie_obs.simulator.account.model import (
 )
 from genie_obs.simulator.ids import MINUTE_US
 from genie_obs.simulator.rest_api.paging import take_page
-from genie_obs.simulator.rest_api.render import cached_message, conversation_body, dump, space_body, statement_response
+from genie_obs.simulator.rest_api.render_message import (
+    cached_message,
+    conversation_body,
+    dump,
+    space_body,
+    statement_response,
+)
 from genie_obs.simulator.rest_api.responses import ApiError, Request, Response, error_response, json_response
 from genie_obs.simulator.rest_api.routes import Route
 from genie_obs.simulator.rest_api.tokens import TokenIssuer

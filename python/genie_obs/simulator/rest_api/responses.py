@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from genie_obs.simulator.rest_api.render import dump
+from genie_obs.simulator.rest_api.render_message import dump
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.model import SimulatedWorkspace
+from genie_obs.simulator.account.message import SimulatedWorkspace
 from genie_obs.simulator.rest_api.api import OPEN_OPERATIONS, ApiContext, respond
 from genie_obs.simulator.rest_api.responses import Request, Response, error_response
 from genie_obs.simulator.rest_api.routes import Route, find_route

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from genie_obs.simulator.account.quirk import Quirk
-from genie_obs.simulator.business.content import Plan
 from genie_obs.simulator.business.domains import Domain, Fact
+from genie_obs.simulator.business.plan import Plan
 from genie_obs.simulator.ids import NEVER_US, child_id, from_us
 
 # Order in which a running message passes through the states, with the share of its duration spent until then. SDK: MessageStatus.

@@ -7,7 +7,7 @@ Databricks documentation, "observed" public code that reads live workspaces.
 import json
 from typing import Any
 
-from genie_obs.simulator.account.model import Query, SimulatedConversation, SimulatedMessage, SimulatedSpace
+from genie_obs.simulator.account.message import Query, SimulatedConversation, SimulatedMessage, SimulatedSpace
 from genie_obs.simulator.account.quirk import Quirk
 from genie_obs.simulator.ids import child_id, entropy, from_us
 
