@@ -14,9 +14,9 @@ from typing import Any
 import click
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.message import AccountSpec
+from genie_obs.simulator.account.spec import AccountSpec
 from genie_obs.simulator.history.generate import generate_account
-from genie_obs.simulator.history.life import grow
+from genie_obs.simulator.history.growth import grow
 from genie_obs.simulator.server.faults import FaultRule, load_fault_file
 from genie_obs.simulator.server.server import SimulatorServer
 from genie_obs.simulator.system_tables.writer import write_system_tables

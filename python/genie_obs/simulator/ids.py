@@ -2,31 +2,8 @@
 
 import hashlib
 import random
-from datetime import UTC, datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID1_OFFSET = 0x01B21DD213814000  # 100 ns steps from 1582-10-15 to 1970-01-01
-MICROSECONDS = 1_000_000
-MINUTE_US = 60 * MICROSECONDS
-HOUR_US = 60 * MINUTE_US
-DAY_US = 24 * HOUR_US
-NEVER_US = 1 << 62  # later than any instant the simulator can reach
-
-
-def to_us(instant: datetime) -> int:
-    """Return microseconds since 1970 of an aware instant.
-
-    Raises:
-        ValueError: if the instant has no time zone.
-    """
-    if instant.tzinfo is None:
-        raise ValueError(f"the instant {instant.isoformat()} has no time zone; give an aware datetime, e.g. in UTC")
-    return (instant - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_us(microseconds: int) -> datetime:
-    """Return the UTC instant of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def hex_id(rng: random.Random, at_us: int) -> str:

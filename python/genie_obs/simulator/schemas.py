@@ -41,7 +41,6 @@ AUDIT = pa.schema(
         ),
     ]
 )
-
 WORKSPACES = pa.schema(
     [
         ("account_id", _STRING),
@@ -52,7 +51,6 @@ WORKSPACES = pa.schema(
         ("status", _STRING),
     ]
 )
-
 QUERY_HISTORY = pa.schema(
     [
         *(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account, grow, message_body
-from genie_obs.simulator.system_tables.writer import audit_table, statements_table
+from genie_obs.simulator.system_tables.tables import audit_table, statements_table
 
 UNTIL = datetime(2026, 11, 20, 15, tzinfo=UTC)
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account, message_body
-from genie_obs.simulator.account.message import SimulatedSpace
-from genie_obs.simulator.rest_api.api import ApiContext, respond
+from genie_obs.simulator.account.space import SimulatedSpace
+from genie_obs.simulator.rest_api.api import respond
+from genie_obs.simulator.rest_api.call import ApiContext
 from genie_obs.simulator.rest_api.responses import Request, Response
 from genie_obs.simulator.rest_api.routes import OPERATIONS, find_route
 from genie_obs.simulator.rest_api.tokens import TokenIssuer

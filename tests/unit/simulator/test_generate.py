@@ -7,9 +7,9 @@ import pytest
 
 from genie_obs.simulator import AccountSpec, SimulatedAccount, generate_account, message_body
 from genie_obs.simulator.account.quirk import Quirk
-from genie_obs.simulator.ids import NEVER_US, to_us
-from genie_obs.simulator.rest_api.render_message import dump
-from genie_obs.simulator.system_tables.writer import audit_table, statements_table, workspaces_table
+from genie_obs.simulator.instants import NEVER_US, to_us
+from genie_obs.simulator.rest_api.responses import dump
+from genie_obs.simulator.system_tables.tables import audit_table, statements_table, workspaces_table
 
 UNTIL = datetime(2026, 11, 20, 15, 7, tzinfo=UTC)
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}

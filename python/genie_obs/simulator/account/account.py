@@ -10,8 +10,8 @@ from typing import Literal
 from genie_obs.simulator.account.incidents import AccountIncidents
 from genie_obs.simulator.account.message import SimulatedMessage
 from genie_obs.simulator.account.outcomes import apply_outcome, new_statement_id, statements_of
-from genie_obs.simulator.account.state import microseconds
-from genie_obs.simulator.ids import MICROSECONDS, child_id
+from genie_obs.simulator.ids import child_id
+from genie_obs.simulator.instants import SECOND_US, duration_us
 
 _ZERO = timedelta(0)
 _RATINGS_UI = {"POSITIVE": "THUMBS_UP", "NEGATIVE": "THUMBS_DOWN", "NONE": "NONE"}
@@ -55,15 +55,13 @@ class SimulatedAccount(AccountIncidents):
             if conversation is None:
                 conversation = self.open_conversation(space, user, at_us, conversation_id=conversation_id)
             wanted = (outcome or "completed").lower()
-            duration_us = (
-                40 * MICROSECONDS if wanted == "running" else min(12 * MICROSECONDS, self.clock.now_us - at_us)
-            )
+            answer_us = 40 * SECOND_US if wanted == "running" else min(12 * SECOND_US, self.clock.now_us - at_us)
             message = self.add_message(
                 space,
                 conversation,
                 user,
                 at_us=at_us,
-                finish_us=at_us + duration_us,
+                finish_us=at_us + answer_us,
                 outcome=wanted,
                 via=via,
                 text=text,
@@ -73,11 +71,11 @@ class SimulatedAccount(AccountIncidents):
             if not conversation.title:
                 conversation.title = message.content[:80]
             for statement in statements_of(
-                message, space, self.next_seq, self.rng, delay_us=microseconds(statement_delay)
+                message, space, self.next_seq, self.rng, delay_us=duration_us(statement_delay)
             ):
                 self.statements.add(statement)
             if audit:
-                self.record_question(message, is_new=is_new, visible_us=at_us + microseconds(audit_delay))
+                self.record_question(message, is_new=is_new, visible_us=at_us + duration_us(audit_delay))
             return message
 
     # -- what happens to a message afterwards -----------------------------------------------------------------------------------------
@@ -173,7 +171,7 @@ class SimulatedAccount(AccountIncidents):
             space = self.space(message.workspace_id, message.space_id)
             statement = statements_of(message, space, self.next_seq, self.rng, delay_us=0)[-1]
             statement.start_us, statement.update_us = at_us, at_us + statement.duration_ms * 1000
-            statement.visible_us = at_us + microseconds(statement_delay)
+            statement.visible_us = at_us + duration_us(statement_delay)
             self.statements.add(statement)
             action = "genieExecuteMessageAttachmentQuery" if message.via == "api" else "executeMessageAttachmentQuery"
             self._write_event(
@@ -216,7 +214,7 @@ class SimulatedAccount(AccountIncidents):
                 conversation_id=conversation_id,
                 user=conversation.user,
                 at_us=at_us,
-                visible_us=at_us + microseconds(audit_delay),
+                visible_us=at_us + duration_us(audit_delay),
             )
 
     def trash_space(
@@ -233,7 +231,7 @@ class SimulatedAccount(AccountIncidents):
                 space_id=space_id,
                 user=space.owner,
                 at_us=at_us,
-                visible_us=at_us + microseconds(audit_delay),
+                visible_us=at_us + duration_us(audit_delay),
             )
 
     def read(
@@ -256,9 +254,9 @@ class SimulatedAccount(AccountIncidents):
                 message=message,
                 user=user,
                 at_us=at_us,
-                visible_us=at_us + microseconds(audit_delay),
+                visible_us=at_us + duration_us(audit_delay),
                 repeat=times,
-                step_us=MICROSECONDS,
+                step_us=SECOND_US,
                 user_agent=user_agent,
             )
 
@@ -272,7 +270,7 @@ class SimulatedAccount(AccountIncidents):
             message=message,
             user=message.user,
             at_us=at_us,
-            visible_us=at_us + microseconds(delay),
+            visible_us=at_us + duration_us(delay),
             params=params,
         )
 
@@ -299,7 +297,7 @@ class SimulatedAccount(AccountIncidents):
             space = self.space(message.workspace_id, message.space_id)
             message.stuck_status = None
             created_us, message.created_us = message.created_us, at_us
-            message.finish_us = at_us + (40 * MICROSECONDS if outcome.lower() == "running" else 0)
+            message.finish_us = at_us + (40 * SECOND_US if outcome.lower() == "running" else 0)
             apply_outcome(message, space, outcome.lower(), self.rng)
             for statement in statements_of(message, space, self.next_seq, self.rng, delay_us=0):
                 self.statements.add(statement)

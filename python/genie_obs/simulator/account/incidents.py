@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from genie_obs.simulator.account.message import SimulatedMessage
-from genie_obs.simulator.account.state import AccountState, microseconds
+from genie_obs.simulator.account.state import AccountState
+from genie_obs.simulator.instants import duration_us
 from genie_obs.simulator.schemas import AUDIT
 
 Access = Literal["hidden", "forbidden", "can_run"]
@@ -51,7 +52,7 @@ class AccountIncidents(AccountState):
                 conversation_id=conversation_id,
                 user=self.user(workspace_id, user_id) if user_id is not None else None,
                 at_us=at_us,
-                visible_us=at_us + microseconds(audit_delay),
+                visible_us=at_us + duration_us(audit_delay),
                 params=None if message_id is None else {"message_id": message_id},
                 error=(status, "PERMISSION_DENIED" if status == 403 else "RESOURCE_DOES_NOT_EXIST"),
             )
@@ -76,7 +77,7 @@ class AccountIncidents(AccountState):
                 workspace_id=workspace_id,
                 user=None,
                 at_us=at_us,
-                visible_us=at_us + microseconds(audit_delay),
+                visible_us=at_us + duration_us(audit_delay),
                 columns=columns,
             )
 

@@ -1,14 +1,15 @@
-"""What an account is made of: workspaces, spaces, users, conversations, messages and their statements."""
+"""A message: a question, its answer, and the queries behind the answer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from genie_obs.simulator.account.quirk import Quirk
-from genie_obs.simulator.business.domains import Domain, Fact
+from genie_obs.simulator.account.user import SimulatedUser
 from genie_obs.simulator.business.plan import Plan
-from genie_obs.simulator.ids import NEVER_US, child_id, from_us
+from genie_obs.simulator.business.sql import sql_of
+from genie_obs.simulator.ids import child_id
+from genie_obs.simulator.instants import NEVER_US, Clock, from_us
 
 # Order in which a running message passes through the states, with the share of its duration spent until then. SDK: MessageStatus.
 _STAGES = (
@@ -19,57 +20,6 @@ _STAGES = (
     (0.70, "PENDING_WAREHOUSE"),
     (1.00, "EXECUTING_QUERY"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccountSpec:
-    """What to make up. The same values give the same account, byte for byte."""
-
-    seed: int = 7
-    workspace_count: int = 3
-    space_count: int = 14
-    user_count: int = 60
-    days: int = 90
-    message_count: int = 3_000
-    turns_per_conversation: float | None = (
-        None  # None: a realistic mix of 1 to 12; a number: every conversation has that many
-    )
-    until: datetime  # the account's "now", aware; all history lies before it
-    quirks: bool = True  # False: no oddities, nothing forbidden, everything terminal
-
-    def __post_init__(self) -> None:
-        counts = {"workspace_count": 1, "space_count": 1, "user_count": 1, "days": 1, "message_count": 0}
-        problems = [f"{name} must be at least {low}" for name, low in counts.items() if getattr(self, name) < low]
-        if self.until.tzinfo is None:
-            problems.append("until must carry a time zone")
-        if self.turns_per_conversation is not None and self.turns_per_conversation < 1:
-            problems.append("turns_per_conversation must be at least 1")
-        if self.space_count < self.workspace_count:
-            problems.append("space_count must be at least workspace_count")
-        if problems:
-            raise ValueError("; ".join(problems))
-        object.__setattr__(self, "until", self.until.astimezone(UTC))
-
-
-class Clock:
-    """The account's time, shared by everything in it."""
-
-    __slots__ = ("now_us",)
-
-    def __init__(self, now_us: int) -> None:
-        self.now_us = now_us
-
-
-@dataclass(slots=True, eq=False)
-class SimulatedUser:
-    """A person, or a service principal when `application_id` is set."""
-
-    user_id: int
-    email: str  # for a service principal its application id (observed in audit)
-    name: str
-    application_id: str | None = None
-    is_deleted: bool = False  # SCIM answers 404, messages stay
-    activity: float = 1.0  # relative number of conversations
 
 
 @dataclass(slots=True)
@@ -85,7 +35,7 @@ class Query:
     @property
     def sql(self) -> str:
         """The statement's text."""
-        return self.sql_override if self.sql_override is not None else self.plan.sql()
+        return self.sql_override if self.sql_override is not None else sql_of(self.plan)
 
 
 @dataclass(slots=True, eq=False)
@@ -178,74 +128,3 @@ class SimulatedMessage:
         """Note a change: the API shows a later update time and the rendered body is forgotten."""
         self.modified_us = max(self.modified_us, at_us)
         self.body = None
-
-
-@dataclass(slots=True, eq=False)
-class SimulatedConversation:
-    """Messages in the order they were asked."""
-
-    conversation_id: str
-    space_id: str
-    title: str
-    user: SimulatedUser | None
-    created_us: int
-    messages: dict[str, SimulatedMessage] = field(default_factory=dict)
-    is_agent: bool = False
-    is_benchmark: bool = False  # not listed by `list conversations`
-    is_private: bool = False
-    deleted: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class SimulatedSpace:
-    """A Genie space (agent)."""
-
-    space_id: str
-    workspace_id: str
-    title: str
-    description: str
-    warehouse_id: str
-    domain: Domain
-    fact: Fact
-    owner: SimulatedUser
-    created_us: int
-    audience: list[SimulatedUser] = field(default_factory=list)
-    weight: float = 1.0  # relative number of conversations
-    active_until: float = 1.0  # share of the history after which nobody asks here any more
-    access: str = "manage"  # the observer's: manage | can_run | hidden | forbidden
-    trashed: bool = False
-    modified_us: int = 0
-    conversations: dict[str, SimulatedConversation] = field(default_factory=dict)
-    eval_runs: list[dict[str, Any]] = field(default_factory=list)
-    eval_results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-
-class SimulatedWorkspace:
-    """One workspace; `reachable` and `accepts_credentials` may be changed while it is served."""
-
-    def __init__(self, *, workspace_id: str, name: str, deployment: str, created_us: int) -> None:
-        self.workspace_id = workspace_id
-        self.name = name
-        self.deployment = deployment  # host name it would have; never resolvable
-        self.created_us = created_us
-        self.url: str | None = None
-        self.accepts_credentials = True
-        self.spaces: dict[str, SimulatedSpace] = {}
-        self.users: dict[int, SimulatedUser] = {}
-        self._reachable = True
-        self._on_reachable: Callable[[bool], None] | None = None
-
-    @property
-    def reachable(self) -> bool:
-        """Whether its port is open."""
-        return self._reachable
-
-    @reachable.setter
-    def reachable(self, value: bool) -> None:
-        self._reachable = value
-        if self._on_reachable is not None:
-            self._on_reachable(value)
-
-    def watch_reachable(self, callback: Callable[[bool], None] | None) -> None:
-        """Register the server's switch; it is called in the thread that sets `reachable`."""
-        self._on_reachable = callback

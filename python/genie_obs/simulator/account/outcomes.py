@@ -3,13 +3,15 @@
 import random
 from collections.abc import Callable
 
-from genie_obs.simulator.account.message import Query, SimulatedMessage, SimulatedSpace
+from genie_obs.simulator.account.message import Query, SimulatedMessage
+from genie_obs.simulator.account.space import SimulatedSpace
 from genie_obs.simulator.account.statements import API_CLIENT, UI_CLIENT, Statement
 from genie_obs.simulator.business.plan import Plan, pick_plan
-from genie_obs.simulator.ids import NEVER_US, seeded_uuid
+from genie_obs.simulator.business.sql import sql_of
+from genie_obs.simulator.ids import seeded_uuid
+from genie_obs.simulator.instants import NEVER_US
 
 OUTCOMES = ("completed", "text", "clarification", "failed", "cancelled", "expired", "running", "stuck")
-
 # SDK: MessageErrorType; the weights are what practitioners report: SQL that does not run, then tables, then the model service.
 ERRORS = {
     "SQL_EXECUTION_EXCEPTION": (
@@ -100,7 +102,7 @@ def _answer(message: SimulatedMessage, plan: Plan, rng: random.Random) -> None:
     message.queries = [_new_query(message, plan, rng) for _ in range(attempts)]
     for query in message.queries[:-1]:
         query.row_count = None
-        query.sql_override = plan.sql().replace(
+        query.sql_override = sql_of(plan).replace(
             f"f.{plan.fact.date_column}", "f.date"
         )  # the first try used a column that does not exist
     if attempts > 1:
@@ -147,7 +149,6 @@ def statements_of(
         rows.append(
             Statement(
                 seq=seq,
-                first_seq=seq,
                 statement_id=query.statement_id,
                 workspace_id=message.workspace_id,
                 warehouse_id=space.warehouse_id,

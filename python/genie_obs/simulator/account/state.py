@@ -7,19 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from genie_obs.simulator.account.audit import AuditEvent, AuditLog
-from genie_obs.simulator.account.message import (
-    AccountSpec,
-    Clock,
-    SimulatedConversation,
-    SimulatedMessage,
-    SimulatedSpace,
-    SimulatedUser,
-    SimulatedWorkspace,
-)
+from genie_obs.simulator.account.message import SimulatedMessage
 from genie_obs.simulator.account.outcomes import apply_outcome, text_question
+from genie_obs.simulator.account.publication import Publication
+from genie_obs.simulator.account.space import SimulatedConversation, SimulatedSpace
+from genie_obs.simulator.account.spec import AccountSpec
 from genie_obs.simulator.account.statements import StatementLog
+from genie_obs.simulator.account.user import SimulatedUser
+from genie_obs.simulator.account.workspace import SimulatedWorkspace
 from genie_obs.simulator.business.plan import pick_follow_up, pick_plan
-from genie_obs.simulator.ids import MICROSECONDS, NEVER_US, from_us, hex_id, seeded_uuid, to_us
+from genie_obs.simulator.ids import hex_id, seeded_uuid
+from genie_obs.simulator.instants import SECOND_US, Clock, from_us, to_us
 
 
 class AccountState:
@@ -38,7 +36,7 @@ class AccountState:
         self.audit = AuditLog()
         self.statements = StatementLog()
         self.lock = threading.RLock()
-        self.publications: dict[str, object] = {}  # kept by system_tables: how far each folder is written
+        self.publications: dict[str, Publication] = {}  # by folder
         self.rng = random.Random(f"{spec.seed}/operations")
         self.last_seq = 0
 
@@ -174,7 +172,7 @@ class AccountState:
                 space_id=message.space_id,
                 conversation_id=message.conversation_id,
                 user=message.user,
-                at_us=message.created_us - MICROSECONDS // 2,
+                at_us=message.created_us - SECOND_US // 2,
                 visible_us=visible_us,
                 params={"conversation_type": "DEEP_RESEARCH" if is_agent else "GENIE_CHAT"},  # observed
             )
@@ -257,8 +255,3 @@ class AccountState:
     def default_user(self, space: SimulatedSpace, conversation: SimulatedConversation | None) -> SimulatedUser | None:
         """Return who asks when nobody is named."""
         return conversation.user if conversation is not None else space.audience[0]
-
-
-def microseconds(delta: timedelta) -> int:
-    """Return a duration in microseconds, at most so many that sums stay below NEVER_US."""
-    return min(delta // timedelta(microseconds=1), NEVER_US // 2)

@@ -3,8 +3,10 @@
 import random
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.message import SimulatedMessage, SimulatedUser
-from genie_obs.simulator.ids import HOUR_US, MINUTE_US, child_id
+from genie_obs.simulator.account.message import SimulatedMessage
+from genie_obs.simulator.account.user import SimulatedUser
+from genie_obs.simulator.ids import child_id
+from genie_obs.simulator.instants import HOUR_US, MINUTE_US
 
 # observed: action names of `aibiGenie` in live accounts; without prefix the UI, with `genie` the public API
 _ON_MESSAGES = (

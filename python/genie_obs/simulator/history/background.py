@@ -4,10 +4,11 @@ import random
 from typing import Any
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.message import SimulatedSpace
 from genie_obs.simulator.account.outcomes import new_statement_id
+from genie_obs.simulator.account.space import SimulatedSpace
 from genie_obs.simulator.account.statements import UI_CLIENT, Statement
-from genie_obs.simulator.ids import DAY_US, HOUR_US, MINUTE_US, child_id
+from genie_obs.simulator.ids import child_id
+from genie_obs.simulator.instants import DAY_US, HOUR_US, MINUTE_US
 
 _AUTHORING = (
     "updateSpace",
@@ -130,7 +131,6 @@ def _add_statement(
     account.statements.add(
         Statement(
             seq=seq,
-            first_seq=seq,
             statement_id=new_statement_id(at_us, rng),
             workspace_id=workspace_id,
             warehouse_id=space.warehouse_id,

@@ -1,8 +1,9 @@
 """Benchmark runs of a space: conversations that no list shows (observed), read through `eval-runs`."""
 
-from genie_obs.simulator.account.message import SimulatedSpace
+from genie_obs.simulator.account.space import SimulatedSpace
 from genie_obs.simulator.history.life import Life
-from genie_obs.simulator.ids import DAY_US, MINUTE_US, child_id
+from genie_obs.simulator.ids import child_id
+from genie_obs.simulator.instants import DAY_US, MINUTE_US
 
 _REASONS = (
     "RESULT_MISSING_ROWS",

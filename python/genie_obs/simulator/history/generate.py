@@ -3,11 +3,12 @@
 import random
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.message import AccountSpec
+from genie_obs.simulator.account.spec import AccountSpec
 from genie_obs.simulator.history.background import add_background
 from genie_obs.simulator.history.life import live_history
-from genie_obs.simulator.history.oddities import add_oddities, add_special_conversations
+from genie_obs.simulator.history.oddities import add_oddities
 from genie_obs.simulator.history.people import populate
+from genie_obs.simulator.history.special_conversations import add_special_conversations
 
 
 def generate_account(spec: AccountSpec) -> SimulatedAccount:

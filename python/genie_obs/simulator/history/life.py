@@ -2,43 +2,17 @@
 
 import bisect
 import itertools
-import math
 import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.message import SimulatedConversation, SimulatedMessage, SimulatedSpace, SimulatedUser
+from genie_obs.simulator.account.message import SimulatedMessage
 from genie_obs.simulator.account.outcomes import statements_of
-from genie_obs.simulator.ids import DAY_US, HOUR_US, MICROSECONDS, MINUTE_US, from_us, to_us
+from genie_obs.simulator.account.space import SimulatedConversation, SimulatedSpace
+from genie_obs.simulator.account.user import SimulatedUser
+from genie_obs.simulator.history.rhythm import draw_starts, draw_turns
+from genie_obs.simulator.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US, from_us
 
-_HOUR_WEIGHTS = (
-    1,
-    1,
-    1,
-    1,
-    2,
-    4,
-    12,
-    32,
-    60,
-    78,
-    80,
-    70,
-    42,
-    60,
-    76,
-    72,
-    58,
-    36,
-    18,
-    10,
-    7,
-    5,
-    3,
-    2,
-)  # UTC; Europe, then the Americas
-_DAY_WEIGHTS = (1.15, 1.2, 1.1, 1.05, 0.85, 0.1, 0.08)  # Monday first
-_TURN_WEIGHTS = ((1, 34), (2, 24), (3, 15), (4, 10), (5, 6), (6, 4), (7, 2), (8, 2), (9, 1), (10, 1), (12, 1))
 _REST_US = 25 * MINUTE_US  # nothing generated is younger than this at the account's "now"
 _PRAISE = (None, None, None, "exactly what I needed", "Great, matches our report", "👍 fast", "sehr hilfreich")
 _COMPLAINTS = (
@@ -94,7 +68,7 @@ class Life:
         turns: int,
         *,
         conversation: SimulatedConversation | None = None,
-        pace_us: int = 150 * MICROSECONDS,
+        pace_us: int = 150 * SECOND_US,
     ) -> int:
         """Ask up to `turns` questions from `start_us` on and return how many were asked before the limit."""
         user = self.pick_user(space) if conversation is None else (conversation.user or self.pick_user(space))
@@ -126,7 +100,7 @@ class Life:
         """Ask one question with everything that follows from it."""
         rng = self.rng
         is_new = not conversation.messages
-        finish_us = at_us + int(min(6 + rng.lognormvariate(2.2, 0.6), 240) * MICROSECONDS)
+        finish_us = at_us + int(min(6 + rng.lognormvariate(2.2, 0.6), 240) * SECOND_US)
         if self.visible_limit_us is not None:
             finish_us = min(finish_us, self.visible_limit_us)
         message = self.account.add_message(
@@ -184,10 +158,10 @@ class Life:
             f"{prefix}etConversationMessage",
             message=message,
             user=message.user,
-            at_us=message.created_us + 2 * MICROSECONDS,
+            at_us=message.created_us + 2 * SECOND_US,
             visible_us=visible_us,
             repeat=poll,
-            step_us=2 * MICROSECONDS,
+            step_us=2 * SECOND_US,
         )
         if message.queries and self.has_oddities and self.rng.random() < 0.6:
             self.account.record(
@@ -237,7 +211,7 @@ class Life:
                     self.account.update(message, message.content + ", please", at=later, audit_delay=delay)
 
     def _delay(self, at_seconds: float) -> timedelta:
-        at_us = int(at_seconds * MICROSECONDS)
+        at_us = int(at_seconds * SECOND_US)
         return timedelta(microseconds=max(0, self._visible(at_us + self.audit_delay_us()) - at_us))
 
 
@@ -246,135 +220,9 @@ def live_history(account: SimulatedAccount, rng: random.Random) -> None:
     spec = account.spec
     now_us = account.clock.now_us
     life = Life(account, rng, limit_us=now_us - _REST_US - 5 * MINUTE_US, visible_limit_us=now_us - 5 * MINUTE_US)
-    sizes = _turns(rng, spec.message_count - sum(1 for _ in account.messages()), spec.turns_per_conversation)
-    starts = _starts(rng, now_us, spec.days, len(sizes))
+    sizes = draw_turns(rng, spec.message_count - sum(1 for _ in account.messages()), spec.turns_per_conversation)
+    starts = draw_starts(rng, now_us, spec.days, len(sizes))
     begin_us = now_us - spec.days * DAY_US
     for start_us, turns in zip(starts, sizes, strict=True):
         progress = (start_us - begin_us) / (spec.days * DAY_US)
         life.converse(life.pick_space(progress), start_us, turns)
-
-
-def _turns(rng: random.Random, message_count: int, fixed: float | None) -> list[int]:
-    """Return sizes of conversations that add up to `message_count`; a broken `fixed` alternates between its neighbours."""
-    sizes: list[int] = []
-    left, carried = message_count, 0.0
-    values, weights = zip(*_TURN_WEIGHTS, strict=True)
-    while left > 0:
-        if fixed is None:
-            size = rng.choices(values, weights)[0]
-        else:
-            carried += fixed
-            size = max(1, int(carried))
-            carried -= size
-        sizes.append(min(size, left))
-        left -= sizes[-1]
-    return sizes
-
-
-def _starts(rng: random.Random, now_us: int, days: int, count: int) -> list[int]:
-    """Return sorted instants: more on weekdays, in working hours, and in later months; none in the last two hours."""
-    last_us = now_us - 2 * HOUR_US
-    first_us = now_us - days * DAY_US
-    day_starts = [now_us - (now_us % DAY_US) - offset * DAY_US for offset in range(days, -1, -1)]
-    weights = [
-        (0.5 + index / len(day_starts))
-        * _DAY_WEIGHTS[from_us(day).weekday()]
-        * rng.uniform(0.8, 1.2)
-        * (0.25 if rng.random() < 0.02 else 1)
-        for index, day in enumerate(day_starts)
-    ]
-    starts = []
-    for day in rng.choices(day_starts, weights, k=count):
-        at_us = day + rng.choices(range(24), _HOUR_WEIGHTS)[0] * HOUR_US + rng.randrange(HOUR_US)
-        if not first_us <= at_us <= last_us:
-            at_us = first_us + rng.randrange(max(1, last_us - first_us))
-        starts.append(at_us)
-    return sorted(starts)
-
-
-def grow(account: SimulatedAccount, *, until: datetime) -> None:
-    """Let people go on until `until`, at the account's usual volume. Afterwards the account's clock stands at `until`.
-
-    They open new conversations, ask again in old ones, rate late and delete.
-
-    Raises:
-        ValueError: if `until` lies before the account's clock, or has no time zone.
-    """
-    with account.lock:
-        _live_on(account, to_us(until))
-
-
-def _live_on(account: SimulatedAccount, until_us: int) -> None:
-    from_time_us = account.clock.now_us
-    if until_us < from_time_us:
-        raise ValueError("the account's clock only moves forward")
-    account.clock.now_us = until_us
-    rng = account.rng
-    life = Life(account, rng, limit_us=until_us, visible_limit_us=None)
-    for at_us in _moments(account, rng, from_time_us, until_us):
-        space = life.pick_space(1.0)
-        recent = _recent_conversation(rng, space) if rng.random() < 0.2 else None
-        if recent is not None:
-            life.converse(space, at_us, rng.choice((1, 1, 2)), conversation=recent)
-        else:
-            life.converse(space, at_us, rng.choices(*zip(*_TURN_WEIGHTS, strict=True))[0], pace_us=150 * MICROSECONDS)
-        if rng.random() < 0.15:
-            _revisit(life, space, at_us)
-
-
-def _moments(account: SimulatedAccount, rng: random.Random, begin_us: int, end_us: int) -> list[int]:
-    """Return instants at which somebody turns to Genie, at the account's usual daily volume."""
-    mean_turns = sum(turns * weight for turns, weight in _TURN_WEIGHTS) / sum(weight for _, weight in _TURN_WEIGHTS)
-    per_hour = account.spec.message_count / account.spec.days / mean_turns / 24
-    typical_hour = sum(_HOUR_WEIGHTS) / 24
-    moments: list[int] = []
-    for hour_us in range(begin_us - begin_us % HOUR_US, end_us, HOUR_US):
-        low, high = max(hour_us, begin_us), min(hour_us + HOUR_US, end_us)
-        instant = from_us(hour_us)
-        expected = (
-            per_hour
-            * (high - low)
-            / HOUR_US
-            * _HOUR_WEIGHTS[instant.hour]
-            / typical_hour
-            * _DAY_WEIGHTS[instant.weekday()]
-            * 7
-            / sum(_DAY_WEIGHTS)
-        )
-        count = math.floor(expected + rng.random())
-        moments.extend(rng.randrange(low, high) for _ in range(count))
-    if not moments and end_us - begin_us >= 6 * HOUR_US:
-        moments.append(rng.randrange(begin_us, end_us - HOUR_US))  # a quiet weekend still has somebody
-    return sorted(moments)
-
-
-def _recent_conversation(rng: random.Random, space: SimulatedSpace) -> SimulatedConversation | None:
-    recent = [
-        row
-        for row in list(space.conversations.values())[-30:]
-        if row.messages and not row.deleted and not row.is_benchmark and not row.is_private
-    ]
-    return rng.choice(recent) if recent else None
-
-
-def _revisit(life: Life, space: SimulatedSpace, at_us: int) -> None:
-    """Somebody returns to an old conversation: rates it late, deletes it, or its statement is published again."""
-    conversation = _recent_conversation(life.rng, space)
-    if conversation is None:
-        return
-    account, rng, at = life.account, life.rng, from_us(at_us)
-    message = rng.choice(list(conversation.messages.values()))
-    if message.deleted or message.created_us > at_us:
-        return
-    delay = timedelta(microseconds=life.audit_delay_us())
-    draw = rng.random()
-    if draw < 0.55:
-        account.rate(message, rng.choice(("POSITIVE", "POSITIVE", "NEGATIVE")), at=at, audit_delay=delay)
-    elif draw < 0.7 and message.statement_ids:
-        account.republish_statement(message.workspace_id, message.statement_ids[-1])
-    elif draw < 0.85:
-        account.delete_message(message, at=at, audit_delay=delay)
-    elif draw < 0.9:
-        account.delete_conversation(message.workspace_id, message.conversation_id, at=at, audit_delay=delay)
-    elif message.final_status == "COMPLETED" and message.queries:
-        account.expire_result(message)

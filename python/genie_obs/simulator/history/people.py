@@ -3,9 +3,12 @@
 import random
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.message import SimulatedSpace, SimulatedUser, SimulatedWorkspace
+from genie_obs.simulator.account.space import SimulatedSpace
+from genie_obs.simulator.account.user import SimulatedUser
+from genie_obs.simulator.account.workspace import SimulatedWorkspace
 from genie_obs.simulator.business.domains import load_domains
-from genie_obs.simulator.ids import DAY_US, MINUTE_US, hex_id, seeded_uuid
+from genie_obs.simulator.ids import hex_id, seeded_uuid
+from genie_obs.simulator.instants import DAY_US, MINUTE_US
 
 _FIRST = (
     "Ana", "Ben", "Chloé", "Dmitri", "Elif", "Farah", "Greta", "Hiro", "Ines", "Jonas", "Kavya", "Lars", "Mei", "Noah", "Olga", "Pedro",

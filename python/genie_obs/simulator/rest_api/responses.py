@@ -1,14 +1,13 @@
-"""Answers as data: status, headers, bytes."""
+"""Requests and responses as plain data."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
-
-from genie_obs.simulator.rest_api.render_message import dump
 
 
 @dataclass(slots=True)
 class Response:
-    """What goes back to a client, unless a fault rule spoils it."""
+    """What a client gets, unless a fault rule spoils it."""
 
     status: int
     body: bytes
@@ -18,7 +17,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What matters of a request."""
+    """The parts of a request that the handlers need."""
 
     method: str
     path: str
@@ -37,8 +36,13 @@ class ApiError(Exception):
         self.response = error_response(status, code, message)
 
 
+def dump(body: Any) -> bytes:
+    """Return compact JSON in UTF-8. Characters beyond ASCII are not escaped."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
 def json_response(body: Any, *, status: int = 200) -> Response:
-    """Return a JSON answer."""
+    """Return a JSON response."""
     return Response(status, dump(body))
 
 

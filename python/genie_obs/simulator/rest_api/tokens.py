@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.message import SimulatedWorkspace
+from genie_obs.simulator.account.workspace import SimulatedWorkspace
 from genie_obs.simulator.rest_api.responses import Response, json_response
 
 

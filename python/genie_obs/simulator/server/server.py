@@ -8,7 +8,6 @@ import socket
 import struct
 import threading
 import time
-import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -17,19 +16,20 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from genie_obs.simulator.account.account import SimulatedAccount
-from genie_obs.simulator.account.message import SimulatedWorkspace
-from genie_obs.simulator.rest_api.api import OPEN_OPERATIONS, ApiContext, respond
+from genie_obs.simulator.account.workspace import SimulatedWorkspace
+from genie_obs.simulator.rest_api.api import OPEN_OPERATIONS, respond
+from genie_obs.simulator.rest_api.call import ApiContext
 from genie_obs.simulator.rest_api.responses import Request, Response, error_response
 from genie_obs.simulator.rest_api.routes import Route, find_route
 from genie_obs.simulator.rest_api.tokens import TokenIssuer
+from genie_obs.simulator.server.broken import broken_response
+from genie_obs.simulator.server.bucket import TokenBucket, make_bucket
 from genie_obs.simulator.server.faults import FaultInjector, FaultRule
 from genie_obs.simulator.server.stats import ServerStats
 
 T = TypeVar("T")
 _PAGE_FAULTS = {"empty_page", "repeat_page_token"}
 _HALF_FAULTS = {"truncate", "stall"}
-_BOMB_BYTES = 128 << 20
-_HTML = "<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _STOP_SECONDS = 10.0
 
@@ -80,7 +80,7 @@ class SimulatorServer:
     def requests_per_second(self, value: float | None) -> None:
         self._requests_per_second = value
         for front in self._fronts:
-            front.bucket = _bucket(value, self._clock)
+            front.bucket = make_bucket(value, self._clock)
 
     def set_faults(self, rules: Sequence[FaultRule]) -> None:
         """Replace all fault rules; their counters start again."""
@@ -147,7 +147,7 @@ class SimulatorServer:
         self.stopping.clear()
         self._fronts = []
         for workspace, port in zip(self.account.workspaces.values(), ports, strict=False):
-            front = _WorkspaceFront(self, workspace, port, _bucket(self._requests_per_second, self._clock))
+            front = _WorkspaceFront(self, workspace, port, make_bucket(self._requests_per_second, self._clock))
             self._fronts.append(front)
             await front.open()
             self.urls[workspace.workspace_id] = workspace.url = front.url
@@ -169,7 +169,7 @@ class _WorkspaceFront:
     """One listening port."""
 
     def __init__(
-        self, server: SimulatorServer, workspace: SimulatedWorkspace, port: int, bucket: "_TokenBucket | None"
+        self, server: SimulatorServer, workspace: SimulatedWorkspace, port: int, bucket: TokenBucket | None
     ) -> None:
         self.server = server
         self.workspace = workspace
@@ -254,7 +254,7 @@ class _WorkspaceFront:
             raise ConnectionResetError("reset by a fault rule")
         if fault.action == "expire_token":
             self.server.tokens.expire_all(self.workspace.workspace_id)
-        response = _broken(fault)
+        response = broken_response(fault)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = fault.retry_after
         return self._send(route, response)
@@ -276,51 +276,6 @@ class _WorkspaceFront:
         return stream
 
 
-def _broken(fault: FaultRule) -> Response:
-    match fault.action:
-        case "invalid_json":
-            response = Response(200, b'{"messages": [{"message_id": ')
-        case "html_502":
-            response = _page(502, "502 Bad Gateway")
-        case "html_404":
-            response = _page(404, "404 Not Found")
-        case "wrong_content_type":
-            response = _page(200, "Sign in to continue")
-        case "gzip_bomb":
-            response = Response(200, _gzip_bomb(), {"Content-Encoding": "gzip"})
-        case "redirect":
-            location = fault.location or "https://login.invalid/oidc/authorize"
-            response = Response(302, b"", {"Location": location}, content_type="text/html")
-        case "expire_token":
-            response = error_response(401, "UNAUTHENTICATED", "Token is expired")
-        case _:
-            response = _refusal(fault.status or 500)
-    return response
-
-
-def _page(status: int, title: str) -> Response:
-    return Response(status, _HTML.format(title=title).encode(), content_type="text/html; charset=utf-8")
-
-
-def _refusal(status: int) -> Response:
-    names = {
-        400: "INVALID_PARAMETER_VALUE",
-        401: "UNAUTHENTICATED",
-        403: "PERMISSION_DENIED",
-        404: "RESOURCE_DOES_NOT_EXIST",
-    }
-    names |= {429: "REQUEST_LIMIT_EXCEEDED", 503: "TEMPORARILY_UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
-    return error_response(status, names.get(status, "INTERNAL_ERROR"), f"Simulated failure with status {status}.")
-
-
-@functools.cache
-def _gzip_bomb() -> bytes:
-    member = zlib.compressobj(wbits=31)
-    blanks = bytes(_BOMB_BYTES // 128).replace(b"\0", b" ")
-    parts = (b'{"messages": [], "padding": "', *itertools.repeat(blanks, 128), b'"}')
-    return b"".join(map(member.compress, parts)) + member.flush()
-
-
 def _reset(raw: web.BaseRequest) -> None:
     if raw.transport is None:
         return
@@ -328,27 +283,3 @@ def _reset(raw: web.BaseRequest) -> None:
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     raw.transport.abort()
-
-
-class _TokenBucket:
-    """Refills at `rate` per second up to one second's worth."""
-
-    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
-        self._rate = rate
-        self._clock = clock
-        self._level = max(1.0, rate)
-        self._at = clock()
-
-    def take(self) -> bool:
-        """Take one token if there is one."""
-        now = self._clock()
-        self._level = min(max(1.0, self._rate), self._level + (now - self._at) * self._rate)
-        self._at = now
-        if self._level < 1:
-            return False
-        self._level -= 1
-        return True
-
-
-def _bucket(rate: float | None, clock: Callable[[], float]) -> _TokenBucket | None:
-    return None if rate is None else _TokenBucket(rate, clock)
