@@ -12,6 +12,7 @@ from genie_obs.simulator.ids import seeded_uuid
 from genie_obs.simulator.instants import NEVER_US
 
 OUTCOMES = ("completed", "text", "clarification", "failed", "cancelled", "expired", "running", "stuck")
+_STATUSES = {"failed": "FAILED", "cancelled": "CANCELLED", "expired": "QUERY_RESULT_EXPIRED"}  # the others: COMPLETED
 # SDK: MessageErrorType; the weights are what practitioners report: SQL that does not run, then tables, then the model service.
 ERRORS = {
     "SQL_EXECUTION_EXCEPTION": (
@@ -34,6 +35,7 @@ ERRORS = {
 _ERROR_TYPES = tuple(ERRORS)
 _ERROR_WEIGHTS = tuple(weight for weight, _ in ERRORS.values())
 _WITH_STATEMENT = {"SQL_EXECUTION_EXCEPTION", "WAREHOUSE_ACCESS_MISSING_EXCEPTION"}
+_NO_COLUMN = "[UNRESOLVED_COLUMN.WITH_SUGGESTION] The column `f`.`date` cannot be resolved. SQLSTATE: 42703"
 
 
 def text_question(rng: random.Random, space: SimulatedSpace) -> tuple[str, str]:
@@ -43,14 +45,11 @@ def text_question(rng: random.Random, space: SimulatedSpace) -> tuple[str, str]:
         term, meaning = rng.choice(space.domain.definitions)
         return rng.choice((f"How is {term} defined?", f"what does {term} mean here", f"Explain {term}")), meaning
     if kind < 0.75:
-        tables = ", ".join(space.fact.tables)
-        return rng.choice(
-            ("What data can I ask about?", "which tables do you have", "What is in this space?")
-        ), f"I can use these tables: {tables}."
+        answer = f"I can use these tables: {', '.join(space.fact.tables)}."
+        return rng.choice(("What data can I ask about?", "which tables do you have", "What is in this space?")), answer
     topic = rng.choice(space.domain.unavailable)
-    return rng.choice(
-        (f"Show me {topic}", f"Can you give me {topic}?", f"{topic} last month")
-    ), f"The tables of this space hold no information about {topic}."
+    answer = f"The tables of this space hold no information about {topic}."
+    return rng.choice((f"Show me {topic}", f"Can you give me {topic}?", f"{topic} last month")), answer
 
 
 def clarification(plan: Plan) -> str:
@@ -67,9 +66,7 @@ def apply_outcome(message: SimulatedMessage, space: SimulatedSpace, outcome: str
     """
     if outcome not in OUTCOMES:
         raise ValueError(f"no outcome {outcome!r}; choose one of {', '.join(OUTCOMES)}")
-    message.final_status = {"failed": "FAILED", "cancelled": "CANCELLED", "expired": "QUERY_RESULT_EXPIRED"}.get(
-        outcome, "COMPLETED"
-    )
+    message.final_status = _STATUSES.get(outcome, "COMPLETED")
     message.queries, message.error, message.superseded_text = [], None, None
     message.is_clarification = outcome == "clarification"
     message.suggestions = ()
@@ -102,9 +99,8 @@ def _answer(message: SimulatedMessage, plan: Plan, rng: random.Random) -> None:
     message.queries = [_new_query(message, plan, rng) for _ in range(attempts)]
     for query in message.queries[:-1]:
         query.row_count = None
-        query.sql_override = sql_of(plan).replace(
-            f"f.{plan.fact.date_column}", "f.date"
-        )  # the first try used a column that does not exist
+        # the first tries used a column that does not exist
+        query.sql_override = sql_of(plan).replace(f"f.{plan.fact.date_column}", "f.date")
     if attempts > 1:
         message.superseded_text = "That did not run. I will use another column and try again."
     message.text = plan.answer(rng.getrandbits(40)) if rng.random() < 0.75 else None
@@ -140,9 +136,7 @@ def statements_of(
         seq = next_seq()
         start_us = message.created_us + span * (6 + index) // 10
         cached = rng.random() < 0.06
-        duration_ms = (
-            rng.randrange(8, 60) if cached else max(5, min(span // 4_000, 200 + int(rng.lognormvariate(7.2, 0.9))))
-        )
+        duration_ms = rng.randrange(8, 60) if cached else _duration_ms(rng, span)
         is_last = index == len(message.queries) - 1
         failed = not is_last or message.final_status == "FAILED"
         end_us = start_us + duration_ms * 1000
@@ -160,11 +154,14 @@ def statements_of(
                 update_us=end_us,
                 space_id=message.space_id,
                 status="FAILED" if failed else "FINISHED",
-                error="[UNRESOLVED_COLUMN.WITH_SUGGESTION] The column `f`.`date` cannot be resolved. SQLSTATE: 42703"
-                if failed
-                else None,
+                error=_NO_COLUMN if failed else None,
                 client=API_CLIENT if message.via == "api" else UI_CLIENT,
                 cached=cached and not failed,
             )
         )
     return rows
+
+
+def _duration_ms(rng: random.Random, span_us: int) -> int:
+    """Return how long a statement runs: at most a quarter of the time until the answer, `span_us`."""
+    return max(5, min(span_us // 4_000, 200 + int(rng.lognormvariate(7.2, 0.9))))

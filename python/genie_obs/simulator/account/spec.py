@@ -14,9 +14,7 @@ class AccountSpec:
     user_count: int = 60
     days: int = 90
     message_count: int = 3_000
-    turns_per_conversation: float | None = (
-        None  # None: a realistic mix of 1 to 12; a number: every conversation has that many
-    )
+    turns_per_conversation: float | None = None  # for every conversation; None: a realistic mix of 1 to 12
     until: datetime  # the account's "now", aware; all history lies before it
     quirks: bool = True  # False: no oddities, nothing forbidden, everything terminal
 

@@ -35,6 +35,11 @@ _OTHERS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("dashboards", "getPublishedDashboard", {"dashboard_id": "01f0a1b2c3d4155e8f00112233445566"}),
     ("accounts", "oidcTokenAuthorization", {"authenticationMethod": "OAUTH"}),
 )
+_CLIENTS = ("Databricks SQL Dashboard", "Databricks SQL Editor", "Tableau", "Microsoft Power BI")
+_ERRORS = {
+    "CANCELED": "Query has been cancelled.",
+    "FAILED": "[TABLE_OR_VIEW_NOT_FOUND] The table cannot be found.",
+}
 
 
 def add_background(account: SimulatedAccount, rng: random.Random) -> None:
@@ -95,10 +100,7 @@ def _add_plain_statements(
     spaces = list(account.workspaces[workspace_id].spaces.values())
     for _ in range(60):
         space = rng.choice(spaces)
-        table, client = (
-            rng.choice(space.fact.tables),
-            rng.choice(("Databricks SQL Dashboard", "Databricks SQL Editor", "Tableau", "Microsoft Power BI")),
-        )
+        table, client = rng.choice(space.fact.tables), rng.choice(_CLIENTS)
         _add_statement(
             account,
             workspace_id,
@@ -142,11 +144,7 @@ def _add_statement(
             update_us=at_us + duration_ms * 1000,
             space_id=space.space_id if is_genie else None,
             status=status,
-            error="Query has been cancelled."
-            if status == "CANCELED"
-            else "[TABLE_OR_VIEW_NOT_FOUND] The table cannot be found."
-            if status == "FAILED"
-            else None,
+            error=_ERRORS.get(status),
             client=client,
         )
     )

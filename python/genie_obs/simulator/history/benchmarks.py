@@ -5,11 +5,8 @@ from genie_obs.simulator.history.life import Life
 from genie_obs.simulator.ids import child_id
 from genie_obs.simulator.instants import DAY_US, MINUTE_US
 
-_REASONS = (
-    "RESULT_MISSING_ROWS",
-    "LLM_JUDGE_MISSING_OR_INCORRECT_FILTER",
-    "COLUMN_TYPE_DIFFERENCE",
-)  # SDK: ScoreReason
+# Why a judge calls an answer bad (ScoreReason of the SDK).
+_REASONS = ("RESULT_MISSING_ROWS", "LLM_JUDGE_MISSING_OR_INCORRECT_FILTER", "COLUMN_TYPE_DIFFERENCE")
 
 
 def add_benchmark_runs(life: Life, space: SimulatedSpace, now_us: int) -> None:

@@ -14,12 +14,24 @@ from genie_obs.simulator.history.rhythm import draw_starts, draw_turns
 from genie_obs.simulator.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US, from_us
 
 _REST_US = 25 * MINUTE_US  # nothing generated is younger than this at the account's "now"
-_PRAISE = (None, None, None, "exactly what I needed", "Great, matches our report", "👍 fast", "sehr hilfreich")
-_COMPLAINTS = (
-    None, "wrong numbers, should exclude returns", "Does not match the finance report", "It used the wrong date column",
-    "I asked for EMEA, not all regions",
-    "too slow", "no answer at all :(", "falsche Tabelle",
+# Comments of a rating, drawn with equal chance; None: a rating without a comment.
+_PRAISE = (
+    None, None, None,
+    "exactly what I needed",
+    "Great, matches our report",
+    "👍 fast",
+    "sehr hilfreich",
 )  # fmt: skip
+_COMPLAINTS = (
+    None,
+    "wrong numbers, should exclude returns",
+    "Does not match the finance report",
+    "It used the wrong date column",
+    "I asked for EMEA, not all regions",
+    "too slow",
+    "no answer at all :(",
+    "falsche Tabelle",
+)
 
 
 class Life:
@@ -116,9 +128,9 @@ class Life:
         )
         if is_new:
             conversation.title = message.content[:80]
-        statement_delay_us = (
-            int(rng.uniform(2, 35) * MINUTE_US) if rng.random() < 0.94 else int(rng.uniform(60, 150) * MINUTE_US)
-        )  # docs: within an hour
+        # docs: statements appear within an hour; here some take longer
+        low, high = (2, 35) if rng.random() < 0.94 else (60, 150)
+        statement_delay_us = int(rng.uniform(low, high) * MINUTE_US)
         for statement in statements_of(message, space, self.account.next_seq, rng, delay_us=statement_delay_us):
             statement.visible_us = self._visible(statement.visible_us)
             self.account.statements.add(statement)
@@ -178,13 +190,8 @@ class Life:
         rng = self.rng
         bad = message.final_status == "FAILED"
         draw = rng.random()
-        later = from_us(
-            min(
-                message.created_us + int(rng.uniform(1, 9) * MINUTE_US),
-                self.limit_us + 5 * MINUTE_US,
-                self.account.clock.now_us,
-            )
-        )
+        reacted_us = message.created_us + int(rng.uniform(1, 9) * MINUTE_US)
+        later = from_us(min(reacted_us, self.limit_us + 5 * MINUTE_US, self.account.clock.now_us))
         delay = self._delay(later.timestamp())
         if draw < (0.12 if bad else 0.085):
             positive = rng.random() < (0.1 if bad else 0.72)

@@ -21,9 +21,8 @@ def make_statements_odd(account: SimulatedAccount, messages: list[SimulatedMessa
         account.statements.by_id[message.workspace_id, message.statement_ids[-1]].is_negative_duration = True
     for message in sample_share(rng, linked, 0.01):
         statement = account.statements.by_id[message.workspace_id, message.statement_ids[-1]]
-        statement.update_us = min(
-            statement.update_us + 3 * HOUR_US, account.clock.now_us
-        )  # docs: published again, only the newest row stays
+        # docs: a statement can be published again, and only the newest row stays
+        statement.update_us = min(statement.update_us + 3 * HOUR_US, account.clock.now_us)
 
 
 def repeat_audit_rows(account: SimulatedAccount, rng: random.Random) -> None:
@@ -95,12 +94,13 @@ def _malformed_rows(messages: list[SimulatedMessage]) -> list[dict[str, Any]]:
     ]
     if messages:
         message = messages[len(messages) // 2]
-        camel = {
+        # observed: spaceId in place of space_id
+        params = {
             "spaceId": message.space_id,
             "conversation_id": message.conversation_id,
             "message_id": message.message_id,
         }
         rows.append(
-            {"action_name": "getConversationMessage", "request_params": camel, "workspace_id": message.workspace_id}
-        )  # observed: spaceId
+            {"action_name": "getConversationMessage", "request_params": params, "workspace_id": message.workspace_id}
+        )
     return rows

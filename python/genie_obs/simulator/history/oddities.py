@@ -72,19 +72,15 @@ def _odd_values(messages: list[SimulatedMessage], rng: random.Random) -> None:
         message.final_status = "PAUSED_FOR_APPROVAL"  # SDK: its decoder turns unknown statuses into None
     failed = [message for message in messages if message.final_status == "FAILED" and message.error]
     for message in sample_share(rng, failed, 0.02, low=2):
-        message.error = (
-            "AGENT_BUDGET_EXHAUSTED_EXCEPTION",
-            "The budget of this agent is used up.",
-        )  # SDK: unknown error types, likewise
+        # SDK: its decoder turns unknown error types into None too
+        message.error = ("AGENT_BUDGET_EXHAUSTED_EXCEPTION", "The budget of this agent is used up.")
     old = [message for message in messages if message.final_status == "COMPLETED" and message.queries]
     for message in sample_share(rng, old, 0.03, low=2):
         message.final_status = "QUERY_RESULT_EXPIRED"  # observed: reached from COMPLETED, without an event
     for message in sample_share(rng, old, 0.01):
         if message.feedback is None:
-            message.feedback = (
-                "NONE",
-                None,
-            )  # SDK: a withdrawn rating; here without an audit row (feedback is only in the API)
+            # SDK: a rating that was taken back; here it leaves no audit row, so that only the API knows it
+            message.feedback = ("NONE", None)
 
 
 def _odd_texts(messages: list[SimulatedMessage], rng: random.Random) -> None:
@@ -94,21 +90,15 @@ def _odd_texts(messages: list[SimulatedMessage], rng: random.Random) -> None:
         if message.text is not None:
             message.text = f"{text}\n\n{message.text}"
     if len(chosen) > len(HOSTILE_TEXTS):
-        chosen[-1].content = (
-            "Please match this list of customers: " + "ACME-0042, " * 18_200
-        )  # about 200 kB, pasted from a spreadsheet
+        # about 200 kB, pasted from a spreadsheet
+        chosen[-1].content = "Please match this list of customers: " + "ACME-0042, " * 18_200
 
 
 def _odd_people(messages: list[SimulatedMessage]) -> None:
-    askers = sorted(
-        {
-            message.user.user_id: message.user
-            for message in messages
-            if message.user and not message.user.application_id
-        }.items()
-    )
-    for _, user in askers[3 :: max(4, len(askers) // 3)]:
-        user.is_deleted = True  # observed: SCIM 404 is permanent, the messages stay
+    users = (message.user for message in messages if message.user)
+    people = {user.user_id: user for user in users if not user.application_id}
+    for user_id in sorted(people)[3 :: max(4, len(people) // 3)]:
+        people[user_id].is_deleted = True  # observed: SCIM answers 404 for good, the messages stay
 
 
 def _delete_some(account: SimulatedAccount, messages: list[SimulatedMessage], rng: random.Random) -> None:
@@ -132,20 +122,13 @@ def _share_message_id(account: SimulatedAccount, rng: random.Random) -> None:
     ]
     if len(workspaces) < 2:
         return
-    first = next(
-        (
-            message
-            for message in account.messages()
-            if message.workspace_id == workspaces[0].workspace_id and not message.deleted
-        ),
-        None,
-    )
+    in_first = (row for row in account.messages() if row.workspace_id == workspaces[0].workspace_id)
+    first = next((row for row in in_first if not row.deleted), None)
     if first is None:
         return
     space = next(space for space in workspaces[1].spaces.values() if space.conversations)
-    conversation = rng.choice(
-        [row for row in space.conversations.values() if not row.deleted] or list(space.conversations.values())
-    )
+    conversations = list(space.conversations.values())
+    conversation = rng.choice([row for row in conversations if not row.deleted] or conversations)
     message = next(iter(conversation.messages.values()))
     del conversation.messages[message.message_id]
     message.message_id = first.message_id

@@ -11,13 +11,14 @@ from genie_obs.simulator.ids import hex_id, seeded_uuid
 from genie_obs.simulator.instants import DAY_US, MINUTE_US
 
 _FIRST = (
-    "Ana", "Ben", "Chloé", "Dmitri", "Elif", "Farah", "Greta", "Hiro", "Ines", "Jonas", "Kavya", "Lars", "Mei", "Noah", "Olga", "Pedro",
-    "Quinn", "Rosa",
+    "Ana", "Ben", "Chloé", "Dmitri", "Elif", "Farah", "Greta", "Hiro", "Ines",
+    "Jonas", "Kavya", "Lars", "Mei", "Noah", "Olga", "Pedro", "Quinn", "Rosa",
     "Samir", "Tess", "Uma", "Viktor", "Wanda", "Ximena", "Yusuf", "Zoë",
 )  # fmt: skip
 _LAST = (
-    "Almeida", "Berg", "Costa", "Dubois", "Eriksen", "Fischer", "García", "Haddad", "Ito", "Jansen", "Kowalski", "Lopez",
-    "Müller", "Nakamura", "O'Neill", "Patel", "Rossi", "Singh", "Tanaka", "Ueda", "Vogel", "Weber", "Yilmaz", "Zhang",
+    "Almeida", "Berg", "Costa", "Dubois", "Eriksen", "Fischer", "García", "Haddad",
+    "Ito", "Jansen", "Kowalski", "Lopez", "Müller", "Nakamura", "O'Neill", "Patel",
+    "Rossi", "Singh", "Tanaka", "Ueda", "Vogel", "Weber", "Yilmaz", "Zhang",
 )  # fmt: skip
 _WORKSPACES = (
     "analytics-prod",
@@ -41,9 +42,8 @@ def populate(account: SimulatedAccount, rng: random.Random) -> None:
     for index, user in enumerate(users):
         home = workspaces[index % len(workspaces)]
         home.users[user.user_id] = user
-        if (
-            rng.random() < 0.2
-        ):  # some people work in several workspaces; their numeric id is the same (identity federation)
+        # some people work in several workspaces; their numeric id is the same there (identity federation)
+        if rng.random() < 0.2:
             rng.choice(workspaces).users[user.user_id] = user
     for workspace in workspaces:
         if not workspace.users:

@@ -6,33 +6,15 @@ import random
 from genie_obs.simulator.account.account import SimulatedAccount
 from genie_obs.simulator.instants import DAY_US, HOUR_US, from_us
 
+# How busy each hour is, UTC: first Europe, then the Americas.
 _HOUR_WEIGHTS = (
-    1,
-    1,
-    1,
-    1,
-    2,
-    4,
-    12,
-    32,
-    60,
-    78,
-    80,
-    70,
-    42,
-    60,
-    76,
-    72,
-    58,
-    36,
-    18,
-    10,
-    7,
-    5,
-    3,
-    2,
-)  # UTC; Europe, then the Americas
+     1,  1,  1,  1,  2,  4,  # 00 to 05
+    12, 32, 60, 78, 80, 70,  # 06 to 11
+    42, 60, 76, 72, 58, 36,  # 12 to 17
+    18, 10,  7,  5,  3,  2,  # 18 to 23
+)  # fmt: skip
 _DAY_WEIGHTS = (1.15, 1.2, 1.1, 1.05, 0.85, 0.1, 0.08)  # Monday first
+# How many conversations have how many questions: (questions, weight).
 TURN_WEIGHTS = ((1, 34), (2, 24), (3, 15), (4, 10), (5, 6), (6, 4), (7, 2), (8, 2), (9, 1), (10, 1), (12, 1))
 
 
@@ -83,16 +65,8 @@ def draw_moments(account: SimulatedAccount, rng: random.Random, begin_us: int, e
     for hour_us in range(begin_us - begin_us % HOUR_US, end_us, HOUR_US):
         low, high = max(hour_us, begin_us), min(hour_us + HOUR_US, end_us)
         instant = from_us(hour_us)
-        expected = (
-            per_hour
-            * (high - low)
-            / HOUR_US
-            * _HOUR_WEIGHTS[instant.hour]
-            / typical_hour
-            * _DAY_WEIGHTS[instant.weekday()]
-            * 7
-            / sum(_DAY_WEIGHTS)
-        )
+        by_hour = per_hour * (high - low) / HOUR_US * _HOUR_WEIGHTS[instant.hour] / typical_hour
+        expected = by_hour * _DAY_WEIGHTS[instant.weekday()] * 7 / sum(_DAY_WEIGHTS)
         count = math.floor(expected + rng.random())
         moments.extend(rng.randrange(low, high) for _ in range(count))
     if not moments and end_us - begin_us >= 6 * HOUR_US:

@@ -8,7 +8,7 @@ from genie_obs.simulator.history.benchmarks import add_benchmark_runs
 from genie_obs.simulator.history.life import Life
 from genie_obs.simulator.instants import DAY_US, HOUR_US, MINUTE_US
 
-_LONG_CONVERSATIONS = (130, 210)
+_LONG_CONVERSATIONS = (130, 210)  # questions; docs: up to 10,000 messages
 
 
 def add_special_conversations(account: SimulatedAccount, rng: random.Random) -> None:
@@ -17,9 +17,8 @@ def add_special_conversations(account: SimulatedAccount, rng: random.Random) -> 
     life = Life(account, rng, limit_us=now_us - 60 * MINUTE_US, visible_limit_us=now_us - 5 * MINUTE_US)
     spaces = sorted(life.spaces, key=lambda space: -space.weight)
     for index, turns in enumerate(_LONG_CONVERSATIONS if count >= 1_500 else ()):
-        life.converse(
-            spaces[index % len(spaces)], now_us - min(20, days) * DAY_US // (index + 1), turns, pace_us=HOUR_US
-        )  # docs: up to 10,000 messages
+        start_us = now_us - min(20, days) * DAY_US // (index + 1)
+        life.converse(spaces[index % len(spaces)], start_us, turns, pace_us=HOUR_US)
     for index in range(min(5, count // 20)):
         _add_stuck(life, spaces[index % len(spaces)], now_us - (3 + index) * DAY_US - HOUR_US)
     for space in spaces[: min(3, count // 40)]:

@@ -32,6 +32,7 @@ _AUDIT_ACTIONS = {
     "list_message_comments": "listConversationMessageComments",
     "list_eval_runs": "listEvaluationRuns",
 }
+_ID_NAMES = ("space_id", "conversation_id", "message_id")  # of the ids in a path, in order
 _READ_DELAY_US = 6 * MINUTE_US
 
 
@@ -85,16 +86,13 @@ def _record_read(context: ApiContext, request: Request, route: Route, response: 
     """Leave the audit row of an observer's read (observed: an ingester's own GETs are rows too)."""
     account = context.account
     now_us = account.clock.now_us
-    names = ("space_id", "conversation_id", "message_id")
     account.record(
         _AUDIT_ACTIONS[route.operation],
         workspace_id=context.workspace.workspace_id,
         user=account.observer,
         at_us=now_us,
         visible_us=now_us + _READ_DELAY_US,
-        params=dict(zip(names, route.ids, strict=False))
-        if route.operation != "list_eval_runs"
-        else {"space_id": route.ids[0]},
+        params=dict(zip(_ID_NAMES, route.ids, strict=False)),
         error=None if response.status == 200 else (response.status, "The request was refused."),
         user_agent=request.user_agent or "",
     )

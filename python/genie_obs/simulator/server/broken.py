@@ -9,6 +9,15 @@ from genie_obs.simulator.server.faults import FaultRule
 
 _BOMB_BYTES = 128 << 20
 _HTML = "<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+_CODES = {
+    400: "INVALID_PARAMETER_VALUE",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    503: "TEMPORARILY_UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
 
 
 def broken_response(fault: FaultRule) -> Response:
@@ -39,14 +48,7 @@ def _page(status: int, title: str) -> Response:
 
 
 def _refusal(status: int) -> Response:
-    names = {
-        400: "INVALID_PARAMETER_VALUE",
-        401: "UNAUTHENTICATED",
-        403: "PERMISSION_DENIED",
-        404: "RESOURCE_DOES_NOT_EXIST",
-    }
-    names |= {429: "REQUEST_LIMIT_EXCEEDED", 503: "TEMPORARILY_UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}
-    return error_response(status, names.get(status, "INTERNAL_ERROR"), f"Simulated failure with status {status}.")
+    return error_response(status, _CODES.get(status, "INTERNAL_ERROR"), f"Simulated failure with status {status}.")
 
 
 @functools.cache
