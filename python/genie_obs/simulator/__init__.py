@@ -1,6 +1,18 @@
-"""A simulated Databricks account: system tables as Delta folders and workspaces over HTTP.
+"""A simulated Databricks account: system tables as Delta folders, and workspaces over HTTP.
 
-Shares no code with the rest of genie_obs, so that both cannot be wrong together.
+It shares no code with the rest of genie_obs, so that both cannot be wrong in the same way.
+
+    command                                 `genie-obs simulate`
+    server                                  HTTP: ports, faults, limits, statistics
+    rest_api   history   system_tables      from request to response | months of people at work | rows and Delta folders
+    account                                 what the account holds, and what can happen in it
+    business   schemas                      questions, SQL and answers of a made-up company | columns of the tables
+    ids   instants
+
+Imports go down only. Names on one line know nothing of each other.
+
+Comments say how a behaviour of the real service is known. "docs": Databricks documentation. "SDK": source of databricks-sdk.
+"observed": public code that reads live accounts.
 """
 
 from genie_obs.simulator.account.account import SimulatedAccount

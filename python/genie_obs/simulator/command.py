@@ -51,7 +51,7 @@ def _parse_instant(ctx: click.Context, param: click.Parameter, value: str | None
 
 @dataclass(frozen=True, kw_only=True)
 class _Serving:
-    """How the workspaces are served and how the account lives on."""
+    """How the workspaces are served, and how the account goes on."""
 
     lakehouse: Path
     env_file: Path
@@ -221,7 +221,7 @@ def _serve(account: SimulatedAccount, server: SimulatorServer, serving: _Serving
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """Let SIGINT and SIGTERM set an event, and give both back afterwards."""
+    """Let SIGINT and SIGTERM set an event. Restore their handlers at the end."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -232,7 +232,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 
 def _prepare(account: SimulatedAccount, serving: _Serving) -> dict[str, int]:
-    """Write tables and credentials; returns rows by table."""
+    """Write tables and credentials. Return the numbers of rows by table."""
     try:
         counts = write_system_tables(account, serving.lakehouse)
         _write_env_file(account, serving.env_file)
@@ -251,7 +251,7 @@ def _write_env_file(account: SimulatedAccount, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)  # a file that was there before keeps its mode otherwise
+        os.fchmod(file.fileno(), 0o600)  # without this, a file that existed before keeps its mode
         file.write(
             f"{_MARK}\nDATABRICKS_SP_CLIENT_ID={account.client_id}\nDATABRICKS_SP_CLIENT_SECRET={account.client_secret}\n"
         )

@@ -7,7 +7,7 @@ SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
-NEVER_US = 1 << 62  # later than any instant the simulator can reach
+NEVER_US = 1 << 62  # later than every instant that the simulator can reach
 
 
 class Clock:
@@ -36,5 +36,5 @@ def from_us(microseconds: int) -> datetime:
 
 
 def duration_us(delta: timedelta) -> int:
-    """Return a duration in microseconds. It is cut so that the sum of an instant and a duration stays below NEVER_US."""
+    """Return a duration in microseconds. It has a limit, so that an instant plus a duration stays below NEVER_US."""
     return min(delta // timedelta(microseconds=1), NEVER_US // 2)

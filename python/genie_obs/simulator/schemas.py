@@ -1,4 +1,4 @@
-"""Columns and types of the three system tables, as live workspaces describe them."""
+"""Columns and types of the three system tables, as live workspaces show them."""
 
 import pyarrow as pa
 
@@ -19,7 +19,7 @@ def _columns(kind: pa.DataType, *names: str) -> list[tuple[str, pa.DataType]]:
 AUDIT = pa.schema(
     [
         ("account_id", _STRING),
-        ("workspace_id", _STRING),  # observed: string, where older pages say bigint
+        ("workspace_id", _STRING),  # observed: string; older pages say bigint
         ("version", _STRING),
         ("event_time", _TIME),
         ("event_date", pa.date32()),

@@ -1,7 +1,7 @@
-"""The made-up account and everything that can happen in it.
+"""The made-up account, and what its users do.
 
-Every operation changes what the API answers and leaves the audit rows and statements that the real service would leave. All of them may be
-called while the account is served: one lock guards the account.
+Each operation changes what the API answers. It also leaves the audit rows and the statements that the real service would leave. All
+operations may be called while the account is served, because one lock guards the account.
 """
 
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ _RATINGS_UI = {"POSITIVE": "THUMBS_UP", "NEGATIVE": "THUMBS_DOWN", "NONE": "NONE
 
 
 class SimulatedAccount(AccountIncidents):
-    """One Databricks account with its workspaces, its history and a clock that only `advance` and `grow` move."""
+    """One Databricks account with its workspaces and its history. Its clock moves only by `advance` and `growth.grow`."""
 
     # -- asking -----------------------------------------------------------------------------------------------------------------------
 
@@ -40,12 +40,19 @@ class SimulatedAccount(AccountIncidents):
     ) -> SimulatedMessage:
         """Ask a question and return the message.
 
-        Without `conversation_id` a conversation is opened; without `space_id` the conversation's space is taken, or the first readable one.
-        `outcome` is one of `outcomes.OUTCOMES` in any case (`None`: COMPLETED). The answer is there at once,
-        except for `running` (it passes
-        through the states and completes 40 seconds later by the account's clock) and `stuck` (never completes).
-        With `audit=False` the audit
-        log never hears of the message.
+        Without `conversation_id` a new conversation is opened. Without `space_id` it is asked in the space of the conversation, or else
+        in the first space that the observer can read.
+
+        `outcome` is one of `outcomes.OUTCOMES`, in upper or lower case; `None` means `completed`. The answer is there at once. There are
+        two exceptions: a `running` message passes through the states and completes after 40 seconds by the account's clock, and a `stuck`
+        one never completes.
+
+        `at` is an aware instant, by default the account's now. `audit_delay` and `statement_delay` say how late the rows become visible.
+        With `audit=False` the audit log never shows the message.
+
+        Raises:
+            KeyError: if the workspace has no such space, conversation or user.
+            ValueError: if there is no such outcome, or `at` lies in the account's future or has no time zone.
         """
         with self.lock:
             space, conversation = self.place(workspace_id, space_id, conversation_id)
@@ -89,7 +96,7 @@ class SimulatedAccount(AccountIncidents):
         at: datetime | None = None,
         audit_delay: timedelta = _ZERO,
     ) -> None:
-        """Rate a message POSITIVE, NEGATIVE or NONE; a comment is kept with the rating and as a message comment (docs).
+        """Rate a message POSITIVE, NEGATIVE or NONE. A comment is kept with the rating, and also as a comment of the message (docs).
 
         Raises:
             ValueError: if the rating is another word.
@@ -128,7 +135,7 @@ class SimulatedAccount(AccountIncidents):
         at: datetime | None = None,
         audit_delay: timedelta = _ZERO,
     ) -> None:
-        """Answer the same message again: same id, new SQL and statement."""
+        """Answer the same message again: its id stays, its SQL and its statement are new."""
         self._answer_again("regenerateConversationMessage", message, outcome, at, audit_delay)
 
     def update(
@@ -140,11 +147,9 @@ class SimulatedAccount(AccountIncidents):
         at: datetime | None = None,
         audit_delay: timedelta = _ZERO,
     ) -> None:
-        """Edit the question of a message, which is then answered again."""
+        """Edit the question of a message. It is then answered again."""
         message.content = text
         self._answer_again("updateConversationMessage", message, outcome, at, audit_delay)
-
-    edit = update
 
     def execute(
         self,
@@ -154,7 +159,7 @@ class SimulatedAccount(AccountIncidents):
         audit_delay: timedelta = _ZERO,
         statement_delay: timedelta = _ZERO,
     ) -> str:
-        """Run the last query again and return the new statement id; an expired result is there again.
+        """Run the last query again and return the id of the new statement. An expired result is available again.
 
         Raises:
             ValueError: if the message has no query.
@@ -220,7 +225,7 @@ class SimulatedAccount(AccountIncidents):
     def trash_space(
         self, workspace_id: str, space_id: str, *, at: datetime | None = None, audit_delay: timedelta = _ZERO
     ) -> None:
-        """Move a space to the trash: everything in it answers 404; its messages are not marked as deleted."""
+        """Move a space to the trash: everything in it answers 404. Its messages are not marked as deleted."""
         with self.lock:
             space = self.space(workspace_id, space_id)
             space.trashed = True
@@ -244,7 +249,7 @@ class SimulatedAccount(AccountIncidents):
         audit_delay: timedelta = _ZERO,
         user_agent: str | None = None,
     ) -> None:
-        """Poll a message `times` times: nothing but audit rows (observed: every poll is a row)."""
+        """Poll a message `times` times. It leaves one audit row for each poll (observed) and changes nothing else."""
         with self.lock:
             at_us = self.instant(at)
             user = self.user(message.workspace_id, user_id) if user_id is not None else message.user

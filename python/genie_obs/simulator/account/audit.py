@@ -13,7 +13,7 @@ from genie_obs.simulator.account.user import SimulatedUser
 
 @dataclass(slots=True)
 class AuditEvent:
-    """One event, or a burst of `repeat` equal ones `step_us` apart (a client that polls)."""
+    """One event, or `repeat` equal events with `step_us` between them (a client that polls)."""
 
     seq: int
     at_us: int
@@ -26,11 +26,11 @@ class AuditEvent:
     conversation_id: str | None = None
     repeat: int = 1
     step_us: int = 0
-    copies: int = 1  # observed nowhere, promised nowhere: at-least-once delivery repeats a row with the same event_id
-    params: dict[str, str] | None = None  # added to, or with None-like "" replacing, what the action carries
+    copies: int = 1  # rows with the same event_id. Nobody has seen it, but nobody promises exactly-once delivery either
+    params: dict[str, str] | None = None  # added to those of the action; they win
     error: tuple[int, str] | None = None  # response status and message of a refused call
     user_agent: str | None = None
-    columns: dict[str, Any] | None = None  # whole columns that replace what the event says
+    columns: dict[str, Any] | None = None  # columns of the row to replace, by name
 
 
 class AuditLog:
@@ -40,7 +40,7 @@ class AuditLog:
         self.events: list[AuditEvent] = []
 
     def add(self, event: AuditEvent) -> None:
-        """Append an event and note on its message when it first becomes provable."""
+        """Append an event. Note on its message when the first row that proves the message becomes visible."""
         self.events.append(event)
         message = event.message
         if message is not None and event.visible_us < message.audit_visible_us:

@@ -1,4 +1,4 @@
-"""What happens to an account without its users: lost grants, refused calls, rows nobody expects, results that vanish."""
+"""What happens to an account without its users: lost grants, refused calls, unexpected rows, expired results."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -13,13 +13,13 @@ _ZERO = timedelta(0)
 
 
 class AccountIncidents(AccountState):
-    """Operations of administrators, of the service itself, and of tests."""
+    """What administrators, the service itself, and tests do."""
 
     def deny_space(self, workspace_id: str, space_id: str, *, mode: Access = "hidden") -> None:
         """Take CAN MANAGE on a space from the observer.
 
-        `hidden`: everything answers 404 (observed in place of 403); `forbidden`: 403; `can_run`: the space can be read, but of the
-        conversations only the observer's own.
+        `hidden`: everything answers 404 (observed, in place of 403). `forbidden`: everything answers 403. `can_run`: the observer can
+        read the space, but of its conversations only their own.
         """
         with self.lock:
             self.space(workspace_id, space_id).access = mode
@@ -42,7 +42,7 @@ class AccountIncidents(AccountState):
         at: datetime | None = None,
         audit_delay: timedelta = _ZERO,
     ) -> None:
-        """Append the audit row of a call that was refused, with whatever ids the caller sent."""
+        """Append the audit row of a refused call, with the ids that the caller sent."""
         with self.lock:
             at_us = self.instant(at)
             self.record(
@@ -58,7 +58,7 @@ class AccountIncidents(AccountState):
             )
 
     def add_raw_audit_row(self, *, audit_delay: timedelta = _ZERO, **columns: Any) -> None:
-        """Append an audit row of which any column can be given by its name; `request_params` as a dict, structs as dicts.
+        """Append an audit row. Each column can be given by its name: `request_params` and structs as dicts.
 
         Raises:
             ValueError: if the table has no such column.
@@ -82,7 +82,7 @@ class AccountIncidents(AccountState):
             )
 
     def republish_statement(self, workspace_id: str, statement_id: str) -> None:
-        """Publish a statement's row again with a later `update_time` and a longer duration (docs: only the newest row stays)."""
+        """Publish the row of a statement again, with a later `update_time` and a longer duration (docs: only the newest row stays)."""
         with self.lock:
             statement = self.statements.by_id[workspace_id, statement_id]
             statement.seq = self.next_seq()
@@ -90,7 +90,7 @@ class AccountIncidents(AccountState):
             statement.duration_ms += 137
 
     def expire_result(self, message: SimulatedMessage) -> None:
-        """Let the cached result vanish: COMPLETED becomes QUERY_RESULT_EXPIRED, without an audit row (observed)."""
+        """Let the cached result expire: COMPLETED becomes QUERY_RESULT_EXPIRED, without an audit row (observed)."""
         with self.lock:
             message.final_status = "QUERY_RESULT_EXPIRED"
             message.body = None

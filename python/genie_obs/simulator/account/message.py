@@ -11,7 +11,7 @@ from genie_obs.simulator.business.sql import sql_of
 from genie_obs.simulator.ids import child_id
 from genie_obs.simulator.instants import NEVER_US, Clock, from_us
 
-# Order in which a running message passes through the states, with the share of its duration spent until then. SDK: MessageStatus.
+# The states of a running message, in order (SDK: MessageStatus). Each lasts until this share of the time to the answer.
 _STAGES = (
     (0.04, "SUBMITTED"),
     (0.12, "FETCHING_METADATA"),
@@ -49,15 +49,15 @@ class SimulatedMessage:
     content: str
     user: SimulatedUser | None
     created_us: int
-    finish_us: int  # from here on `final_status` holds
+    finish_us: int  # the status is `final_status` from this instant on
     final_status: str
     clock: Clock
     via: str = "ui"
     plan: Plan | None = None
     queries: list[Query] = field(default_factory=list)
-    text: str | None = None  # answer or, with `is_clarification`, Genie's question back
+    text: str | None = None  # the answer; with `is_clarification` the question that Genie asks back
     is_clarification: bool = False
-    superseded_text: str | None = None  # between two queries of a self-correction
+    superseded_text: str | None = None  # what Genie said between two queries, when it corrected itself
     suggestions: tuple[str, ...] = ()
     has_chart: bool = False
     error: tuple[str, str] | None = None  # (type, text)
@@ -73,7 +73,7 @@ class SimulatedMessage:
 
     @property
     def status(self) -> str:
-        """Status as the API shows it now."""
+        """The status that the API shows now."""
         now_us = self.clock.now_us
         if now_us >= self.finish_us:
             return self.final_status
@@ -89,7 +89,7 @@ class SimulatedMessage:
 
     @property
     def user_id(self) -> int | None:
-        """Numeric id of the asker, as in SCIM."""
+        """The numeric id of the asker, as in SCIM. Quirks can make it 0 or None."""
         if self.quirks & Quirk.USER_ZERO:
             return 0
         return self.user.user_id if self.user is not None and not self.quirks & Quirk.USER_NULL else None
@@ -101,23 +101,23 @@ class SimulatedMessage:
 
     @property
     def updated_us(self) -> int:
-        """Last change that the API shows, in microseconds since 1970."""
+        """The last change that the API shows, in microseconds since 1970."""
         finished = self.finish_us if self.clock.now_us >= self.finish_us else self.created_us
         return max(finished, self.modified_us)
 
     @property
     def audit_visible_at(self) -> datetime | None:
-        """When the first audit row that proves the message becomes visible; None when there is none."""
+        """When the first audit row that proves the message becomes visible, UTC. None if there is no such row."""
         return None if self.audit_visible_us >= NEVER_US else from_us(self.audit_visible_us)
 
     @property
     def statement_ids(self) -> list[str]:
-        """Statements of all query attachments, in order."""
+        """The statement ids of all query attachments, in order."""
         return [query.statement_id for query in self.queries if query.statement_id]
 
     @property
     def rating(self) -> str | None:
-        """POSITIVE, NEGATIVE, NONE, or None when never rated."""
+        """POSITIVE, NEGATIVE or NONE. None if the message was never rated."""
         return self.feedback[0] if self.feedback else None
 
     def attachment_id(self, name: str) -> str:
@@ -125,6 +125,6 @@ class SimulatedMessage:
         return child_id(self.message_id, name)
 
     def touch(self, at_us: int) -> None:
-        """Note a change: the API shows a later update time and the rendered body is forgotten."""
+        """Note a change at `at_us`: the API shows it as the update time, and the body is rendered again."""
         self.modified_us = max(self.modified_us, at_us)
         self.body = None

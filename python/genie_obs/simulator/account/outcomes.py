@@ -1,4 +1,4 @@
-"""What becomes of a question: an answer with SQL, words only, a question back, a failure."""
+"""What becomes of a question: an answer with SQL, an answer in words only, a question back, or a failure."""
 
 import random
 from collections.abc import Callable
@@ -13,7 +13,8 @@ from genie_obs.simulator.instants import NEVER_US
 
 OUTCOMES = ("completed", "text", "clarification", "failed", "cancelled", "expired", "running", "stuck")
 _STATUSES = {"failed": "FAILED", "cancelled": "CANCELLED", "expired": "QUERY_RESULT_EXPIRED"}  # the others: COMPLETED
-# SDK: MessageErrorType; the weights are what practitioners report: SQL that does not run, then tables, then the model service.
+# By type (SDK: MessageErrorType): how often, and the text. Users report SQL that does not run most often, then missing tables, then
+# the model service.
 ERRORS = {
     "SQL_EXECUTION_EXCEPTION": (
         34,
@@ -59,7 +60,7 @@ def clarification(plan: Plan) -> str:
 
 
 def apply_outcome(message: SimulatedMessage, space: SimulatedSpace, outcome: str, rng: random.Random) -> None:
-    """Fill in status, queries, text and error of a message for one of `OUTCOMES`; its statements are made by `statements_of`.
+    """Set status, queries, text and error of a message for one of `OUTCOMES`. `statements_of` makes its statements.
 
     Raises:
         ValueError: if there is no such outcome.
@@ -90,12 +91,14 @@ def _new_query(message: SimulatedMessage, plan: Plan, rng: random.Random) -> Que
 
 
 def new_statement_id(at_us: int, rng: random.Random) -> str:
-    """Return a statement id: a UUID, unlike Genie's own ids."""
+    """Return a statement id. It is a UUID, other than the ids of Genie."""
     return seeded_uuid(at_us, rng.getrandbits(64))
 
 
 def _answer(message: SimulatedMessage, plan: Plan, rng: random.Random) -> None:
-    attempts = rng.choices((1, 2, 3), (92, 7, 1))[0]  # observed: self-correction leaves several query attachments
+    attempts = rng.choices((1, 2, 3), (92, 7, 1))[
+        0
+    ]  # observed: Genie corrects itself, which leaves several query attachments
     message.queries = [_new_query(message, plan, rng) for _ in range(attempts)]
     for query in message.queries[:-1]:
         query.row_count = None
@@ -127,7 +130,7 @@ def _fail(message: SimulatedMessage, plan: Plan, rng: random.Random) -> None:
 def statements_of(
     message: SimulatedMessage, space: SimulatedSpace, next_seq: Callable[[], int], rng: random.Random, *, delay_us: int
 ) -> list[Statement]:
-    """Return the query history rows of a message's queries, each visible `delay_us` after its end."""
+    """Return the statements of the queries of a message. They become visible `delay_us` after the message has finished."""
     rows = []
     span = 20_000_000 if message.finish_us >= NEVER_US else message.finish_us - message.created_us
     for index, query in enumerate(message.queries):

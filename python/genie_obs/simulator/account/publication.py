@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a folder holds: all rows that were visible at `now_us` and were recorded up to number `seq`."""
+    """What a folder holds: the rows that were visible at `now_us` and whose sequence number was at most `seq`."""
 
     now_us: int
     seq: int

@@ -4,7 +4,7 @@ import enum
 
 
 class Quirk(enum.Flag):
-    """Oddities of the shape in which the API returns one message; `render.py` says where each is known from."""
+    """How the API can return a message in another shape. `rest_api/render_message.py` says how each is known."""
 
     NONE = 0
     INT_AS_STRING = enum.auto()

@@ -10,7 +10,7 @@ from genie_obs.simulator.business.domains import Domain, Fact
 
 @dataclass(slots=True, eq=False)
 class SimulatedConversation:
-    """Messages in the order they were asked."""
+    """A conversation. Its messages are in the order in which they were asked."""
 
     conversation_id: str
     space_id: str
@@ -39,8 +39,8 @@ class SimulatedSpace:
     created_us: int
     audience: list[SimulatedUser] = field(default_factory=list)
     weight: float = 1.0  # relative number of conversations
-    active_until: float = 1.0  # share of the history after which nobody asks here any more
-    access: str = "manage"  # the observer's: manage | can_run | hidden | forbidden
+    active_until: float = 1.0  # nobody asks here after this share of the history
+    access: str = "manage"  # of the observer: manage | can_run | hidden | forbidden
     trashed: bool = False
     modified_us: int = 0
     conversations: dict[str, SimulatedConversation] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""How large an account is made, and from which seed."""
+"""What an account is made from: its size, its end and its seed."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ class AccountSpec:
     days: int = 90
     message_count: int = 3_000
     turns_per_conversation: float | None = None  # for every conversation; None: a realistic mix of 1 to 12
-    until: datetime  # the account's "now", aware; all history lies before it
+    until: datetime  # the account's now (aware); its history ends there
     quirks: bool = True  # False: no oddities, nothing forbidden, everything terminal
 
     def __post_init__(self) -> None:

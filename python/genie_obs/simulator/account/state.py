@@ -1,4 +1,4 @@
-"""What an account holds at an instant, and the few ways to add to it on which everything else is built."""
+"""What an account holds, and the few ways to add to it. Everything else is built on them."""
 
 import random
 import threading
@@ -36,7 +36,7 @@ class AccountState:
         self.audit = AuditLog()
         self.statements = StatementLog()
         self.lock = threading.RLock()
-        self.publications: dict[str, Publication] = {}  # by folder
+        self.publications: dict[str, Publication] = {}  # what has been written, by folder
         self.rng = random.Random(f"{spec.seed}/operations")
         self.last_seq = 0
 
@@ -46,7 +46,7 @@ class AccountState:
         return from_us(self.clock.now_us)
 
     def advance(self, delta: timedelta) -> None:
-        """Move the clock forward; running messages progress, delayed rows become visible.
+        """Move the clock forward. Running messages go on, and delayed rows become visible.
 
         Raises:
             ValueError: if `delta` is negative.
@@ -74,7 +74,7 @@ class AccountState:
         return self.space(message.workspace_id, message.space_id).conversations[message.conversation_id]
 
     def messages(self) -> Iterator[SimulatedMessage]:
-        """Return every message there ever was, the deleted ones included."""
+        """Return all messages that there ever were, the deleted ones too."""
         for workspace in list(self.workspaces.values()):
             for space in list(workspace.spaces.values()):
                 for conversation in list(space.conversations.values()):
@@ -89,7 +89,7 @@ class AccountState:
         conversation_id: str | None = None,
         rng: random.Random | None = None,
     ) -> SimulatedConversation:
-        """Add an empty conversation; it leaves no audit row before its first message."""
+        """Add an empty conversation. It leaves no audit row before its first message."""
         conversation = SimulatedConversation(
             conversation_id=conversation_id or hex_id(rng or self.rng, at_us),
             space_id=space.space_id,
@@ -115,7 +115,7 @@ class AccountState:
         message_id: str | None = None,
         is_rephrasing: bool = False,
     ) -> SimulatedMessage:
-        """Add a message without audit rows or statements; the question continues the conversation."""
+        """Add a message, without audit rows and statements. Without `text` its question continues the conversation."""
         previous = next(reversed(conversation.messages.values()), None)
         message = SimulatedMessage(
             workspace_id=space.workspace_id,
@@ -159,7 +159,7 @@ class AccountState:
             message.content = message.plan.ask(rng, follow_up=last is not None and not is_rephrasing)
 
     def record_question(self, message: SimulatedMessage, *, is_new: bool, visible_us: int) -> None:
-        """Append the audit rows of asking: names without prefix come from the UI, `genie…` from the API (observed)."""
+        """Append the audit rows of a question. Actions of the API have the prefix `genie`, those of the UI have none (observed)."""
         if message.via == "api":
             action = "genieStartConversationMessage" if is_new else "genieCreateConversationMessage"
             self.record(action, message=message, user=message.user, at_us=message.created_us, visible_us=visible_us)
@@ -195,7 +195,11 @@ class AccountState:
         workspace_id: str | None = None,
         **more: Any,
     ) -> None:
-        """Append an audit event; `more` are further fields of `AuditEvent`."""
+        """Append an audit event. `more` are other fields of `AuditEvent`.
+
+        Raises:
+            ValueError: if there is neither a message nor a workspace.
+        """
         workspace = message.workspace_id if message is not None else workspace_id
         if workspace is None:
             raise ValueError("an audit event needs a workspace or a message")
@@ -226,7 +230,7 @@ class AccountState:
     def place(
         self, workspace_id: str, space_id: str | None, conversation_id: str | None
     ) -> tuple[SimulatedSpace, SimulatedConversation | None]:
-        """Return the space meant by what is given, and the conversation if it exists.
+        """Return the space that the ids mean, and the conversation if it exists.
 
         Raises:
             KeyError: if an id is given that the workspace does not have.
@@ -253,5 +257,5 @@ class AccountState:
         return self.workspaces[workspace_id].users[int(user_id)]
 
     def default_user(self, space: SimulatedSpace, conversation: SimulatedConversation | None) -> SimulatedUser | None:
-        """Return who asks when nobody is named."""
+        """Return who asks if nobody is named."""
         return conversation.user if conversation is not None else space.audience[0]

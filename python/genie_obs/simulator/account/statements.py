@@ -15,7 +15,7 @@ API_CLIENT = "DatabricksGenie"  # observed
 
 @dataclass(slots=True)
 class Statement:
-    """One executed statement; `seq` rises each time its row is published again."""
+    """One executed statement. It gets a new `seq` each time its row is published again."""
 
     seq: int
     statement_id: str
@@ -25,18 +25,18 @@ class Statement:
     source: Query | str
     start_us: int
     duration_ms: int
-    visible_us: int  # NEVER_US: missing forever
+    visible_us: int  # NEVER_US: the row never appears
     update_us: int
     space_id: str | None = None
     status: str = "FINISHED"  # FINISHED | FAILED | CANCELED (one L, unlike message status)
     error: str | None = None
     client: str = UI_CLIENT
     cached: bool = False
-    is_negative_duration: bool = False  # observed: about 10,000 rows of one region
+    is_negative_duration: bool = False  # observed in about 10,000 rows of one region
 
     @property
     def text(self) -> str:
-        """SQL text."""
+        """The SQL text."""
         return self.source if isinstance(self.source, str) else self.source.sql
 
 
@@ -47,11 +47,11 @@ class StatementLog:
         self.by_id: dict[tuple[str, str], Statement] = {}
 
     def add(self, statement: Statement) -> None:
-        """Keep a statement; ids are unique within a workspace."""
+        """Add a statement, or replace the one with its id. Ids are unique within a workspace."""
         self.by_id[statement.workspace_id, statement.statement_id] = statement
 
     def between(self, before: Publication, until_us: int) -> list[Statement]:
-        """Return the statements that are visible at `until_us` and that `before` lacks or holds in an older state, oldest first."""
+        """Return the statements visible at `until_us` that `before` does not hold, or holds in an older state. Oldest first."""
         rows = [
             row
             for row in self.by_id.values()

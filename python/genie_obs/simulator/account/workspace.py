@@ -7,12 +7,12 @@ from genie_obs.simulator.account.user import SimulatedUser
 
 
 class SimulatedWorkspace:
-    """One workspace; `reachable` and `accepts_credentials` may be changed while it is served."""
+    """One workspace. `reachable` and `accepts_credentials` may be changed while it is served."""
 
     def __init__(self, *, workspace_id: str, name: str, deployment: str, created_us: int) -> None:
         self.workspace_id = workspace_id
         self.name = name
-        self.deployment = deployment  # host name it would have; never resolvable
+        self.deployment = deployment  # the host name it would have; it resolves nowhere
         self.created_us = created_us
         self.url: str | None = None
         self.accepts_credentials = True
@@ -33,5 +33,5 @@ class SimulatedWorkspace:
             self._on_reachable(value)
 
     def watch_reachable(self, callback: Callable[[bool], None] | None) -> None:
-        """Register the server's switch; it is called in the thread that sets `reachable`."""
+        """Register what the server does when `reachable` changes. It is called in the thread that sets `reachable`."""
         self._on_reachable = callback

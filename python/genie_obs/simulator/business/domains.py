@@ -1,4 +1,4 @@
-"""The business the made-up account is in: its tables, measures and spaces, read from `domains.json`."""
+"""What the made-up company does: its tables, measures and spaces, read from `domains.json`."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A measure of a fact table; `typical` is its order of magnitude for one month."""
+    """A measure of a fact table. `typical` is about its value for one month."""
 
     name: str
     expression: str
@@ -20,7 +20,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A column to group or filter by, with the JOIN it needs."""
+    """A column to group or filter by, with the JOIN that it needs."""
 
     name: str
     plural: str
@@ -47,7 +47,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class SpaceTemplate:
-    """What a space of a domain is called and which fact table it is about."""
+    """The title and the description of a space, and the number of its fact table in the domain."""
 
     title: str
     description: str

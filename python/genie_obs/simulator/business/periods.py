@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Period(NamedTuple):
-    """A time range: how people say it and how SQL says it (`{date}` is the date column)."""
+    """A time range, in words and as a condition in SQL. `{date}` stands for the date column."""
 
     text: str
     condition: str

@@ -1,6 +1,6 @@
 """How people phrase a question."""
 
-# Shape of a question: how it is asked first, and how it is asked as a follow-up of another one.
+# By shape of a question: how people ask it first, and how they ask it after another question.
 OPENING = {
     "total": (
         "What was {metric} {period}?",

@@ -22,7 +22,7 @@ class Plan(NamedTuple):
     shape: str
 
     def ask(self, rng: random.Random, *, follow_up: bool) -> str:
-        """Return the question as one of several people would type it."""
+        """Return the question in one of the ways in which people type it."""
         phrases = (FOLLOW_UP if follow_up else OPENING)[self.shape]
         text = rng.choice(phrases).format(
             metric=self.metric.name,
@@ -34,7 +34,7 @@ class Plan(NamedTuple):
         return text if follow_up else text[0].upper() + text[1:]
 
     def title(self) -> str:
-        """Return the title Genie gives to the query."""
+        """Return the title that Genie gives to the query."""
         metric = self.metric.name[0].upper() + self.metric.name[1:]
         by = {
             "total": "",
@@ -49,14 +49,14 @@ class Plan(NamedTuple):
         return f"{metric}{by}, {self.period.text}"
 
     def description(self) -> str:
-        """Return the sentence with which Genie explains the query."""
+        """Return the sentence in which Genie explains the query."""
         return (
             f"This query calculates {self.metric.name} from {self.fact.table} for the period '{self.period.text}'"
             + (f", using {self.dimension.name} = {self.value}." if self.shape in {"filter", "share"} else ".")
         )
 
     def row_count(self, salt: int) -> int:
-        """Return how many rows the result has; `salt` makes it differ between runs of the same question."""
+        """Return how many rows the result has. It can differ with `salt`, as between two runs of one question."""
         if self.shape in {"total", "filter", "share"}:
             return 1
         if self.shape == "trend":
@@ -75,7 +75,7 @@ class Plan(NamedTuple):
         return [round(base * factor, 0 if base > 1000 else 2) for factor in spread]
 
     def answer(self, salt: int) -> str:
-        """Return the summary in words."""
+        """Return the answer in words."""
         text = self._summary(salt)
         return text[0].upper() + text[1:]
 
@@ -101,7 +101,7 @@ class Plan(NamedTuple):
 
 
 def pick_plan(rng: random.Random, fact: Fact) -> Plan:
-    """Return a fresh question on a fact table."""
+    """Return a new question on a fact table."""
     dimension = rng.choice(fact.dimensions)
     shape = rng.choices(SHAPES, _SHAPE_WEIGHTS)[0]
     return Plan(
@@ -110,7 +110,7 @@ def pick_plan(rng: random.Random, fact: Fact) -> Plan:
 
 
 def pick_follow_up(rng: random.Random, plan: Plan) -> Plan:
-    """Return the next question of somebody who has just seen the answer to `plan`: one thing is changed."""
+    """Return what somebody asks after the answer to `plan`: the same with one thing changed."""
     dimension = rng.choice(plan.fact.dimensions)
     shape = rng.choice([shape for shape in SHAPES if shape != plan.shape])
     too_short = shape in {"trend", "drop"} and plan.period.months < LONG_MONTHS
@@ -119,5 +119,5 @@ def pick_follow_up(rng: random.Random, plan: Plan) -> Plan:
 
 
 def _pick_period(rng: random.Random, shape: str) -> Period:
-    """Month by month needs more than one month."""
+    """Return a period that fits the shape: a result by month needs several months."""
     return rng.choice(LONG_PERIODS if shape in {"trend", "drop"} else PERIODS)

@@ -1,4 +1,4 @@
-"""Audit actions that no operation of the account writes by itself: they occur a few times each, so that every known name does."""
+"""Audit actions that no operation of the account writes. Each occurs a few times, so that every known name occurs."""
 
 import random
 
@@ -8,7 +8,7 @@ from genie_obs.simulator.account.user import SimulatedUser
 from genie_obs.simulator.ids import child_id
 from genie_obs.simulator.instants import HOUR_US, MINUTE_US
 
-# observed: action names of `aibiGenie` in live accounts; without prefix the UI, with `genie` the public API
+# observed: action names of `aibiGenie` in live accounts. The prefix `genie` means the public API, no prefix means the UI.
 _ON_MESSAGES = (
     "cancelMessage", "updateMessageAttachment", "executeMessageQuery", "genieExecuteMessageQuery",
     "genieExecuteMessageAttachmentQuery", "executeFullQueryResult", "genieGenerateDownloadFullQueryResult",
@@ -35,7 +35,7 @@ _OLD_AGENT = "genie-obs/0.0.9 aiohttp/3.12"
 
 
 def add_remaining_actions(account: SimulatedAccount, messages: list[SimulatedMessage], rng: random.Random) -> None:
-    """Let every action name of the real audit log occur, on messages, conversations and spaces that exist."""
+    """Add the actions that are still missing, on messages, conversations and spaces that exist."""
     for action in _ON_MESSAGES:
         for message in rng.sample(messages, min(2, len(messages))):
             _add(account, action, message, message.user, rng)
@@ -66,7 +66,7 @@ def add_remaining_actions(account: SimulatedAccount, messages: list[SimulatedMes
 
 
 def add_own_reads(account: SimulatedAccount, messages: list[SimulatedMessage], rng: random.Random) -> None:
-    """An observer was here before: its GETs are rows like anybody's, told apart by identity and user agent (observed)."""
+    """Add the reads of an earlier observer. Only identity and user agent tell them from the reads of others (observed)."""
     for message in rng.sample(messages, min(len(messages), max(1, len(messages) // 20))):
         _add(account, "genieGetConversationMessage", message, account.observer, rng, user_agent=_OLD_AGENT)
 

@@ -1,4 +1,4 @@
-"""What else is in the system tables: authors at work on spaces, dashboards, other services."""
+"""Other rows of the system tables: authors who work on spaces, dashboards, other services."""
 
 import random
 from typing import Any
@@ -26,7 +26,8 @@ _VISITING = (
     "genieListSpaces",
     "genieListConversationMessages",
 )
-# Other services of the same account. `genie` is unrelated: Databricks support staff access (observed). `genieChat` is Genie One.
+# Other services of the same account. `genie` has nothing to do with Genie: it is the access of Databricks support (observed).
+# `genieChat` is Genie One.
 _OTHERS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("genie", "databricksAccess", {"duration": "3600", "reason": "support case"}),
     ("genieChat", "createGenieChatResponse", {}),
@@ -43,7 +44,7 @@ _ERRORS = {
 
 
 def add_background(account: SimulatedAccount, rng: random.Random) -> None:
-    """Add space creation and authoring, visits, statements without a message, and rows of other services."""
+    """Add the making of spaces, work on them, visits, statements without a message, and rows of other services."""
     start_us = account.clock.now_us - account.spec.days * DAY_US
     end_us = account.clock.now_us - HOUR_US
     for workspace in account.workspaces.values():
@@ -58,7 +59,7 @@ def _add_author(
 ) -> None:
     where: dict[str, Any] = {"workspace_id": space.workspace_id, "space_id": space.space_id, "user": space.owner}
     created_us = max(space.created_us, start_us)
-    # observed: a workspace writes createSpace or genieCreateSpace, and the id of a new space only in the response
+    # observed: the action differs between workspaces, and the id of a new space is only in the response
     action = rng.choice(("createSpace", "genieCreateSpace", "cloneSpace"))
     account.record(action, at_us=created_us, visible_us=created_us + 3 * MINUTE_US, params={"space_id": "new"}, **where)
     for _ in range(rng.randrange(4, 14)):
@@ -83,7 +84,7 @@ def _add_author(
 def _add_probes(
     account: SimulatedAccount, space: SimulatedSpace, rng: random.Random, start_us: int, end_us: int
 ) -> None:
-    """Profiling statements of a space carry its id but belong to no message (observed: 101 of 114 in one sample)."""
+    """Add profiling statements: they carry the id of a space but belong to no message (observed: 101 of 114 in one sample)."""
     for table in space.fact.tables:
         column = space.fact.dimensions[0].column.split(".")[-1]
         for text in (
@@ -157,7 +158,7 @@ def _add_other_services(
     for index in range(50):
         service, action, params = _OTHERS[index % len(_OTHERS)]
         at_us = rng.randrange(start_us, end_us)
-        # docs: account-level events carry workspace 0
+        # docs: events of the account have the workspace 0
         owner = "0" if service == "accounts" else workspace_id
         filled = dict(params)
         if service == "genieChat":

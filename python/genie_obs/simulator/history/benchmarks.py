@@ -1,4 +1,4 @@
-"""Benchmark runs of a space: conversations that no list shows (observed), read through `eval-runs`."""
+"""Benchmark runs of a space. No list shows their conversations (observed); clients read them through `eval-runs`."""
 
 from genie_obs.simulator.account.space import SimulatedSpace
 from genie_obs.simulator.history.life import Life
@@ -10,7 +10,7 @@ _REASONS = ("RESULT_MISSING_ROWS", "LLM_JUDGE_MISSING_OR_INCORRECT_FILTER", "COL
 
 
 def add_benchmark_runs(life: Life, space: SimulatedSpace, now_us: int) -> None:
-    """Add two runs over the space's benchmark questions."""
+    """Add two runs over the benchmark questions of the space."""
     for number, age_days in enumerate((6, 2)):
         started_us = now_us - age_days * DAY_US - 90 * MINUTE_US
         run_id = child_id(space.space_id, f"eval-run-{number}")

@@ -1,4 +1,4 @@
-"""The account after its history: hours and days that follow, on request."""
+"""Hours and days after the history, on request."""
 
 import random
 from datetime import datetime, timedelta
@@ -11,9 +11,9 @@ from genie_obs.simulator.instants import SECOND_US, from_us, to_us
 
 
 def grow(account: SimulatedAccount, *, until: datetime) -> None:
-    """Let people go on until `until`, at the account's usual volume. Afterwards the account's clock stands at `until`.
+    """Let people go on until `until`, and move the account's clock there.
 
-    They open new conversations, ask again in old ones, rate late and delete.
+    They open new conversations, ask again in old ones, rate late and delete, about as often as in the history.
 
     Raises:
         ValueError: if `until` lies before the account's clock, or has no time zone.
@@ -50,7 +50,7 @@ def _recent_conversation(rng: random.Random, space: SimulatedSpace) -> Simulated
 
 
 def _revisit(life: Life, space: SimulatedSpace, at_us: int) -> None:
-    """Somebody returns to an old conversation: rates it late, deletes it, or its statement is published again."""
+    """Let somebody rate or delete in an old conversation, or let a statement or a result in it change."""
     conversation = _recent_conversation(life.rng, space)
     if conversation is None:
         return

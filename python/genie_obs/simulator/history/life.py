@@ -1,19 +1,17 @@
-"""People at work: conversations over months, then, on request, the hours and days that follow."""
+"""People at work: what they ask, and what follows from it."""
 
 import bisect
 import itertools
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from genie_obs.simulator.account.account import SimulatedAccount
 from genie_obs.simulator.account.message import SimulatedMessage
 from genie_obs.simulator.account.outcomes import statements_of
 from genie_obs.simulator.account.space import SimulatedConversation, SimulatedSpace
 from genie_obs.simulator.account.user import SimulatedUser
-from genie_obs.simulator.history.rhythm import draw_starts, draw_turns
-from genie_obs.simulator.instants import DAY_US, HOUR_US, MINUTE_US, SECOND_US, from_us
+from genie_obs.simulator.instants import HOUR_US, MINUTE_US, SECOND_US, from_us
 
-_REST_US = 25 * MINUTE_US  # nothing generated is younger than this at the account's "now"
 # Comments of a rating, drawn with equal chance; None: a rating without a comment.
 _PRAISE = (
     None, None, None,
@@ -32,10 +30,11 @@ _COMPLAINTS = (
     "no answer at all :(",
     "falsche Tabelle",
 )
+_REVIEW = "Please review: is this the official number?"
 
 
 class Life:
-    """Lets people talk to the spaces of one account up to a limit in time."""
+    """Lets people ask in the spaces of one account, up to a limit in time."""
 
     def __init__(
         self, account: SimulatedAccount, rng: random.Random, *, limit_us: int, visible_limit_us: int | None
@@ -43,7 +42,7 @@ class Life:
         self.account = account
         self.rng = rng
         self.limit_us = limit_us
-        self.visible_limit_us = visible_limit_us  # no row becomes visible later; None: rows are as late as they are
+        self.visible_limit_us = visible_limit_us  # no row becomes visible after it; None: no limit
         self.spaces = [
             space
             for workspace in account.workspaces.values()
@@ -58,7 +57,7 @@ class Life:
         self.has_oddities = account.spec.quirks
 
     def pick_space(self, progress: float) -> SimulatedSpace:
-        """Return a space that is in use after `progress` (0 to 1) of the history."""
+        """Return a space that people still use after the share `progress` (0 to 1) of the history."""
         for _ in range(20):
             space = self.spaces[self._draw(self.space_weights)]
             if space.active_until >= progress:
@@ -66,7 +65,7 @@ class Life:
         return self.spaces[0]
 
     def pick_user(self, space: SimulatedSpace) -> SimulatedUser:
-        """Return somebody of the space's audience, power users more often."""
+        """Return somebody who may ask in the space. Active users are picked more often."""
         people = [user for user in space.audience if not user.is_deleted]
         return people[self._draw(self.audience_weights[space.space_id])] if people else space.owner
 
@@ -82,7 +81,7 @@ class Life:
         conversation: SimulatedConversation | None = None,
         pace_us: int = 150 * SECOND_US,
     ) -> int:
-        """Ask up to `turns` questions from `start_us` on and return how many were asked before the limit."""
+        """Ask `turns` questions from `start_us` on, fewer if the limit comes first. Return how many were asked."""
         user = self.pick_user(space) if conversation is None else (conversation.user or self.pick_user(space))
         via = "api" if user.application_id is not None or self.rng.random() < 0.04 else "ui"
         if conversation is None:
@@ -109,7 +108,7 @@ class Life:
         is_rephrasing: bool = False,
         outcome: str | None = None,
     ) -> SimulatedMessage:
-        """Ask one question with everything that follows from it."""
+        """Ask one question, with its statements, audit rows, reads and reactions."""
         rng = self.rng
         is_new = not conversation.messages
         finish_us = at_us + int(min(6 + rng.lognormvariate(2.2, 0.6), 240) * SECOND_US)
@@ -141,7 +140,7 @@ class Life:
         return message
 
     def audit_delay_us(self) -> int:
-        """Return how late an audit row is: 1 to 15 minutes, in rare cases hours (observed: no guarantee)."""
+        """Return how late an audit row is: 1 to 15 minutes, rarely hours (observed: nothing is guaranteed)."""
         if self.has_oddities and self.rng.random() < 0.01:
             return int(self.rng.uniform(1, 9) * HOUR_US)
         return int(self.rng.triangular(1, 15, 4) * MINUTE_US)
@@ -164,20 +163,21 @@ class Life:
         return "completed"
 
     def _record_reads(self, message: SimulatedMessage, visible_us: int) -> None:
-        """Every poll is a row, and so is every look at the result (observed)."""
-        prefix, poll = ("genieG", self.rng.randrange(2, 9)) if message.via == "api" else ("g", self.rng.randrange(1, 4))
+        """Add the audit rows of polls and of looks at the result: one row each (observed)."""
+        verb = "genieGet" if message.via == "api" else "get"
+        polls = self.rng.randrange(2, 9) if message.via == "api" else self.rng.randrange(1, 4)
         self.account.record(
-            f"{prefix}etConversationMessage",
+            f"{verb}ConversationMessage",
             message=message,
             user=message.user,
             at_us=message.created_us + 2 * SECOND_US,
             visible_us=visible_us,
-            repeat=poll,
+            repeat=polls,
             step_us=2 * SECOND_US,
         )
         if message.queries and self.has_oddities and self.rng.random() < 0.6:
             self.account.record(
-                f"{prefix}etMessageAttachmentQueryResult",
+                f"{verb}MessageAttachmentQueryResult",
                 message=message,
                 user=message.user,
                 at_us=message.finish_us if message.stuck_status is None else message.created_us,
@@ -186,50 +186,32 @@ class Life:
             )
 
     def _react(self, message: SimulatedMessage) -> None:
-        """Some answers are rated, some are regenerated or run again."""
-        rng = self.rng
-        bad = message.final_status == "FAILED"
-        draw = rng.random()
-        reacted_us = message.created_us + int(rng.uniform(1, 9) * MINUTE_US)
+        """Let the asker rate some answers; with oddities also comment on some, run them again, or have them answered again."""
+        draw = self.rng.random()
+        reacted_us = message.created_us + int(self.rng.uniform(1, 9) * MINUTE_US)
         later = from_us(min(reacted_us, self.limit_us + 5 * MINUTE_US, self.account.clock.now_us))
         delay = self._delay(later.timestamp())
-        if draw < (0.12 if bad else 0.085):
-            positive = rng.random() < (0.1 if bad else 0.72)
-            rating = "POSITIVE" if positive else "NEGATIVE"
-            self.account.rate(
-                message, rating, rng.choice(_PRAISE if positive else _COMPLAINTS), at=later, audit_delay=delay
-            )
-        elif (
-            self.has_oddities
-            and message.final_status == "COMPLETED"
-            and message.finish_us <= self.account.clock.now_us
-            and draw > 0.985
-        ):
-            if draw > 0.995 and message.queries:
-                self.account.execute(message, at=later, audit_delay=delay, statement_delay=delay)
-            elif draw > 0.992:
-                self.account.comment(
-                    message, "Please review: is this the official number?", at=later, audit_delay=delay
-                )
-            elif message.queries and message.finish_us <= later.timestamp() * 1e6:
-                if draw > 0.988:
-                    self.account.regenerate(message, at=later, audit_delay=delay)
-                else:
-                    self.account.update(message, message.content + ", please", at=later, audit_delay=delay)
+        if draw < (0.12 if message.final_status == "FAILED" else 0.085):
+            self._rate(message, later, delay)
+        elif draw > 0.985 and self.has_oddities and message.status == "COMPLETED":
+            self._return_to(message, draw, later, delay)
+
+    def _rate(self, message: SimulatedMessage, later: datetime, delay: timedelta) -> None:
+        is_praise = self.rng.random() < (0.1 if message.final_status == "FAILED" else 0.72)
+        comment = self.rng.choice(_PRAISE if is_praise else _COMPLAINTS)
+        self.account.rate(message, "POSITIVE" if is_praise else "NEGATIVE", comment, at=later, audit_delay=delay)
+
+    def _return_to(self, message: SimulatedMessage, draw: float, later: datetime, delay: timedelta) -> None:
+        if draw > 0.995 and message.queries:
+            self.account.execute(message, at=later, audit_delay=delay, statement_delay=delay)
+        elif draw > 0.992:
+            self.account.comment(message, _REVIEW, at=later, audit_delay=delay)
+        elif message.queries and message.finish_us <= later.timestamp() * 1e6:
+            if draw > 0.988:
+                self.account.regenerate(message, at=later, audit_delay=delay)
+            else:
+                self.account.update(message, message.content + ", please", at=later, audit_delay=delay)
 
     def _delay(self, at_seconds: float) -> timedelta:
         at_us = int(at_seconds * SECOND_US)
         return timedelta(microseconds=max(0, self._visible(at_us + self.audit_delay_us()) - at_us))
-
-
-def live_history(account: SimulatedAccount, rng: random.Random) -> None:
-    """Fill the account with exactly `message_count` messages over `days`, at rest at its end."""
-    spec = account.spec
-    now_us = account.clock.now_us
-    life = Life(account, rng, limit_us=now_us - _REST_US - 5 * MINUTE_US, visible_limit_us=now_us - 5 * MINUTE_US)
-    sizes = draw_turns(rng, spec.message_count - sum(1 for _ in account.messages()), spec.turns_per_conversation)
-    starts = draw_starts(rng, now_us, spec.days, len(sizes))
-    begin_us = now_us - spec.days * DAY_US
-    for start_us, turns in zip(starts, sizes, strict=True):
-        progress = (start_us - begin_us) / (spec.days * DAY_US)
-        life.converse(life.pick_space(progress), start_us, turns)

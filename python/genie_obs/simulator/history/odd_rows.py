@@ -12,10 +12,10 @@ from genie_obs.simulator.instants import HOUR_US, MINUTE_US, NEVER_US, from_us
 
 
 def make_statements_odd(account: SimulatedAccount, messages: list[SimulatedMessage], rng: random.Random) -> None:
-    """Let statements be missing, have a negative duration, or be published again."""
+    """Let some statements never appear, have a negative duration, or be published again."""
     linked = [message for message in messages if message.statement_ids]
     for message in sample_share(rng, linked, 0.08):
-        # observed: about one message statement in ten never shows up (other region, result cache)
+        # observed: about one statement in ten never appears (other region, result cache)
         account.statements.by_id[message.workspace_id, message.statement_ids[-1]].visible_us = NEVER_US
     for message in sample_share(rng, linked, 0.01):
         account.statements.by_id[message.workspace_id, message.statement_ids[-1]].is_negative_duration = True
@@ -34,7 +34,7 @@ def repeat_audit_rows(account: SimulatedAccount, rng: random.Random) -> None:
 def add_odd_audit_rows(account: SimulatedAccount, messages: list[SimulatedMessage], rng: random.Random) -> None:
     """Add refused calls, calls on spaces that nobody knows, and malformed rows."""
     now = account.now
-    for number in range(40):  # observed: thousands of dead or foreign space ids in one account
+    for number in range(40):  # observed: thousands of ids of deleted or foreign spaces in one account
         dead = child_id(f"{number:032x}", "dead")
         workspace_id = rng.choice(list(account.workspaces))
         at = now - timedelta(hours=rng.uniform(2, 24 * account.spec.days))
@@ -57,7 +57,7 @@ def add_odd_audit_rows(account: SimulatedAccount, messages: list[SimulatedMessag
 
 
 def _add_refusals(account: SimulatedAccount, message: SimulatedMessage) -> None:
-    """Refused calls: once with a full set of ids, which proves that the message exists, once without."""
+    """Add two refused calls: one with all ids, which proves that the message exists, and one without."""
     at = from_us(min(message.finish_us + HOUR_US, account.clock.now_us - 10 * MINUTE_US))
     account.refused_event(
         workspace_id=message.workspace_id,
@@ -79,7 +79,7 @@ def _malformed_rows(messages: list[SimulatedMessage]) -> list[dict[str, Any]]:
 
     space_id = messages[0].space_id if messages else "01f000000000100000000000000000aa"
     rows = [
-        created({"space_id": space_id, "conversation_id": "01f0"}, '{"message_id":"01f0'),  # cut off JSON
+        created({"space_id": space_id, "conversation_id": "01f0"}, '{"message_id":"01f0'),  # JSON that was cut off
         created({"space_id": space_id, "conversation_id": ""}, '{"message_id":"","conversation_id":""}'),  # empty ids
         created({"space_id": "new", "conversation_id": "new"}, None),  # observed: the literal `new`
         created({}, "[]"),

@@ -1,7 +1,4 @@
-"""What makes a real account hard to observe, each with where it is known from.
-
-"SDK": databricks-sdk. "docs": Databricks documentation. "observed": public code that reads live accounts.
-"""
+"""What makes a real account hard to observe: odd messages, people and spaces."""
 
 import random
 from datetime import timedelta
@@ -14,7 +11,7 @@ from genie_obs.simulator.history.odd_rows import add_odd_audit_rows, make_statem
 from genie_obs.simulator.history.sampling import sample_share
 from genie_obs.simulator.instants import HOUR_US, MINUTE_US, from_us
 
-# Share of messages with each shape, tried one after another.
+# The share of messages with each quirk. The order matters, because each draws from one generator.
 _SHAPES = (
     (Quirk.INT_AS_STRING, 0.25),
     (Quirk.NULL_LEGACY_ID, 0.10),
@@ -43,7 +40,7 @@ HOSTILE_TEXTS = (
 
 
 def add_oddities(account: SimulatedAccount, rng: random.Random) -> None:
-    """Make ordinary messages odd; small accounts get at least one of each that fits."""
+    """Make ordinary messages odd. A small account gets at least one of each oddity that fits."""
     messages = list(account.messages())
     if messages:
         _shape_messages(messages, rng)
@@ -106,7 +103,7 @@ def _delete_some(account: SimulatedAccount, messages: list[SimulatedMessage], rn
     delay = timedelta(minutes=5)
     for message in sample_share(rng, messages, 0.004, low=2):
         account.delete_message(message, at=from_us(min(message.finish_us + 2 * HOUR_US, limit_us)), audit_delay=delay)
-    # People delete a failed try, hardly ever months of work.
+    # People delete a failed attempt, but hardly ever months of work.
     short = [message for message in messages if len(account.conversation_of(message).messages) <= 6]
     for message in sample_share(rng, short, 0.001):
         at = from_us(min(message.finish_us + 20 * HOUR_US, limit_us))
@@ -114,7 +111,7 @@ def _delete_some(account: SimulatedAccount, messages: list[SimulatedMessage], rn
 
 
 def _share_message_id(account: SimulatedAccount, rng: random.Random) -> None:
-    """Ids are unique within a workspace only: the key of a message has two parts."""
+    """Give one message the id of a message in another workspace: ids are unique only within a workspace (assumed)."""
     workspaces = [
         workspace
         for workspace in account.workspaces.values()
@@ -138,7 +135,7 @@ def _share_message_id(account: SimulatedAccount, rng: random.Random) -> None:
 
 
 def _hide_one_space(account: SimulatedAccount) -> None:
-    """One space is hidden from the observer: 404 in place of 403 (observed, databricks-sdk-py issue 1073)."""
+    """Hide one space from the observer: 404 in place of 403 (observed, databricks-sdk-py issue 1073)."""
     candidates = [
         space
         for workspace in account.workspaces.values()

@@ -1,4 +1,4 @@
-"""The people, workspaces and spaces of an account, before anybody has asked anything."""
+"""The people, workspaces and spaces of an account, before the first question."""
 
 import random
 
@@ -35,7 +35,7 @@ _ASCII = str.maketrans("éëüí", "eeui", "'")
 
 
 def populate(account: SimulatedAccount, rng: random.Random) -> None:
-    """Add workspaces, users and spaces as the account's spec says."""
+    """Add as many workspaces, users and spaces as the spec of the account says."""
     _add_workspaces(account, rng)
     users = _users(account, rng)
     workspaces = list(account.workspaces.values())
@@ -58,7 +58,7 @@ def _add_workspaces(account: SimulatedAccount, rng: random.Random) -> None:
         workspace_id = str(rng.randrange(10**15, 9 * 10**15))
         base = _WORKSPACES[index % len(_WORKSPACES)]
         name = base if index < len(_WORKSPACES) else f"{base}-{index // len(_WORKSPACES) + 1}"
-        # reserved top-level domain: never a real host
+        # a reserved top-level domain, so never a real host
         deployment = f"dbc-{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}.cloud.databricks.example"
         created_us = start_us - rng.randrange(60, 700) * DAY_US
         account.workspaces[workspace_id] = SimulatedWorkspace(
@@ -70,7 +70,7 @@ def _users(account: SimulatedAccount, rng: random.Random) -> list[SimulatedUser]
     users = []
     for index in range(account.spec.user_count):
         user_id = rng.randrange(10**14, 8 * 10**15)
-        activity = rng.paretovariate(1.1)  # a few power users, many who tried it once
+        activity = rng.paretovariate(1.1)  # a few ask much, many tried it once
         if index % 15 == 14:
             application_id = seeded_uuid(account.spec.seed, "program", index)
             name = ("slack-bot", "teams-assistant", "nightly-report", "portal-backend")[index // 15 % 4]
@@ -126,7 +126,7 @@ def _add_spaces(account: SimulatedAccount, rng: random.Random) -> None:
 
 
 def _make_special(space: SimulatedSpace, index: int, count: int) -> None:
-    """Make some spaces dormant, used by one person, or hardly used at all."""
+    """Let some spaces be abandoned, used by one person, or hardly used."""
     if count < 6:
         return
     if index % 7 == 4:

@@ -19,7 +19,10 @@ TURN_WEIGHTS = ((1, 34), (2, 24), (3, 15), (4, 10), (5, 6), (6, 4), (7, 2), (8, 
 
 
 def draw_turns(rng: random.Random, message_count: int, fixed: float | None) -> list[int]:
-    """Return sizes of conversations that add up to `message_count`; a broken `fixed` alternates between its neighbours."""
+    """Return sizes of conversations, which add up to `message_count`.
+
+    With `fixed` their mean is `fixed`: 2.5 gives 2, 3, 2, 3, and so on.
+    """
     sizes: list[int] = []
     left, carried = message_count, 0.0
     values, weights = zip(*TURN_WEIGHTS, strict=True)
@@ -36,7 +39,10 @@ def draw_turns(rng: random.Random, message_count: int, fixed: float | None) -> l
 
 
 def draw_starts(rng: random.Random, now_us: int, days: int, count: int) -> list[int]:
-    """Return sorted instants: more on weekdays, in working hours, and in later months; none in the last two hours."""
+    """Return `count` instants in the `days` before `now_us`, sorted. None lies in the last two hours.
+
+    More lie on weekdays, in working hours and in later months.
+    """
     last_us = now_us - 2 * HOUR_US
     first_us = now_us - days * DAY_US
     day_starts = [now_us - (now_us % DAY_US) - offset * DAY_US for offset in range(days, -1, -1)]
@@ -57,7 +63,7 @@ def draw_starts(rng: random.Random, now_us: int, days: int, count: int) -> list[
 
 
 def draw_moments(account: SimulatedAccount, rng: random.Random, begin_us: int, end_us: int) -> list[int]:
-    """Return instants at which somebody turns to Genie, at the account's usual daily volume."""
+    """Return instants at which somebody starts to ask, sorted, about as many as in the history of the account."""
     mean_turns = sum(turns * weight for turns, weight in TURN_WEIGHTS) / sum(weight for _, weight in TURN_WEIGHTS)
     per_hour = account.spec.message_count / account.spec.days / mean_turns / 24
     typical_hour = sum(_HOUR_WEIGHTS) / 24
@@ -70,5 +76,5 @@ def draw_moments(account: SimulatedAccount, rng: random.Random, begin_us: int, e
         count = math.floor(expected + rng.random())
         moments.extend(rng.randrange(low, high) for _ in range(count))
     if not moments and end_us - begin_us >= 6 * HOUR_US:
-        moments.append(rng.randrange(begin_us, end_us - HOUR_US))  # a quiet weekend still has somebody
+        moments.append(rng.randrange(begin_us, end_us - HOUR_US))  # somebody asks even on a quiet weekend
     return sorted(moments)

@@ -1,4 +1,4 @@
-"""Conversations of unusual kinds."""
+"""Special conversations: very long, stuck, private, benchmark, and the observer's own."""
 
 import random
 
@@ -12,7 +12,7 @@ _LONG_CONVERSATIONS = (130, 210)  # questions; docs: up to 10,000 messages
 
 
 def add_special_conversations(account: SimulatedAccount, rng: random.Random) -> None:
-    """Add conversations of unusual kinds, fewer in small accounts; they count towards `message_count`."""
+    """Add the special conversations, fewer to a small account. Their messages count towards `message_count`."""
     count, days, now_us = account.spec.message_count, account.spec.days, account.clock.now_us
     life = Life(account, rng, limit_us=now_us - 60 * MINUTE_US, visible_limit_us=now_us - 5 * MINUTE_US)
     spaces = sorted(life.spaces, key=lambda space: -space.weight)
@@ -29,14 +29,14 @@ def add_special_conversations(account: SimulatedAccount, rng: random.Random) -> 
 
 
 def _add_stuck(life: Life, space: SimulatedSpace, at_us: int) -> None:
-    """Some messages never reach a terminal status (observed: a reader that waits for them stops for ever)."""
+    """Add a message that never reaches a terminal status (observed: a reader that waits for it waits for ever)."""
     user = life.pick_user(space)
     conversation = life.account.open_conversation(space, user, at_us, rng=life.rng)
     life.ask(space, conversation, user, at_us, via="ui", outcome="stuck")
 
 
 def _add_private(life: Life, space: SimulatedSpace, at_us: int) -> None:
-    """A manager sees prompt, status, rating and time of private conversations only (observed)."""
+    """Add a private conversation: a manager sees only prompt, status, rating and times (observed)."""
     user = life.pick_user(space)
     conversation = life.account.open_conversation(space, user, at_us, rng=life.rng)
     conversation.is_private = True
@@ -45,6 +45,6 @@ def _add_private(life: Life, space: SimulatedSpace, at_us: int) -> None:
 
 
 def _add_own_conversation(life: Life, space: SimulatedSpace, at_us: int) -> None:
-    """The observer's own chat: all that `list conversations` shows without `include_all` (docs)."""
+    """Add a conversation of the observer: without `include_all`, `list conversations` shows nothing else (docs)."""
     conversation = life.account.open_conversation(space, life.account.observer, at_us, rng=life.rng)
     life.ask(space, conversation, life.account.observer, at_us, via="api", outcome="completed")

@@ -1,7 +1,4 @@
-"""The workspaces' REST API: from request to response, without any network.
-
-"docs", "SDK" and "observed" in comments say where a behaviour is known from.
-"""
+"""The REST API of a workspace: which handler answers, and which audit row a read leaves."""
 
 from collections.abc import Callable
 
@@ -37,7 +34,7 @@ _READ_DELAY_US = 6 * MINUTE_US
 
 
 def respond(context: ApiContext, request: Request, route: Route, *, page_fault: str | None = None) -> Response:
-    """Return the answer to a request; unknown paths and refusals are answers too."""
+    """Return the response to a request. Unknown paths and refusals give responses too."""
     if route.operation in OPEN_OPERATIONS:
         return _respond_open(context, request, route)
     handler = _HANDLERS.get(route.operation)
@@ -71,7 +68,7 @@ def _respond_open(context: ApiContext, request: Request, route: Route) -> Respon
                 "scopes_supported": ["all-apis", "genie", "offline_access"],
             }
         )
-    # SDK: read when a Config is made; without workspace_id the host would count as an account console
+    # SDK: a Config reads this when it is made. Without workspace_id it takes the host for an account console.
     return json_response(
         {
             "oidc_endpoint": base,
@@ -83,7 +80,7 @@ def _respond_open(context: ApiContext, request: Request, route: Route) -> Respon
 
 
 def _record_read(context: ApiContext, request: Request, route: Route, response: Response) -> None:
-    """Leave the audit row of an observer's read (observed: an ingester's own GETs are rows too)."""
+    """Add the audit row of a read by the observer (observed: the reads of an ingester are rows too)."""
     account = context.account
     now_us = account.clock.now_us
     account.record(

@@ -1,4 +1,4 @@
-"""Pages of a list in an order that nobody promised, with tokens that say nothing."""
+"""Pages of a list, in an arbitrary order, with opaque tokens."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ MAX_PAGE_SIZE = 100  # docs
 
 
 def page_size_of(query: dict[str, str]) -> int:
-    """Return the page size asked for.
+    """Return the page size that the request asks for.
 
     Raises:
         ApiError: 400, if it is no number from 0 (default) to 100.
@@ -32,8 +32,9 @@ def take_page(
 ) -> tuple[list[T], str | None]:
     """Return one page of `items` and the next token.
 
-    Order is arbitrary but fixed, and a token remembers the last key, not a number of rows: items added meanwhile neither shift nor repeat
-    others. `fault` may be `empty_page` (nothing, but a token) or `repeat_page_token` (the page, and the token it was asked with).
+    The order is arbitrary but fixed. A token holds the last key, not a number of rows. So items that are added between two pages
+    neither move nor repeat others. `fault` may be `empty_page` (no items, but a token) or `repeat_page_token` (the page, with the token
+    of the request as the next one).
     """
     size = page_size_of(query)
     after, nonce = _decode(query.get("page_token", ""), name)

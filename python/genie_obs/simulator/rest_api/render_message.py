@@ -1,8 +1,4 @@
-"""Bodies of messages.
-
-A comment beside each oddity of the real service says how it is known: "SDK" is databricks-sdk, "docs" the Databricks
-documentation, "observed" public code that reads live workspaces.
-"""
+"""Bodies of messages. A comment beside each oddity of the real service says how it is known."""
 
 from typing import Any
 
@@ -13,7 +9,7 @@ from genie_obs.simulator.rest_api.responses import dump
 
 
 def cached_message(message: SimulatedMessage) -> bytes:
-    """Return the rendered body of a message, kept until the message changes."""
+    """Return the body of a message as JSON. It is kept until the message changes."""
     if message.body is not None:
         return message.body
     body = dump(message_body(message))
@@ -69,7 +65,7 @@ def _odd(body: dict[str, Any], message: SimulatedMessage) -> dict[str, Any]:
         body.pop("attachments", None)
     if quirks & Quirk.ATTACHMENTS_EMPTY:
         body["attachments"] = []
-    if quirks & Quirk.UNKNOWN_ATTACHMENT:  # a kind of the future: viz itself was added this way
+    if quirks & Quirk.UNKNOWN_ATTACHMENT:  # a kind that does not exist yet; `viz` was added in this way
         canvas = {"attachment_id": message.attachment_id("canvas"), "canvas": {"title": "Summary", "blocks": 3}}
         body["attachments"] = [*(body.get("attachments") or ()), canvas]
     if quirks & Quirk.INT_AS_STRING:  # SDK: its int64 decoder accepts numbers and strings
@@ -80,7 +76,7 @@ def _odd(body: dict[str, Any], message: SimulatedMessage) -> dict[str, Any]:
 
 
 def _attachments(message: SimulatedMessage) -> list[dict[str, Any]]:
-    # observed: attachments fill in progressively; before the query runs there is none, while it runs it has no result
+    # observed: attachments appear step by step. Before the query runs there are none; while it runs it has no result.
     status = message.status
     if status not in {"EXECUTING_QUERY", "COMPLETED", "FAILED", "QUERY_RESULT_EXPIRED"} and not message.is_settled:
         return []

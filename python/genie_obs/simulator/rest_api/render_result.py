@@ -7,7 +7,7 @@ from genie_obs.simulator.ids import entropy
 
 
 def statement_response(query: Query) -> dict[str, Any]:
-    """Return the rows of a query attachment, as `sql.StatementResponse` (inline, strings)."""
+    """Return the rows of a query attachment as `sql.StatementResponse`: inline, as strings."""
     count = query.row_count or 0
     salt = entropy(query.statement_id or "")
     metric, dimension = query.plan.metric, query.plan.dimension

@@ -9,7 +9,7 @@ from genie_obs.simulator.instants import from_us
 
 
 def conversation_body(conversation: SimulatedConversation) -> dict[str, Any]:
-    """Return `GenieConversationSummary`: no user, no update time, no count (SDK)."""
+    """Return `GenieConversationSummary`. It has no user, no update time and no count (SDK)."""
     kind = "GENIE_CONVERSATION_TYPE_AGENT" if conversation.is_agent else "GENIE_CONVERSATION_TYPE_CHAT"
     return {
         "conversation_id": conversation.conversation_id,
@@ -20,7 +20,7 @@ def conversation_body(conversation: SimulatedConversation) -> dict[str, Any]:
 
 
 def space_body(space: SimulatedSpace, *, serialized: bool) -> dict[str, Any]:
-    """Return `GenieSpace`; `serialized_space` only when it was asked for (docs)."""
+    """Return `GenieSpace`, with `serialized_space` only if `serialized` (docs)."""
     body: dict[str, Any] = {
         "space_id": space.space_id,
         "title": space.title,

@@ -1,4 +1,4 @@
-"""Which operation a path is, without looking at any data."""
+"""Which operation a path means. It needs no data of the account."""
 
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -13,7 +13,7 @@ _FIXED = {
     ("GET", "/.well-known/databricks-config"): "serving_config",
     ("GET", _SCIM + "Me"): "scim_me",
 }
-# By the words between the ids after …/spaces; `*` stands for an id.
+# By the words after …/spaces. `*` stands for an id.
 _GENIE = {
     (): "list_spaces",
     ("*",): "get_space",
@@ -37,7 +37,7 @@ OPERATIONS = tuple(
 
 
 class Route(NamedTuple):
-    """An operation and the ids in its path, in order."""
+    """An operation, and the ids in its path in order."""
 
     operation: str
     ids: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ UNKNOWN = Route("unknown")
 
 
 def find_route(method: str, path: str) -> Route:
-    """Return the route of a request; `unknown` when the simulator has no such endpoint."""
+    """Return the route of a request. It is `unknown` if the simulator has no such endpoint."""
     if path.startswith(_SPACES) and method == "GET":
         return _genie_route(path)
     if (method, path) in _FIXED:

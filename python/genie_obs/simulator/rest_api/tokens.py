@@ -21,7 +21,7 @@ class _Grant:
 
 
 class TokenIssuer:
-    """Issues tokens for one workspace each and says what a request's token is worth."""
+    """Issues tokens, each for one workspace, and says whether the token of a request is good."""
 
     def __init__(self, account: SimulatedAccount, *, lifetime_seconds: float, clock: Callable[[], float]) -> None:
         self._account = account
@@ -30,10 +30,10 @@ class TokenIssuer:
         self._grants: dict[str, _Grant] = {}
         self._numbers = itertools.count(1)
         self.prefix = f"simulated.{secrets.token_hex(8)}."
-        """What every token of this issuer begins with."""
+        """How each token of this issuer begins."""
 
     def answer(self, workspace: SimulatedWorkspace, headers_authorization: str | None, body: bytes) -> Response:
-        """Return the answer of `POST /oidc/v1/token`; errors have the OAuth shape, not the API's."""
+        """Return the response of `POST /oidc/v1/token`. Errors have the shape of OAuth, not that of the API."""
         form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
         client = _basic(headers_authorization) or (form.get("client_id", ""), form.get("client_secret", ""))
         if not workspace.accepts_credentials or not self._knows(client):
@@ -55,7 +55,7 @@ class TokenIssuer:
         )
 
     def refuse(self, workspace: SimulatedWorkspace, authorization: str | None) -> Response | None:
-        """Return why a request may not pass, or None when it may."""
+        """Return the refusal of a request, or None if its token is good."""
         grant = (
             self._grants.get(authorization[7:])
             if authorization is not None and authorization[:7] == "Bearer "
@@ -68,7 +68,7 @@ class TokenIssuer:
         if grant.expires_at <= self._clock():
             return _api_refusal(401, "UNAUTHENTICATED", "Token is expired")
         if grant.workspace_id != workspace.workspace_id:
-            # docs: tokens are per workspace; there is none for the workspace APIs of all
+            # docs: a token is for one workspace; no token is good for the APIs of all
             return _api_refusal(403, "PERMISSION_DENIED", "Invalid access token: it was issued for another workspace.")
         if not workspace.accepts_credentials:
             return _api_refusal(
@@ -77,7 +77,7 @@ class TokenIssuer:
         return None
 
     def expire_all(self, workspace_id: str | None = None) -> None:
-        """End every token now, or those of one workspace."""
+        """Let all tokens end now, or those of one workspace."""
         for token, grant in list(self._grants.items()):
             if workspace_id in (None, grant.workspace_id):
                 self._grants[token] = _Grant(grant.workspace_id, self._clock())

@@ -1,1 +1,1 @@
-"""Serves the workspaces over HTTP, and misbehaves by rules."""
+"""Serves the workspaces over HTTP, with faults by rules."""

@@ -1,4 +1,4 @@
-"""Answers that fault rules give in place of the real ones."""
+"""Responses that fault rules give in place of the real ones."""
 
 import functools
 import itertools
@@ -21,7 +21,7 @@ _CODES = {
 
 
 def broken_response(fault: FaultRule) -> Response:
-    """Return the response of a rule that replaces the real one."""
+    """Return the response that a fault rule gives in place of the real one."""
     match fault.action:
         case "invalid_json":
             response = Response(200, b'{"messages": [{"message_id": ')

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """Refills at `rate` per second up to one second's worth."""
+    """Holds up to `rate` tokens (at least one) and gets `rate` new ones each second."""
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
         self._rate = rate
@@ -13,7 +13,7 @@ class TokenBucket:
         self._at = clock()
 
     def take(self) -> bool:
-        """Take one token if there is one."""
+        """Take a token. Return whether there was one."""
         now = self._clock()
         self._level = min(max(1.0, self._rate), self._level + (now - self._at) * self._rate)
         self._at = now

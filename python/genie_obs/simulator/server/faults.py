@@ -1,4 +1,4 @@
-"""Rules by which the service misbehaves: which requests, how, how often."""
+"""Fault rules: which requests fail, how, and how often."""
 
 import fnmatch
 import json
@@ -17,24 +17,23 @@ ACTIONS = (
     "stall",  # half of the body, then nothing until the client gives up
     "invalid_json",  # 200 with text that is not JSON
     "html_502",  # a proxy's error page
-    "html_404",  # a proxy's "not found" page, which says nothing about what was asked for
+    "html_404",  # a proxy's "not found" page; it does not mean that the thing does not exist
     "wrong_content_type",  # 200 with a sign-in page in HTML
     "gzip_bomb",  # 200 with a small body that decompresses to 128 MB of valid JSON
     "redirect",  # 302 to another host, `location` if given
-    "expire_token",  # 401: the token, like every other of the workspace, ended just now
+    "expire_token",  # 401: all tokens of the workspace have just ended
     "empty_page",  # a list without items but with a next page
-    "repeat_page_token",  # a list whose next token is the one it was asked with
+    "repeat_page_token",  # a list whose next token is the one of the request
 )
 _NUMBERS = {"skip": int, "times": int, "probability": float}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaultRule:
-    """Lets matching requests fail: after `skip` of them, `times` times (None: always).
+    """Lets matching requests fail. The first `skip` of them pass, then `times` fail (None: all).
 
-    `operation` is a name or pattern such as `get_message` or `list_*`; `path` a regular expression searched in the
-    path. One of `status` and
-    `action` says what happens. `probability` is drawn from a seeded generator.
+    `operation` is a name or a pattern, such as `get_message` or `list_*`. `path` is a regular expression that is searched in the path.
+    Either `status` or `action` says what happens. `probability` is drawn from a seeded generator.
     """
 
     operation: str = "*"
@@ -42,8 +41,8 @@ class FaultRule:
     workspace_id: str | None = None
     status: int | None = None
     action: str | None = None
-    retry_after: str | None = None  # verbatim value of the header
-    location: str | None = None  # where a redirect points to
+    retry_after: str | None = None  # the value of the header, as it is
+    location: str | None = None  # target of a redirect
     skip: int = 0
     times: int | None = None
     probability: float = 1.0
@@ -117,7 +116,7 @@ def load_fault_file(path: Path) -> list[FaultRule]:
 
 
 class FaultInjector:
-    """Counts matches of rules; the first rule that is due decides."""
+    """Counts the requests that match each rule. The first rule that is due decides."""
 
     def __init__(self, rules: Sequence[FaultRule], *, seed: int) -> None:
         self._rules = [(rule, re.compile(rule.path) if rule.path else None, _Count()) for rule in rules]
@@ -128,7 +127,7 @@ class FaultInjector:
         return bool(self._rules)
 
     def find(self, workspace_id: str, operation: str, path: str) -> FaultRule | None:
-        """Return the rule that hits this request, and count it."""
+        """Return the rule that this request fails by, or None. Count the request."""
         with self._lock:
             for rule, pattern, count in self._rules:
                 if rule.workspace_id not in (None, workspace_id) or not fnmatch.fnmatchcase(operation, rule.operation):

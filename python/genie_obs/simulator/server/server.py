@@ -1,4 +1,7 @@
-"""Serves every workspace of an account on its own loopback port, in a background thread. Only moves bytes: `api.py` decides."""
+"""Serves each workspace of an account on a loopback port of its own, in a background thread.
+
+It only moves bytes; `rest_api/api.py` decides what to answer.
+"""
 
 import asyncio
 import contextlib
@@ -37,8 +40,8 @@ _STOP_SECONDS = 10.0
 class SimulatorServer:
     """Context manager that serves all workspaces of an account over HTTP.
 
-    `requests_per_second` limits each workspace (token bucket, burst of the same size; the token end point is free). `first_port=None` takes
-    free ports. `clock` (seconds, monotonic) ages tokens and fills the buckets.
+    `requests_per_second` limits each workspace; requests for tokens are not counted. A burst may have as many requests as one second.
+    `first_port=None` takes free ports. `clock` gives monotonic seconds, for the lifetime of tokens and for the limit.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class SimulatorServer:
 
     @property
     def requests_per_second(self) -> float | None:
-        """Limit of every workspace; may be changed while serving."""
+        """The limit of each workspace. It may be changed while the account is served."""
         return self._requests_per_second
 
     @requests_per_second.setter
@@ -83,15 +86,15 @@ class SimulatorServer:
             front.bucket = make_bucket(value, self._clock)
 
     def set_faults(self, rules: Sequence[FaultRule]) -> None:
-        """Replace all fault rules; their counters start again."""
+        """Replace all fault rules. Their counters start at zero."""
         self._injector = FaultInjector(rules, seed=self.account.spec.seed)
 
     def expire_tokens(self) -> None:
-        """End every issued token now."""
+        """Let all tokens end now."""
         self.tokens.expire_all()
 
     def start(self) -> None:
-        """Open the ports; returns when they answer.
+        """Open the ports. It returns when they answer.
 
         Raises:
             OSError: if a port cannot be opened.
@@ -106,7 +109,7 @@ class SimulatorServer:
             raise
 
     def stop(self) -> None:
-        """Close all ports and connections; harmless when not running."""
+        """Close all ports and connections. It does nothing if the server does not run."""
         if self._loop is None or self._thread is None:
             return
         for front in self._fronts:
@@ -132,7 +135,7 @@ class SimulatorServer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_STOP_SECONDS)
 
     def _switch(self, front: "_WorkspaceFront", is_reachable: bool) -> None:
-        """Open or close a port; done when this returns, unless the server itself asks while it answers a request."""
+        """Open or close a port. It waits for the end, except in the thread of the server, which would wait for itself."""
         work = front.open() if is_reachable else front.close()
         if threading.current_thread() is not self._thread:
             self._run(work)
@@ -161,7 +164,7 @@ class SimulatorServer:
             await front.close()
 
     def find_fault(self, workspace_id: str, operation: str, path: str) -> FaultRule | None:
-        """Return the fault rule that hits a request."""
+        """Return the fault rule that a request fails by, or None."""
         return self._injector.find(workspace_id, operation, path) if self._injector else None
 
 
@@ -182,7 +185,7 @@ class _WorkspaceFront:
         self._is_switching = asyncio.Lock()
 
     async def open(self) -> None:
-        """Listen; the same port again after a close."""
+        """Listen. After a close it is the same port again."""
         async with self._is_switching:
             if self._runner is not None:
                 return
@@ -194,7 +197,7 @@ class _WorkspaceFront:
             self.url = f"http://{self.server.host}:{self.port}"
 
     async def close(self) -> None:
-        """Stop listening and drop open connections: new ones are refused."""
+        """Stop listening and drop open connections. New ones are refused."""
         async with self._is_switching:
             runner, self._runner = self._runner, None
             if runner is not None:

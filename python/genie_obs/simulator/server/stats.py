@@ -1,11 +1,11 @@
-"""What the server was asked, for tests and benchmarks."""
+"""Counts of requests, for tests and benchmarks."""
 
 import threading
 from collections import Counter
 
 
 class ServerStats:
-    """Counts requests by workspace, operation and status; safe to read from any thread. A status of 0 means no answer."""
+    """Counts requests by workspace, operation and status. Every thread may use it. Status 0 means that no answer was sent."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, int]] = Counter()
@@ -17,7 +17,7 @@ class ServerStats:
             self._counts[workspace_id, operation, status] += 1
 
     def calls(self, operation: str | None = None, workspace_id: str | None = None, status: int | None = None) -> int:
-        """Return how many requests match all that is given."""
+        """Return how many requests have the given operation, workspace and status. None matches all."""
         wanted = (workspace_id, operation, status)
         return sum(
             count
@@ -31,6 +31,6 @@ class ServerStats:
             return dict(self._counts)
 
     def reset(self) -> None:
-        """Start again from nothing."""
+        """Forget all counts."""
         with self._lock:
             self._counts.clear()

@@ -20,21 +20,21 @@ _PROGRAMS = (
     "python-requests/2.32.5",
     "genie-slack-bot/1.4 databricks-sdk-py/0.60.0",
 )
-# Ids of these actions come from the server, so they stand only in the response (observed: create events carry no
-# message id in their parameters).
+# The server makes the ids of these actions. So they are only in the response (observed: events of creation have no message id in
+# their parameters).
 _CREATING = {"createConversationMessage", "genieCreateConversationMessage", "genieStartConversationMessage"}
 
 
 @dataclass(frozen=True, slots=True)
 class AuditContext:
-    """What all rows of an account share."""
+    """What is the same in all rows of an account."""
 
     account_id: str
     seed: int
 
 
 def event_rows(event: AuditEvent, context: AuditContext) -> list[dict[str, Any]]:
-    """Return the rows of an event, copies included, oldest first."""
+    """Return the rows of an event with its copies, oldest first."""
     template = _row(event, context)
     rows = []
     for index in range(event.repeat):
@@ -124,7 +124,7 @@ def _result(event: AuditEvent) -> str | None:
         return _json({**ids, "user_id": message.user_id})
     if event.action == "genieCreateConversationMessage":
         return _json({"id": message.message_id, **ids})
-    # docs: GenieStartConversationResponse; no text in audit (observed)
+    # docs: GenieStartConversationResponse, but without the text (observed)
     return _json(
         {
             "message_id": message.message_id,

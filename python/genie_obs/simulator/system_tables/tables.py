@@ -19,13 +19,13 @@ _CHUNK_ROWS = 20_000
 
 
 def audit_table(account: SimulatedAccount) -> pa.Table:
-    """Return every audit row visible now, as one Arrow table ordered by time."""
+    """Return all audit rows that are visible now, ordered by time."""
     events = account.audit.between(NOTHING, account.clock.now_us)
     return pa.Table.from_batches(audit_batches(account, events), AUDIT)
 
 
 def statements_table(account: SimulatedAccount, statements: list[Statement] | None = None) -> pa.Table:
-    """Return the query history rows of `statements` (default: all that are visible now)."""
+    """Return the query history rows of `statements`, by default of all that are visible now."""
     if statements is None:
         statements = account.statements.between(NOTHING, account.clock.now_us)
     chunks = (statements[start : start + _CHUNK_ROWS] for start in range(0, len(statements), _CHUNK_ROWS))
@@ -34,13 +34,13 @@ def statements_table(account: SimulatedAccount, statements: list[Statement] | No
 
 
 def workspaces_table(account: SimulatedAccount) -> pa.Table:
-    """Return one row per workspace; the URL is the simulator's while it is served."""
+    """Return one row for each workspace. While it is served, its URL is that of the simulator."""
     rows = [
         {
             "account_id": account.account_id,
             "workspace_id": workspace.workspace_id,
             "workspace_name": workspace.name,
-            # docs: the URL may lack its scheme; a served one needs it because it is plain HTTP
+            # docs: the URL may have no scheme. A served one needs it, because it is plain HTTP.
             "workspace_url": workspace.url or workspace.deployment,
             "create_time": from_us(workspace.created_us),
             "status": "RUNNING",
@@ -51,7 +51,7 @@ def workspaces_table(account: SimulatedAccount) -> pa.Table:
 
 
 def audit_batches(account: SimulatedAccount, events: list[AuditEvent]) -> Iterator[pa.RecordBatch]:
-    """Return the rows of `events` in their order, in batches, so that a large table is never held at once."""
+    """Return the rows of `events` in their order, in batches, so that a large table is never in memory as a whole."""
     context = AuditContext(account_id=account.account_id, seed=account.spec.seed)
     rows = itertools.chain.from_iterable(event_rows(event, context) for event in events)
     while chunk := list(itertools.islice(rows, _CHUNK_ROWS)):

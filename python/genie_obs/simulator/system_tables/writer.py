@@ -1,4 +1,4 @@
-"""Writes the account's system tables as Delta folders, first whole, then only what became visible since."""
+"""Writes the system tables of an account as Delta folders: first all rows, later only those that have become visible since."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from genie_obs.simulator.system_tables.tables import audit_batches, statements_t
 def write_system_tables(account: SimulatedAccount, lakehouse: Path, *, catalog: str = "system") -> dict[str, int]:
     """Write or extend `<lakehouse>/<catalog>/{access/audit, access/workspaces_latest, query/history}`.
 
-    The first call with an account replaces what the folders hold; later calls append audit rows that became visible since, add or replace
-    statements, and rewrite the workspaces (their URLs appear when they are served).
+    The first call for an account replaces what the folders hold. Later calls append the audit rows that have become visible since, and
+    add or replace statements. Each call rewrites the workspaces, because their URLs appear when they are served.
 
     Returns:
         Rows written by this call, by table (`access.audit`, `access.workspaces_latest`, `query.history`).
@@ -58,7 +58,7 @@ def _write_statements(folder: Path, rows: pa.Table, *, is_first: bool) -> None:
     if is_first:
         _overwrite(folder, rows)
     elif rows.num_rows:
-        # One commit, so that no reader misses a statement that is published again (docs: one row per statement, update_time moves).
+        # One commit, so that a reader always finds a statement whose row is replaced (docs: one row for each statement; update_time moves).
         (
             DeltaTable(folder)
             .merge(
