@@ -17,8 +17,8 @@ from tests.integration.conftest import MakeWorld, World
 
 from genie_obs.command.cli import cli
 from genie_obs.errors import ConfigError
+from genie_obs.simulator import SimulatedMessage, message_body
 from genie_obs.lakehouse.sources import SOURCES, SourceColumn
-from genie_obs.simulator import SimulatedMessage
 
 Change = Callable[[pa.Table], pa.Table]
 
@@ -68,7 +68,7 @@ def _plain(value: Any) -> Any:
 
 def serve(message: SimulatedMessage, **fields: Any) -> None:
     """Let the service send a message with other fields from now on."""
-    message.body = json.dumps({**message.as_api(), **fields}).encode()
+    message.body = json.dumps({**message_body(message), **fields}).encode()
 
 
 def stored_messages(world: World) -> list[tuple[str | None, ...]]:

@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from tests.integration.conftest import DAY, HOUR, MINUTE, UNTIL, MakeWorld, World
 
-from genie_obs.simulator import FaultRule, SimulatedMessage
+from genie_obs.simulator import FaultRule, SimulatedMessage, grow, message_body
 
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}
 Key = tuple[str, str]
@@ -43,7 +43,7 @@ def instant(value: Any) -> datetime | None:
 
 def assert_is_stored_as_served(row: dict[str, Any], message: SimulatedMessage) -> None:
     """Compare a row with the JSON the API serves, read independently of the job's parser."""
-    body = message.as_api()
+    body = message_body(message)
     assert row["content"] == body["content"]
     assert row["status"] == body["status"]
     assert row["conversation_id"] == body["conversation_id"]
@@ -141,7 +141,7 @@ def test_run_after_a_weeks_outage_catches_up_with_everything(world: World) -> No
     slow = account.ask(
         workspace_id=continued.workspace_id, text="late in history", at=account.now, statement_delay=20 * HOUR
     )
-    account.grow(until=UNTIL + 7 * DAY + HOUR)
+    grow(account, until=UNTIL + 7 * DAY + HOUR)
 
     world.run()
 

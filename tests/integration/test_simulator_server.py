@@ -16,7 +16,14 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import PermissionDenied, ResourceDoesNotExist
 from databricks.sdk.service.dashboards import GenieConversationSummary, GenieMessage
 
-from genie_obs.simulator import AccountSpec, FaultRule, SimulatedAccount, SimulatorServer, generate_account
+from genie_obs.simulator import (
+    AccountSpec,
+    FaultRule,
+    SimulatedAccount,
+    SimulatorServer,
+    generate_account,
+    message_body,
+)
 
 UNTIL = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SPACES = "/api/2.0/genie/spaces"
@@ -147,7 +154,7 @@ def test_sdk_reads_every_listed_message_and_loses_nothing(
         if not truth[row.message_id].quirks and row.status and (not row.error or row.error.type)
     ]
     assert len(clean) > 100
-    assert [row.as_dict() for row in clean] == [truth[row.message_id].as_api() for row in clean]
+    assert [row.as_dict() for row in clean] == [message_body(truth[row.message_id]) for row in clean]
 
 
 def test_sdk_reads_one_message_and_its_asker(
@@ -156,7 +163,7 @@ def test_sdk_reads_one_message_and_its_asker(
     message = account.ask(workspace_id=workspace_id)
     client = sdk_client(server, workspace_id)
     read = client.genie.get_message(message.space_id, message.conversation_id, message.message_id)
-    assert read.as_dict() == message.as_api()
+    assert read.as_dict() == message_body(message)
     assert message.user is not None
     assert client.users.get(str(read.user_id)).user_name == message.user.email
 

@@ -9,7 +9,14 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
+from genie_obs.simulator import (
+    AccountSpec,
+    SimulatedAccount,
+    SimulatorServer,
+    generate_account,
+    grow,
+    write_system_tables,
+)
 
 UNTIL = datetime(2026, 11, 20, 15, tzinfo=UTC)
 FOLDERS = {
@@ -117,7 +124,7 @@ def test_late_rows_come_with_a_later_write(account: SimulatedAccount, tmp_path: 
 def test_rows_in_several_writes_are_those_of_one(account: SimulatedAccount, tmp_path: Path) -> None:
     write_system_tables(account, tmp_path / "steps")
     for hours in (5, 6, 40, 41):
-        account.grow(until=UNTIL + timedelta(hours=hours))
+        grow(account, until=UNTIL + timedelta(hours=hours))
         write_system_tables(account, tmp_path / "steps")
     write_system_tables(account, tmp_path / "once")
     for table in ("access.audit", "query.history"):

@@ -18,10 +18,10 @@ from tests.spark.spark_lake import CATALOG, register_system_tables
 from genie_obs.config import parse_settings
 from genie_obs.doctor.run import run_doctor
 from genie_obs.lakehouse.engine import open_engine
+from genie_obs.runs.record import RunRecord
+from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, grow
 from genie_obs.lakehouse.sources import SOURCES, Source, SourceColumn
 from genie_obs.lakehouse.tables import Tables
-from genie_obs.runs.record import RunRecord
-from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account
 
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 SCHEMA = "whole_job"
@@ -131,7 +131,7 @@ def change_something(worlds: Worlds) -> None:
     account.regenerate(next(message for message in messages[2:] if message.queries), at=at)
     account.ask(workspace_id=messages[3].workspace_id, conversation_id=messages[3].conversation_id, at=at)
     account.ask(workspace_id=messages[3].workspace_id, outcome="running")
-    account.grow(until=UNTIL + timedelta(days=7))
+    grow(account, until=UNTIL + timedelta(days=7))
 
 
 def test_doctor_says_that_the_job_works_here(worlds: Worlds) -> None:
