@@ -59,19 +59,19 @@ from datetime import UTC, datetime
 
 from IPython.display import HTML, display  # noqa: A004  # each kind of notebook has another display of its own
 
-from genie_obs.session.output import set_up_logging
 from genie_obs.clock import SystemClock
 from genie_obs.config import parse_settings
-from genie_obs.security.credentials import load_credentials
 from genie_obs.lakehouse.engine import open_engine
-from genie_obs.pipeline.run import run_ingest
-from genie_obs.session.job import RunContext
 from genie_obs.lakehouse.source_checks import check_sources
-from genie_obs.reports.plan import make_plan
-from genie_obs.progress import LogProgress
-from genie_obs.secret import Credentials, Secret
 from genie_obs.lakehouse.sql import qualify
 from genie_obs.lakehouse.tables import Tables
+from genie_obs.pipeline.run import run_ingest
+from genie_obs.progress import LogProgress
+from genie_obs.reports.plan import make_plan
+from genie_obs.secret import Credentials, Secret
+from genie_obs.security.credentials import load_credentials
+from genie_obs.session.job import RunContext
+from genie_obs.session.output import set_up_logging
 
 set_up_logging("INFO")
 clock = SystemClock()

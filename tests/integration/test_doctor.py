@@ -23,10 +23,10 @@ from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from tests.integration.conftest import DAY, MakeWorld, World
 
-from genie_obs.command.cli import cli
 from genie_obs.clock import SystemClock
-from genie_obs.doctor.run import run_doctor
+from genie_obs.command.cli import cli
 from genie_obs.doctor.report import Check, DoctorReport, Status
+from genie_obs.doctor.run import run_doctor
 from genie_obs.lakehouse.schema import table
 from genie_obs.simulator import FaultRule, SimulatedSpace, SimulatedWorkspace
 

@@ -17,8 +17,8 @@ from tests.integration.conftest import MakeWorld, World
 
 from genie_obs.command.cli import cli
 from genie_obs.errors import ConfigError
-from genie_obs.simulator import SimulatedMessage, message_body
 from genie_obs.lakehouse.sources import SOURCES, SourceColumn
+from genie_obs.simulator import SimulatedMessage, message_body
 
 Change = Callable[[pa.Table], pa.Table]
 

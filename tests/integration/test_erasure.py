@@ -12,7 +12,9 @@ from tests.integration.conftest import DAY, HOUR, UNTIL, World
 from tests.integration.privacy_world import places_of
 
 from genie_obs.command.cli import main
-from genie_obs.erasure.erase import Extent, Selector, hash_user, run_erase
+from genie_obs.erasure.erase import run_erase
+from genie_obs.erasure.receipt import hash_user
+from genie_obs.erasure.selector import Extent, Selector
 from genie_obs.lakehouse.engine import Engine
 from genie_obs.lakehouse.sql import Value
 from genie_obs.lakehouse.tables import Tables

@@ -12,7 +12,8 @@ from tests.integration.privacy_world import ADDRESS, WORD, mark, mark_all_texts,
 
 from genie_obs.command.cli import main
 from genie_obs.secret import Secret
-from genie_obs.security.content_policy import NOT_KEPT, ContentGuard, ContentSettings, Policy, parse_policies
+from genie_obs.security.content_policy import ContentGuard, ContentSettings, Policy, parse_policies
+from genie_obs.security.texts import NOT_KEPT
 
 HASH_KEY = Secret("not to be guessed at all")
 

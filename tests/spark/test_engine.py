@@ -14,7 +14,8 @@ import pytest
 from tests.integration.privacy_world import places_of
 from tests.spark.spark_lake import CATALOG, spark_settings
 
-from genie_obs.erasure.erase import Extent, Selector, run_erase
+from genie_obs.erasure.erase import run_erase
+from genie_obs.erasure.selector import Extent, Selector
 from genie_obs.lakehouse.cluster import ClusterEngine
 from genie_obs.lakehouse.schema import table, tables
 from genie_obs.lakehouse.tables import Tables

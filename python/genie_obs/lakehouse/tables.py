@@ -105,7 +105,7 @@ class Tables:
         """
         relations, parameters = _split(values)
         text = inline_parameters(self._load(statement, parameters), parameters)
-        return self._store(statement, text, insert_only(text) if expect_new else None, relations)
+        return self.write(statement, text, insert_only(text) if expect_new else None, relations)
 
     def merge(self, name: str, rows: pa.Table, *, expect_new: bool = False, **values: Value) -> int:
         """Store rows of one of our tables, one per key, as its declaration says; repeating it changes nothing.
@@ -124,7 +124,7 @@ class Tables:
             return inline_parameters(qualify(text, self._engine.names), values)
 
         only_new = spell(build_merge(name, is_insert_only=True)) if expect_new else None
-        return self._store(f"merge of {name}", spell(build_merge(name)), only_new, {NEW_ROWS: rows})
+        return self.write(name, spell(build_merge(name)), only_new, {NEW_ROWS: rows})
 
     def change(self, name: str, statement: str, relations: Mapping[str, pa.Table], **values: Value) -> None:
         """Run a MERGE that was made from the declaration of one of our tables.
@@ -133,9 +133,20 @@ class Tables:
             EngineError: if it still collides with another writer after several attempts.
         """
         text = inline_parameters(qualify(statement, self._engine.names), values)
-        self._store(f"change of {name}", text, None, relations)
+        self.write(name, text, None, relations)
 
-    def _store(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+    def write(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+        """Run one MERGE: everything that a run writes to a table goes through here.
+
+        Args:
+            what: the statement, or the table whose MERGE was made from its declaration.
+            whole: the MERGE, ready for the engine.
+            only_new: the same without what it does to rows that are there, if most are expected not to be.
+            relations: the rows, by the name under which the MERGE reads them.
+
+        Returns:
+            How many rows were there, if `only_new` was given; else 0.
+        """
         met = 0
         if only_new is not None:
             inserted = sum(self._merge(what, only_new, part) for part in _parts(relations))

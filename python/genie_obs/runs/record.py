@@ -33,7 +33,7 @@ class StepRecord:
 class RunRecord:
     """One row of `ingestion_runs`; the columns are documented in its declaration. Instants are UTC.
 
-    A record does not change: `after` gives the next one, with what a step came to. A number that no step has given is NULL.
+    A record does not change: `after` gives the next one, with what a step came to. Counts are of what this run did; what it could not find out is NULL.
     """
 
     run_id: str
@@ -49,27 +49,27 @@ class RunRecord:
     watermark_before: datetime | None = None
     watermark_after: datetime | None = None
     oldest_stored_date: date | None = None
-    audit_event_count: int | None = None
-    witnessed_count: int | None = None
-    new_message_count: int | None = None
-    due_count: int | None = None
-    fetched_count: int | None = None
-    settling_count: int | None = None
-    retry_count: int | None = None
-    forbidden_count: int | None = None
-    deleted_count: int | None = None
-    not_found_count: int | None = None
-    abandoned_count: int | None = None
-    unread_count: int | None = None
-    read_elsewhere_count: int | None = None
-    spaces_read_count: int | None = None
-    statements_joined_count: int | None = None
+    audit_event_count: int = 0
+    witnessed_count: int = 0
+    new_message_count: int = 0
+    due_count: int = 0
+    fetched_count: int = 0
+    settling_count: int = 0
+    retry_count: int = 0
+    forbidden_count: int = 0
+    deleted_count: int = 0
+    not_found_count: int = 0
+    abandoned_count: int = 0
+    unread_count: int = 0
+    read_elsewhere_count: int = 0
+    spaces_read_count: int = 0
+    statements_joined_count: int | None = None  # NULL: the query history was not read
     statements_missing_count: int | None = None
-    api_call_count: int | None = None
-    message_call_count: int | None = None
-    predicted_call_count: int | None = None
-    api_retry_count: int | None = None
-    throttled_count: int | None = None
+    api_call_count: int = 0
+    message_call_count: int = 0
+    predicted_call_count: int = 0
+    api_retry_count: int = 0
+    throttled_count: int = 0
     discover_seconds: float | None = None
     fetch_seconds: float | None = None
     merge_seconds: float | None = None

@@ -21,7 +21,8 @@ from tests.sql.statements.lake import (
     space_row,
 )
 
-from genie_obs.erasure.erase import Extent, Receipt
+from genie_obs.erasure.receipt import Receipt
+from genie_obs.erasure.selector import Extent
 from genie_obs.lakehouse.schema import table
 
 LATER = NOON + 3 * HOUR
