@@ -4,6 +4,8 @@ FUZZ_SECONDS ?= 120
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
+# Without bytecode every process that a test starts compiles pyspark and pandas again: 1 s and more.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := .venv
 
 .DEFAULT_GOAL := help
@@ -18,7 +20,8 @@ setup: .venv/.installed ## install into .venv, nothing else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv sync --quiet --locked --extra local --extra preview --python $(BIN)/python --inexact
+	$(BIN)/uv sync --quiet --locked --extra local --extra preview --python $(BIN)/python --inexact --compile-bytecode
+	$(BIN)/python -m compileall -q python
 	@touch $@
 
 demo: setup ## simulated account, whole extraction job, Delta tables in ./demo

@@ -28,6 +28,7 @@ from deltalake import DeltaTable
 from tests.faults.acts import OUTCOMES, SWITCHES, Act, Meanwhile
 from tests.faults.job_process import SPEED, JobEnd, JobOrder, Point, run_job
 
+from genie_obs.lakehouse.schema import tables
 from genie_obs.simulator import (
     AccountSpec,
     FaultRule,
@@ -40,7 +41,7 @@ from genie_obs.simulator import (
 )
 
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
-OUR_TABLES = ("message_details", "message_ledger", "space_details", "ingestion_runs")
+OUR_TABLES = tuple(table.name for table in tables())
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _DISK_MEGABYTES = 96
 _RUN_SECONDS_AT_MOST = 180

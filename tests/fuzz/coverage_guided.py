@@ -22,7 +22,7 @@ with atheris.instrument_imports(
 ):
     from tests.fuzz.targets import check_body
 
-from tests.fuzz.test_messages import REAL
+from tests.fuzz.real_messages import REAL
 
 
 def main() -> None:

@@ -25,7 +25,6 @@ from genie_obs.session.job import RunContext
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
 
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
-OUR_TABLES = ("message_details", "message_ledger", "ingestion_runs", "space_details")
 
 
 class AccountClock:
@@ -108,7 +107,7 @@ class World:
         return DeltaTable(str(self.lakehouse / "main" / "genie_analytics" / table))
 
     def versions(self) -> dict[str, int]:
-        return {table: self.delta(table).version() for table in OUR_TABLES if table != "ingestion_runs"}
+        return {table.name: self.delta(table.name).version() for table in tables() if table.name != "ingestion_runs"}
 
     def message_calls(self, workspace_id: str | None = None) -> int:
         stats = self.server.stats

@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, cast
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.unit.fake_tables import DAY, HOUR, NOON, FakeTables, days, witnessed
 
 from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.datasets.events.audit_log import MAX_SLICE_EVENTS, Window, discover, select_audit_days, select_window
-from genie_obs.lakehouse.tables import Input, Tables
 from genie_obs.ledger.lookup import select_known
 
-NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
 SETTINGS = DiscoverySettings(days_lookback=30, overlap_days=2)
-
-
-class FakeTables:
-    """Answers each statement with prepared rows and remembers what was asked."""
-
-    def __init__(self, answers: dict[str, list[dict[str, Any]]], *, has_tables: bool = True, taken: int = 0) -> None:
-        self._answers = answers
-        self._taken = taken  # rows of every merge that another run was quicker to write
-        self._has_tables = has_tables
-        self.asked: list[tuple[str, dict[str, Input]]] = []
-        self.executed: list[tuple[str, bool]] = []  # statement, and whether for new rows alone
-        self.merged: list[dict[str, Any]] = []
-
-    def has_table(self, name: str) -> bool:
-        return self._has_tables
-
-    def outdated(self) -> list[str]:
-        return []
-
-    def rows(self, statement: str, **values: Input) -> list[dict[str, Any]]:
-        self.asked.append((statement, values))
-        return [dict(row) for row in self._answers.get(statement, [])]
-
-    def select(self, statement: str, **values: Input) -> pa.Table:
-        rows = self.rows(statement, **values)
-        return pa.Table.from_pylist(rows) if rows else pa.table({})
-
-    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
-        self.executed.append((statement, only_new))
-        if statement != "ledger/merge_witnesses":
-            return 1
-        rows = cast("pa.Table", values["witnessed_messages"]).to_pylist()
-        self.merged += rows
-        return len(rows) - self._taken
-
-    def as_tables(self) -> Tables:
-        return cast("Tables", self)
 
 
 def window(watermark: datetime | None, covered_since: datetime | None = None, *, has_tables: bool = True) -> Window:
@@ -82,18 +42,6 @@ def test_watermark_in_the_future_does_not_skip_anything() -> None:
 @pytest.mark.parametrize(("covered_days", "start_days"), [(5, 30), (28, 30), (29, 2), (31, 2)])
 def test_look_back_raised_later_is_read_once(covered_days: int, start_days: int) -> None:
     assert window(NOON, NOON - covered_days * DAY).start == NOON - start_days * DAY
-
-
-def days(*counts: int, deletions: int = 0) -> list[dict[str, Any]]:
-    return [
-        {
-            "event_date": date(2026, 11, 1) + n * DAY,
-            "event_count": count,
-            "conversation_deletion_count": deletions,
-            "newest_event_time": NOON + n * HOUR,
-        }
-        for n, count in enumerate(counts)
-    ]
 
 
 @pytest.mark.parametrize(
@@ -154,20 +102,6 @@ def test_watermark_is_the_newest_event_and_never_goes_back_or_ahead(
     assert run(FakeTables({"datasets/events/select_audit_days": answer}), before)[0] == after
 
 
-def witnessed(message_id: str, *, is_creation_seen: bool = True) -> dict[str, Any]:
-    return {
-        "workspace_id": "1",
-        "message_id": message_id,
-        "space_id": "s",
-        "conversation_id": "c",
-        "first_event_time": NOON,
-        "last_write_event_time": NOON,
-        "witnesses": ["createConversationMessage"],
-        "user_email": None,
-        "is_creation_seen": is_creation_seen,
-    }
-
-
 def known_as(witness: dict[str, Any], **values: Any) -> dict[str, Any]:
     """Return the ledger row of a message whose last write is not known to it."""
     return {
@@ -186,7 +120,7 @@ def test_only_messages_the_ledger_does_not_know_are_new() -> None:
         {
             "datasets/events/select_audit_days": days(2),
             "datasets/events/select_witnesses": [witnessed("m1"), witnessed("m2")],
-            "ledger/select_ledger_dates": [known],
+            "select_ledger_dates": [known],
         }
     )
 
@@ -216,7 +150,7 @@ def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_d
         {
             "datasets/events/select_audit_days": days(2),
             "datasets/events/select_witnesses": [witnessed("m1"), witnessed("m2")],
-            "ledger/select_ledger_dates": [known],
+            "select_ledger_dates": [known],
         }
     )
 
@@ -240,7 +174,7 @@ def test_what_the_ledger_knows_already_is_not_merged_again() -> None:
         {
             "datasets/events/select_audit_days": days(2),
             "datasets/events/select_witnesses": [again, more],
-            "ledger/select_ledger_dates": ledger,
+            "select_ledger_dates": ledger,
         }
     )
 
@@ -273,7 +207,7 @@ def test_old_part_of_the_ledger_is_read_only_for_messages_whose_creation_was_not
         == {}
     )
 
-    assert [statement for statement, _ in fake.asked] == ["ledger/select_ledger_dates"] * look_ups
+    assert [statement for statement, _ in fake.asked] == ["select_ledger_dates"] * look_ups
 
 
 def test_ledger_that_does_not_exist_yet_knows_nothing() -> None:

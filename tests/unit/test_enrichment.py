@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.unit.fake_tables import NOON, FakeTables
 from tests.unit.fakes import FakeClock
-from tests.unit.test_discovery import NOON, FakeTables
 
 from genie_obs.datasets.statements.query_history import MAX_SLICE_MESSAGES, Enriched, StatementFinder, enrich
 from genie_obs.progress import LogProgress

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from tests.unit.test_fetch_planner import NOON
+from tests.unit.fake_tables import NOON
 
 from genie_obs.config import FetchSettings
 from genie_obs.datasets.messages.message_rows import parse_message

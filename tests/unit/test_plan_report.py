@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.unit.test_discovery import NOON, FakeTables, days, witnessed
+from tests.unit.fake_tables import NOON, FakeTables, days, witnessed
 
 from genie_obs.config import parse_settings
 from genie_obs.reports.plan import PlanReport, make_plan

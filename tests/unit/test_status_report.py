@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.unit.test_discovery import NOON, FakeTables
+from tests.unit.fake_tables import NOON, FakeTables
 
 from genie_obs.config import parse_settings
 from genie_obs.errors import ConfigError

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-import pyarrow as pa
 import pytest
 from tests.sql.statements.lake import TODAY, Lake, Row, fetched_message
-from tests.sql.statements.test_merge_outcomes import ASKED_AT, outcome, pending
+from tests.sql.statements.merging import ASKED_AT, make_merger, outcome, pending
 from tests.unit.fakes import FakeClock
 
 from genie_obs.datasets.messages.merger import BatchMerger
 from genie_obs.datasets.messages.outcomes import Outcome
-from genie_obs.datasets.messages.shared_due import SharedDue
-from genie_obs.datasets.statements.query_history import StatementFinder
 from genie_obs.ledger.writer import LedgerWriter
-from genie_obs.security.content_policy import ContentGuard, ContentSettings
 
 
 @pytest.fixture
@@ -98,21 +94,6 @@ def test_second_outcome_of_a_message_is_merged_after_the_first(lake: Lake, write
     ]
     writer.merge()
     assert lake.read("message_ledger")[0]["state"] == "fetched"
-
-
-def make_merger(lake: Lake, *, batch_size: int = 1, is_shared: bool = False) -> tuple[BatchMerger, list[int]]:
-    """Return a merger and a list that gets the number of rows in the ledger after each batch."""
-    ledger_sizes: list[int] = []
-    nothing = pa.table({"message_id": pa.array([], pa.string())})
-    merger = BatchMerger(
-        lake.tables,
-        batch_size=batch_size,
-        clock=FakeClock(ASKED_AT),
-        statements=StatementFinder(lake.tables, ContentGuard(ContentSettings())),
-        shared=SharedDue(lambda: nothing, piece_rows=batch_size, is_shared=is_shared),
-        on_merged=lambda _: ledger_sizes.append(len(lake.read("message_ledger"))),
-    )
-    return merger, ledger_sizes
 
 
 def merge_all(merger: BatchMerger, *outcomes: Outcome) -> None:

@@ -8,7 +8,6 @@ import pytest
 from tests.sql.statements.lake import (
     DAY,
     HOUR,
-    IDS,
     MINUTE,
     NOON,
     TODAY,
@@ -18,37 +17,10 @@ from tests.sql.statements.lake import (
     fetched_message,
     ledger_row,
 )
+from tests.sql.statements.merging import ASKED_AT, outcome, pending
 
 from genie_obs.datasets.messages.merger import store_answers
 from genie_obs.datasets.messages.outcomes import Outcome
-
-ASKED_AT = NOON + 2 * HOUR
-
-
-def outcome(**values: object) -> Row:
-    """Return what a request two hours after the question came to."""
-    return {
-        "workspace_id": "1",
-        **IDS,
-        "witnessed_date": TODAY,
-        "first_event_time": NOON,
-        "last_write_event_time": NOON,
-        "witnesses": ["api:list"],
-        "state": "fetched",
-        "state_reason": None,
-        "http_status": 200,
-        "attempts": 2,
-        "next_attempt_at": None,
-        "last_attempt_at": ASKED_AT,
-        "created_date": TODAY,
-        "updated_at": ASKED_AT,
-        **values,
-    }
-
-
-def pending(**values: object) -> Row:
-    never = {"http_status": None, "attempts": 0, "last_attempt_at": None, "created_date": None, "updated_at": NOON}
-    return ledger_row(state="pending", **{**never, **values})
 
 
 def after(lake: Lake, known: Row, result: Row) -> Row:

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from tests.sql.statements.lake import DAY, NOON, Lake, Row, space_row
-from tests.sql.statements.test_ledger_writer import make_merger
+from tests.sql.statements.merging import make_merger
 
 from genie_obs.datasets.spaces.store import merge_spaces
 

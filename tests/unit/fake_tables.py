@@ -1,0 +1,77 @@
+"""Tables that answer with prepared rows, and rows to prepare them with."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+
+import pyarrow as pa
+
+from genie_obs.lakehouse.tables import Input, Tables
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+class FakeTables:
+    """Answers each statement with prepared rows and remembers what was asked."""
+
+    def __init__(self, answers: dict[str, list[dict[str, Any]]], *, has_tables: bool = True, taken: int = 0) -> None:
+        self._answers = answers
+        self._taken = taken  # rows of every merge that another run was quicker to write
+        self._has_tables = has_tables
+        self.asked: list[tuple[str, dict[str, Input]]] = []
+        self.executed: list[tuple[str, bool]] = []  # statement, and whether for new rows alone
+        self.merged: list[dict[str, Any]] = []
+
+    def has_table(self, name: str) -> bool:
+        return self._has_tables
+
+    def outdated(self) -> list[str]:
+        return []
+
+    def rows(self, statement: str, **values: Input) -> list[dict[str, Any]]:
+        self.asked.append((statement, values))
+        return [dict(row) for row in self._answers.get(statement, [])]
+
+    def select(self, statement: str, **values: Input) -> pa.Table:
+        rows = self.rows(statement, **values)
+        return pa.Table.from_pylist(rows) if rows else pa.table({})
+
+    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
+        self.executed.append((statement, only_new))
+        if statement != "ledger/merge_witnesses":
+            return 1
+        rows = cast("pa.Table", values["witnessed_messages"]).to_pylist()
+        self.merged += rows
+        return len(rows) - self._taken
+
+    def as_tables(self) -> Tables:
+        return cast("Tables", self)
+
+
+def days(*counts: int, deletions: int = 0) -> list[dict[str, Any]]:
+    return [
+        {
+            "event_date": date(2026, 11, 1) + n * DAY,
+            "event_count": count,
+            "conversation_deletion_count": deletions,
+            "newest_event_time": NOON + n * HOUR,
+        }
+        for n, count in enumerate(counts)
+    ]
+
+
+def witnessed(message_id: str, *, is_creation_seen: bool = True) -> dict[str, Any]:
+    return {
+        "workspace_id": "1",
+        "message_id": message_id,
+        "space_id": "s",
+        "conversation_id": "c",
+        "first_event_time": NOON,
+        "last_write_event_time": NOON,
+        "witnesses": ["createConversationMessage"],
+        "user_email": None,
+        "is_creation_seen": is_creation_seen,
+    }
