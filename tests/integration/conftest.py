@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 
 from genie_obs.config import Settings, parse_settings
 from genie_obs.lakehouse.engine import Engine, open_engine
+from genie_obs.lakehouse.schema import tables
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress
