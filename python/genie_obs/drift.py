@@ -28,6 +28,17 @@ def json_type(value: object) -> str:
     return names.get(type(value), "something else")
 
 
+@dataclass(frozen=True, kw_only=True)
+class DriftKind:
+    """One kind of drift: an element of `ingestion_runs.drift_kinds`."""
+
+    what: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.count} {'time' if self.count == 1 else 'times'})"
+
+
 @dataclass
 class DriftCounter:
     """Counts each kind of drift, at most MAX_KINDS of them; the rest is counted together."""
@@ -49,6 +60,10 @@ class DriftCounter:
         for what, count in other._counts.items():
             self.add(what, count)
 
+    def kinds(self) -> list[DriftKind]:
+        """Return each kind and how often it was seen, in alphabetical order."""
+        return [DriftKind(what=what, count=count) for what, count in sorted(self._counts.items())]
+
     def lines(self) -> list[str]:
         """Return one line per kind, in alphabetical order: ``status: unknown value PAUSED (3 times)``."""
-        return [f"{what} ({count} {'time' if count == 1 else 'times'})" for what, count in sorted(self._counts.items())]
+        return [str(kind) for kind in self.kinds()]

@@ -44,6 +44,7 @@ def print_run(console: Console, record: RunRecord) -> None:
     from rich.table import Table
 
     from genie_obs.command.words import say_instant
+    from genie_obs.lakehouse.sources import State
 
     counts = {
         "fetched": record.fetched_count,
@@ -70,9 +71,10 @@ def print_run(console: Console, record: RunRecord) -> None:
         f"{record.api_call_count:,} ({record.message_call_count:,} for messages, {record.predicted_call_count:,} expected), "
         f"{record.api_retry_count:,} repeated, {record.throttled_count:,} throttled",
     )
-    table.add_row(
-        "Statements", f"{record.statements_joined_count:,} joined, {record.statements_missing_count:,} still looked for"
-    )
+    table.add_row("Statements", _say_statements(record))
+    for source in record.sources:
+        if source.state != State.READ:
+            table.add_row("[yellow]Not read[/yellow]", escape(source.detail or source.name))
     for error in record.workspace_errors:
         table.add_row("[red]Not read[/red]", escape(error))
     for line in record.drift:
@@ -80,3 +82,9 @@ def print_run(console: Console, record: RunRecord) -> None:
     if record.unread_count:
         table.add_row("[red]Left[/red]", f"{record.unread_count:,} messages for the next run")
     console.print(table)
+
+
+def _say_statements(record: RunRecord) -> str:
+    if record.statements_missing_count is None:
+        return "not looked for"
+    return f"{record.statements_joined_count or 0:,} joined, {record.statements_missing_count:,} still looked for"

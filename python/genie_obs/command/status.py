@@ -63,6 +63,7 @@ def print_status(console: Console, status: StatusReport) -> None:
         age = say_duration(max(0.0, (status.now - status.watermark).total_seconds()))
         console.print(f"Audit log processed up to {say_instant(status.watermark)}, {age} ago.")
     _print_runs(console, status)
+    _print_sources(console, status)
     _print_drift(console, status)
     _print_forbidden(console, status)
 
@@ -87,6 +88,11 @@ def _print_runs(console: Console, status: StatusReport) -> None:
     for run in status.runs[:1]:
         for problem in [*(run["workspace_errors"] or []), *([run["error"]] if run["error"] else [])]:
             console.print(f"[red]Last run:[/red] {escape(problem)}")
+
+
+def _print_sources(console: Console, status: StatusReport) -> None:
+    for source in status.unread_sources:
+        console.print(escape(f"Source {source['state']}: {source['detail']}"))
 
 
 def _print_drift(console: Console, status: StatusReport) -> None:

@@ -193,7 +193,7 @@ def _tell(record: RunRecord, settings: Settings) -> None:
     logger.info(
         "%d calls (%d for messages), %d repeated, %d throttled; %d statements joined, %d still looked for",
         record.api_call_count, record.message_call_count, record.api_retry_count, record.throttled_count,
-        record.statements_joined_count, record.statements_missing_count,
+        record.statements_joined_count or 0, record.statements_missing_count or 0,
     )  # fmt: skip
     logger.info("tables are in %s.%s", settings.engine.catalog, settings.engine.schema)
 

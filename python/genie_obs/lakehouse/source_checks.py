@@ -41,7 +41,10 @@ def check_sources(tables: Tables, scope: Scope, skip_sources: Sequence[str] = ()
     return Sources(
         workspaces=_select_workspaces(tables, scope),
         states=tuple(
-            states.get(source.name) or SourceState(name=source.name, state=State.SKIPPED, detail="by --skip-sources")
+            states.get(source.name)
+            or SourceState(
+                name=source.name, state=State.SKIPPED, detail=f"system.{source.name} is skipped by --skip-sources"
+            )
             for source in SOURCES
         ),
         drift=tuple(line for item in found for line in item.drift),

@@ -62,6 +62,11 @@ def load_statement(name: str) -> str:
     return expand_rules((_PACKAGE / f"{name}.sql").read_text(encoding="utf-8").strip())
 
 
+def has_statement(name: str) -> bool:
+    """Say whether there is a statement of this name."""
+    return (_PACKAGE / f"{name}.sql").is_file()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """A condition that several statements share: a file ``<name>.rule.sql`` whose first line is ``-- name(one, other): what it says``."""

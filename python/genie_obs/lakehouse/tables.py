@@ -19,6 +19,7 @@ from genie_obs.lakehouse.schema import table as table_named
 from genie_obs.lakehouse.sources import Source, SourceFound, State, check_source, explain_unreadable
 from genie_obs.lakehouse.sql import (
     Value,
+    has_statement,
     inline_parameters,
     insert_only,
     load_statement,
@@ -263,7 +264,12 @@ class Tables:
         check = check_source(source, found)
         if check.problems:
             problem = f"system.{source.name}: {'; '.join(check.problems)}; nothing can be made of it without"
-            return SourceFound(source=source, state=State.LACKS_COLUMNS, problem=problem, drift=tuple(check.problems))
+            return SourceFound(
+                source=source,
+                state=State.LACKS_COLUMNS,
+                problem=problem,
+                drift=tuple(f"system.{source.name}: {line}" for line in check.problems),
+            )
         if check.drift:
             rows.selectExpr(*check.expressions).createOrReplaceTempView(source.stand_in)
             self._stand_ins[source.name] = source.stand_in
@@ -315,7 +321,15 @@ class Tables:
         if missing:
             self._engine.add_columns(table, missing)
             logger.info("added %d columns to %s", len(missing), table.name)
+            for column in missing:
+                self._fill(table, column)
         return [column.name for column in missing]
+
+    def _fill(self, table: Table, column: Column) -> None:
+        """Give older rows their value of a new column, if the table's folder says how: `fill_<column>.sql`."""
+        name = f"{table.folder}/fill_{column.name}"
+        if has_statement(name):
+            self.write(name, qualify(load_statement(name), self._engine.names), None, {})
 
 
 def _split(values: Mapping[str, Input]) -> tuple[dict[str, pa.Table], dict[str, Value]]:

@@ -1,6 +1,6 @@
--- Record what came of each request. A message found only in a listing enters the ledger here, with api:list as its witness.
+-- Record what came of each request. A message found only in a listing enters the ledger here; it alone comes with a witness, api:list.
 -- Of two runs at once, the later request wins; an instant that is yet to come was written by a clock that was wrong.
--- An answer that was on its way while its message was erased changes nothing.
+-- An answer that was on its way while its message was erased, or for a second row that is gone (twins.py), changes nothing.
 -- A write that another run recorded since this message was found due reopens it: the answer may be older than that write.
 MERGE INTO message_ledger AS l
 USING (SELECT *, CAST(NULL AS STRING) AS user_email FROM message_outcomes) AS o
@@ -23,4 +23,4 @@ WHEN MATCHED
   last_attempt_at = o.last_attempt_at,
   created_date = COALESCE(l.created_date, o.created_date),
   updated_at = o.updated_at
-WHEN NOT MATCHED THEN INSERT *
+WHEN NOT MATCHED AND o.witnesses IS NOT NULL THEN INSERT *

@@ -151,12 +151,19 @@ def _store_end(
     context: RunContext, run: Run, record: RunRecord, started: float, *, is_failing: bool = False
 ) -> RunRecord:
     """Store how the run ended. Of a run that fails, the first error counts: that the record cannot be stored then is only told."""
-    lines = run.drift.lines()
+    lines = tuple(run.drift.lines())
     for line in lines:
         logger.warning("not as this version knows it: %s", line)
     now = context.clock.now()
     seconds = context.clock.monotonic() - started
-    record = replace(record, drift=tuple(lines), finished_at=now, alive_at=now, total_seconds=seconds)
+    record = replace(
+        record,
+        drift=lines,
+        drift_kinds=tuple(run.drift.kinds()),
+        finished_at=now,
+        alive_at=now,
+        total_seconds=seconds,
+    )
     try:
         record.store(context.tables)
     except Exception as error:  # noqa: BLE001  # the error that the run fails for must not be hidden by this one

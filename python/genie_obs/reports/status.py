@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from genie_obs.config import Settings
+from genie_obs.drift import DriftKind
 from genie_obs.errors import ConfigError
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import tables as declared_tables
+from genie_obs.lakehouse.sources import State
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.ledger.states import STATES
 from genie_obs.runs.open_runs import explain_death, is_dead
@@ -53,11 +55,17 @@ class StatusReport:
     @property
     def drift(self) -> dict[str, datetime]:
         """Return what the last runs saw that this version does not know, and when last; the newest first."""
-        seen: dict[str, tuple[str, datetime]] = {}
+        seen: dict[str, tuple[DriftKind, datetime]] = {}
         for run in self.runs:
-            for line in run["drift"] or ():
-                seen.setdefault(line.rpartition(" (")[0], (line, run["started_at"]))
-        return dict(seen.values())
+            for kind in run["drift_kinds"] or ():
+                seen.setdefault(kind["what"], (DriftKind(**kind), run["started_at"]))
+        return {str(kind): at for kind, at in seen.values()}
+
+    @property
+    def unread_sources(self) -> list[Row]:
+        """Return the sources that the newest run which looked at them could not read, or was told to skip."""
+        newest = next((run["sources"] for run in self.runs if run["sources"]), ())
+        return [source for source in newest if source["state"] != State.READ]
 
     @property
     def states(self) -> dict[str, int]:
@@ -84,6 +92,7 @@ class StatusReport:
                 for w in self.workspaces
             ],
             "drift": [{"what": what, "last_seen_at": at.isoformat()} for what, at in self.drift.items()],
+            "unread_sources": self.unread_sources,
             "forbidden_spaces": self.forbidden_spaces,
             "runs": [{name: _plain(value) for name, value in run.items()} for run in self.runs],
         }

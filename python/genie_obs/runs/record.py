@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from genie_obs._version import __version__
+from genie_obs.drift import DriftKind
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.sources import SourceState
 from genie_obs.lakehouse.tables import Tables
@@ -78,6 +79,7 @@ class RunRecord:
     sources: tuple[SourceState, ...] = ()
     steps: tuple[StepRecord, ...] = ()
     drift: tuple[str, ...] = ()
+    drift_kinds: tuple[DriftKind, ...] = ()
     workspace_errors: tuple[str, ...] = ()
     error: str | None = None
     alive_at: datetime | None = None

@@ -15,7 +15,8 @@ SELECT
   message_call_count,
   fetch_seconds,
   total_seconds,
-  drift,
+  drift_kinds,
+  sources,
   workspace_errors,
   error
 FROM ingestion_runs

@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS ingestion_runs (
   sources ARRAY<STRUCT<name: STRING, state: STRING, detail: STRING>> COMMENT 'Every source, whether it was read (read, missing, forbidden, lacks_columns, skipped, failed), and if not, why and what to do',
   steps ARRAY<STRUCT<name: STRING, seconds: DOUBLE, rows: BIGINT, calls: BIGINT>> COMMENT 'The steps of the run in their order: time taken, rows written and HTTP requests, as far as they are counted',
   drift ARRAY<STRING> COMMENT 'What Databricks sent or dropped that this version does not know, one line each with how often',
+  drift_kinds ARRAY<STRUCT<what: STRING, count: BIGINT>> COMMENT 'The same for machines: each kind of drift and how often it was seen',
   workspace_errors ARRAY<STRING> COMMENT 'One line per workspace that could not be read: id, cause, fix',
   error STRING COMMENT 'Why the run failed; NULL unless status is failed or killed',
   alive_at TIMESTAMP COMMENT 'Last sign of life of the run (UTC): after every step, and every few minutes within one'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from genie_obs.datasets.events.audit_log import discover, select_audit_days, select_window
+from genie_obs.ledger.twins import join_twins
 from genie_obs.runs.dataset import Run, StepResult
 
 logger = logging.getLogger(__name__)
@@ -27,12 +28,13 @@ def discover_messages(run: Run) -> StepResult:
         "audit since %s: %d events, %d messages, %d new",
         f"{window.start:%Y-%m-%d %H:%M}", found.event_count, found.witnessed_count, found.new_message_count,
     )  # fmt: skip
+    twins = _join_twins(run) if found.new_message_count else 0
     return StepResult(
         rows=found.new_message_count,
         numbers={
             "audit_event_count": found.event_count,
             "witnessed_count": found.witnessed_count,
-            "new_message_count": found.new_message_count,
+            "new_message_count": found.new_message_count - twins,
         },
         facts={
             "window_start": window.start,
@@ -42,3 +44,10 @@ def discover_messages(run: Run) -> StepResult:
         # A run that dies after this one found nothing new leaves nothing that the next one does not find again.
         is_worth_storing=found.new_message_count > 0,
     )
+
+
+def _join_twins(run: Run) -> int:
+    """Look for messages that another run recorded at the same time, if there was one."""
+    [others] = run.tables.rows("runs/select_overlapping_runs", run_id=run.run_id, since=run.started_at)
+    starts = [start for start in (others["started_at"], run.others.earliest_start) if start is not None]
+    return join_twins(run.tables, since=min(*starts, run.started_at), now=run.started_at) if starts else 0

@@ -167,6 +167,7 @@ def listed_only(context: Context, message: Row, *, space_name: str | None, fetch
     )
     outcome = stored(context, found, message, space_name=space_name, fetched_at=fetched_at)
     outcome.is_listed_only = True
+    outcome.ledger["witnesses"] = ["api:list"]
     return outcome
 
 
@@ -212,7 +213,7 @@ def _ledger(
         "witnessed_date": due.witnessed_date,
         "first_event_time": due.first_event_time,
         "last_write_event_time": due.last_write_event_time,
-        "witnesses": ["api:list"],  # only used when the ledger does not know the message
+        "witnesses": None,  # the ledger knows the message, and who witnessed it
         "state": state,
         "reason_code": code.value if code else None,
         "state_reason": reason,
