@@ -6,27 +6,30 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The values of `message_ledger.reason_code`. A state that explains itself has none: pending, fetched."""
+    """The values of `message_ledger.reason_code`, each with its meaning. A state that explains itself has none: pending, fetched."""
 
-    # settling: stored, and asked for again
-    CHANGED = "changed"  # an event changed it after it was last read
-    RUNNING = "running"  # its answer was not final
-    ASKER_UNKNOWN = "asker_unknown"  # the directory of users did not answer
-    # retry: asked for again
-    ABSENT_ONCE = "absent_once"  # one 404 in a space that can be read; a second one, in a later run, counts
-    REQUEST_FAILED = "request_failed"  # the service did not answer, or not as it should
-    UNREADABLE_ANSWER = "unreadable_answer"  # it answered, and we could not make a row of it
-    WORKSPACE_GONE = "workspace_gone"  # the account no longer lists its workspace
-    # forbidden
-    NO_PERMISSION = "no_permission"  # a grant on its space is missing
-    WITHHELD = "withheld"  # refused although CAN MANAGE is proven
-    # deleted, not_found
-    DELETED = "deleted"  # the audit log says so
-    ABSENT = "absent"  # it is not there, and nothing says why
-    # abandoned
-    NEVER_FINAL = "never_final"  # stored, and its answer did not become final in time
-    ATTEMPTS_USED_UP = "attempts_used_up"  # never answered
-    # erased
-    ERASED_TEXTS = "erased_texts"
-    ERASED_TEXTS_AND_ASKER = "erased_texts_and_asker"
-    ERASED_ROW = "erased_row"
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Reason:
+        """Make a code that knows what it means."""
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.meaning = meaning
+        return reason
+
+    CHANGED = "changed", "settling: an event changed the message after it was last read"
+    RUNNING = "running", "settling: stored while its answer was not final"
+    ASKER_UNKNOWN = "asker_unknown", "settling: stored, but the directory of users did not say who asked"
+    ABSENT_ONCE = "absent_once", "retry: 404 in a space that can be read; a second 404, in a later run, counts"
+    REQUEST_FAILED = "request_failed", "retry: the service did not answer, or not as it should"
+    UNREADABLE_ANSWER = "unreadable_answer", "retry: the service answered, and no row could be made of it"
+    WORKSPACE_GONE = "workspace_gone", "retry: the account does not list the workspace of the message"
+    NO_PERMISSION = "no_permission", "forbidden: a grant on the space is missing"
+    WITHHELD = "withheld", "forbidden: refused although CAN MANAGE on the space is proven"
+    DELETED = "deleted", "deleted, not_found: the audit log says that it was deleted"
+    ABSENT = "absent", "deleted, not_found: it is not there, and nothing says why"
+    NEVER_FINAL = "never_final", "abandoned: stored, but its answer did not become final in time"
+    ATTEMPTS_USED_UP = "attempts_used_up", "abandoned: never answered in all its attempts"
+    ERASED_TEXTS = "erased_texts", "erased: its texts"
+    ERASED_TEXTS_AND_ASKER = "erased_texts_and_asker", "erased: its texts, and who asked"
+    ERASED_ROW = "erased_row", "erased: its whole row"

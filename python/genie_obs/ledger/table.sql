@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS message_ledger (
   witnesses ARRAY<STRING> COMMENT 'Audit action names that mention the message; api:list for one found only in the listing of its conversation',
   user_email STRING COMMENT 'E-mail of the asker from the event that created the message; NULL when that event was not seen',
   state STRING COMMENT 'pending, fetched, settling, retry, forbidden, deleted, not_found, abandoned or erased; exactly one at any time',
-  reason_code STRING COMMENT 'Cause of the state, for machines: one of the codes below the table in docs/data-model.md; NULL where the state says it all',
+  reason_code STRING COMMENT 'Cause of the state, for machines: one of a closed list, see Reason codes; NULL where the state says it all',
   state_reason STRING COMMENT 'Why the message is in this state and what to do about it, for people',
   http_status INT COMMENT 'HTTP status of the last answer about this message; NULL when there was none',
   attempts INT COMMENT 'Requests for the message since it was last answered, the answered one included; 0 before the first',
