@@ -62,6 +62,14 @@ def load_statement(name: str) -> str:
     return expand_rules((_PACKAGE / f"{name}.sql").read_text(encoding="utf-8").strip())
 
 
+@lru_cache
+def load_view(name: str) -> str:
+    """Return the text of a view of BI, ``sql/views/<name>.sql``: the wheel carries a copy, a checkout has it beside the package."""
+    packaged = _PACKAGE / "lakehouse" / "views" / f"{name}.sql"
+    file = packaged if packaged.is_file() else _PACKAGE.parents[1] / "sql" / "views" / f"{name}.sql"
+    return file.read_text(encoding="utf-8").strip()
+
+
 def has_statement(name: str) -> bool:
     """Say whether there is a statement of this name."""
     return (_PACKAGE / f"{name}.sql").is_file()
