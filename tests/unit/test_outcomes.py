@@ -22,6 +22,7 @@ from genie_obs.datasets.messages.outcomes import (
     stored,
 )
 from genie_obs.lakehouse.schema import table
+from genie_obs.ledger.reasons import Reason
 from genie_obs.ledger.rows import DueMessage
 from genie_obs.ledger.states import STATES
 
@@ -189,6 +190,7 @@ def test_message_is_given_up_some_days_after_its_last_change() -> None:
     )
 
     assert (ledger["state"], ledger["next_attempt_at"]) == ("abandoned", None)
+    assert ledger["reason_code"] == "never_final"
     assert ledger["state_reason"] == "stored, but still EXECUTING_QUERY 7 days after its last change"
 
 
@@ -199,6 +201,50 @@ def test_time_that_is_yet_to_come_is_no_change() -> None:
     ledger, _ = store(due(), message(status="ASKING_AI", last_updated_timestamp=future), at=NOON + 8 * DAY)
 
     assert ledger["state"] == "abandoned"
+
+
+@pytest.mark.parametrize(("age", "wait"), [(MINUTE, 2 * MINUTE), (4 * HOUR, 2 * HOUR), (30 * DAY, DAY)])
+def test_final_message_whose_asker_was_not_told_is_stored_and_asked_for_again(age: timedelta, wait: timedelta) -> None:
+    at = NOON + age
+
+    raw = message(created_timestamp=int(NOON.timestamp()) * 1_000)
+
+    outcome = stored(context(), due(), raw, space_name=None, fetched_at=at, is_asker_pending=True)
+
+    kept = ("state", "reason_code", "next_attempt_at", "attempts")
+    assert [outcome.ledger[name] for name in kept] == ["settling", "asker_unknown", at + wait, 1]
+    assert outcome.details is not None
+    assert outcome.details["is_terminal"]
+
+
+@pytest.mark.parametrize(
+    ("age", "attempts", "state"),
+    [(6 * DAY, 50, "settling"), (8 * DAY, 6, "settling"), (8 * DAY, 7, "fetched"), (100 * DAY, 0, "settling")],
+)
+def test_asker_is_looked_for_some_days_and_some_times(age: timedelta, attempts: int, state: str) -> None:
+    waiting = due(state="settling", attempts=attempts)
+
+    outcome = stored(context(), waiting, message(), space_name=None, fetched_at=NOON + age, is_asker_pending=True)
+
+    assert (outcome.ledger["state"], outcome.ledger["attempts"]) == (state, attempts + 1)
+    assert (outcome.ledger["next_attempt_at"] is None) == (state == "fetched")
+
+
+def test_attempts_that_failed_before_take_none_from_looking_for_the_asker() -> None:
+    outcome = stored(
+        context(), due(state="retry", attempts=15), message(), space_name=None, fetched_at=NOON + 30 * DAY,
+        is_asker_pending=True,
+    )  # fmt: skip
+
+    assert (outcome.ledger["state"], outcome.ledger["attempts"]) == ("settling", 1)
+
+
+def test_unfinished_message_is_followed_for_its_answer_first() -> None:
+    raw = message(status="ASKING_AI")
+
+    outcome = stored(context(), due(), raw, space_name=None, fetched_at=NOON + MINUTE, is_asker_pending=True)
+
+    assert (outcome.ledger["state"], outcome.ledger["reason_code"]) == ("settling", "running")
 
 
 def test_message_that_never_becomes_final_is_abandoned_but_stored() -> None:
@@ -231,8 +277,8 @@ def test_deletion_that_was_witnessed_is_one_also_if_nothing_was_stored() -> None
 def test_first_404_that_nothing_else_tells_of_is_asked_again() -> None:
     outcome = absent(context(), due(created_date=NOON.date()), at=NOON)
 
-    kept = ("state", "http_status", "next_attempt_at")
-    assert [outcome.ledger[name] for name in kept] == ["retry", 404, NOON + 5 * MINUTE]
+    kept = ("state", "reason_code", "http_status", "next_attempt_at")
+    assert [outcome.ledger[name] for name in kept] == ["retry", "absent_once", 404, NOON + 5 * MINUTE]
     assert outcome.details is None
 
 
@@ -240,7 +286,8 @@ def test_first_404_that_nothing_else_tells_of_is_asked_again() -> None:
 def test_404_counts_with_a_deletion_in_the_audit_log_or_with_another_404(proof: str) -> None:
     outcome = absent(context(), due(state="retry", created_date=NOON.date(), **{proof: True}), at=NOON)
 
-    assert outcome.ledger["state"] == "deleted"
+    reason = "deleted" if proof == "is_deletion_seen" else "absent"
+    assert (outcome.ledger["state"], outcome.ledger["reason_code"]) == ("deleted", reason)
     assert outcome.details is not None
     assert outcome.details["is_deleted"]
 
@@ -262,10 +309,12 @@ def test_message_that_is_gone_and_was_stored_without_the_ledger_being_told_is_de
 
 
 def test_forbidden_message_waits_with_the_reason() -> None:
-    outcome = forbidden(context(), due(), reason="grant it", http_status=403, at=NOON, retry_at=NOON + DAY)
+    outcome = forbidden(
+        context(), due(), code=Reason.NO_PERMISSION, reason="grant it", http_status=403, at=NOON, retry_at=NOON + DAY
+    )
 
-    kept = ("state", "state_reason", "http_status", "next_attempt_at")
-    assert [outcome.ledger[name] for name in kept] == ["forbidden", "grant it", 403, NOON + DAY]
+    kept = ("state", "reason_code", "state_reason", "http_status", "next_attempt_at")
+    assert [outcome.ledger[name] for name in kept] == ["forbidden", "no_permission", "grant it", 403, NOON + DAY]
     assert outcome.details is None
 
 
@@ -279,13 +328,14 @@ def test_failure_is_tried_again_later_and_later(attempts: int, wait: timedelta) 
     )
 
     assert (outcome.ledger["state"], outcome.ledger["attempts"]) == ("retry", attempts + 1)
-    assert outcome.ledger["next_attempt_at"] == NOON + wait
+    assert (outcome.ledger["reason_code"], outcome.ledger["next_attempt_at"]) == ("request_failed", NOON + wait)
 
 
 def test_failure_is_given_up_when_the_attempts_are_used_up() -> None:
     outcome = failed(context(max_attempts=3), due(state="retry", attempts=2), reason="503", http_status=503, at=NOON)
 
     assert (outcome.ledger["state"], outcome.ledger["next_attempt_at"]) == ("abandoned", None)
+    assert outcome.ledger["reason_code"] == "attempts_used_up"
     assert outcome.ledger["state_reason"] == "given up after 3 attempts: 503"
 
 
@@ -314,7 +364,7 @@ def test_every_outcome_fills_the_ledger_in_full() -> None:
     outcomes = [
         stored(context(), due(), message(), space_name=None, fetched_at=NOON),
         gone(context(), due(), at=NOON),
-        forbidden(context(), due(), reason="r", http_status=403, at=NOON, retry_at=NOON),
+        forbidden(context(), due(), code=Reason.NO_PERMISSION, reason="r", http_status=403, at=NOON, retry_at=NOON),
         failed(context(), due(), reason="r", http_status=None, at=NOON),
         listed_only(context(), message(), space_name=None, fetched_at=NOON),
     ]

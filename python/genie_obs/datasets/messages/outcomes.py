@@ -45,17 +45,34 @@ class Context:
     settings: FetchSettings
 
 
-def stored(context: Context, due: DueMessage, message: Row, *, space_name: str | None, fetched_at: datetime) -> Outcome:
-    """Return the outcome of a message the API returned; `message` is its parsed row, its `user_email` included."""
+def stored(
+    context: Context, due: DueMessage, message: Row, *, space_name: str | None, fetched_at: datetime,
+    is_asker_pending: bool = False,
+) -> Outcome:  # fmt: skip
+    """Return the outcome of a message the API returned.
+
+    Args:
+        context: the workspace and the run.
+        due: the message as the ledger has it.
+        message: its parsed row, with `user_email`.
+        space_name: title of its space.
+        fetched_at: when it was asked for (UTC).
+        is_asker_pending: who asked is not known yet, because the directory of users did not answer.
+    """
     details = _details(context, message, due, space_name=space_name, fetched_at=fetched_at)
     age = max(fetched_at - _last_change(details, due, fetched_at), timedelta(0))
-    state, code, reason, next_attempt_at = _settle(context.settings, message["status"], age, fetched_at)
+    attempts = _count_attempts(due)
+    if is_terminal(message["status"]) and is_asker_pending:
+        attempts = (due.attempts if due.state == "settling" else 0) + 1
+        state, code, reason, next_attempt_at = _await_asker(context.settings, age, attempts, fetched_at)
+    else:
+        state, code, reason, next_attempt_at = _settle(context.settings, message["status"], age, fetched_at)
     ledger = _ledger(
         context, due, fetched_at, state=state, code=code, reason=reason, http_status=200, next_attempt_at=next_attempt_at,
         created_date=details["created_date"],
     )  # fmt: skip
     return Outcome(
-        ledger=ledger,
+        ledger={**ledger, "attempts": attempts},
         details=details,
         is_first=due.created_date is None,
         payload_bytes=text_bytes(message.values()),
@@ -147,8 +164,10 @@ def failed(
     return Outcome(ledger=ledger)
 
 
-def listed_only(context: Context, message: Row, *, space_name: str | None, fetched_at: datetime) -> Outcome:
-    """Return the outcome of a message that stood in a listing without being due."""
+def listed_only(
+    context: Context, message: Row, *, space_name: str | None, fetched_at: datetime, is_asker_pending: bool = False
+) -> Outcome:
+    """Return the outcome of a message that stood in a listing without being due; arguments as of `stored`."""
     created_at = _instant(message["created_timestamp"]) or fetched_at
     found = DueMessage(
         workspace_id=context.workspace_id,
@@ -165,7 +184,9 @@ def listed_only(context: Context, message: Row, *, space_name: str | None, fetch
         is_deletion_seen=False,
         is_absence_seen=False,
     )
-    outcome = stored(context, found, message, space_name=space_name, fetched_at=fetched_at)
+    outcome = stored(
+        context, found, message, space_name=space_name, fetched_at=fetched_at, is_asker_pending=is_asker_pending
+    )
     outcome.is_listed_only = True
     outcome.ledger["witnesses"] = ["api:list"]
     return outcome
@@ -190,15 +211,34 @@ def _settle(
 ) -> tuple[str, Reason | None, str | None, datetime | None]:
     """Return state, its code, its reason and next attempt of a message that last changed `age` ago.
 
-    For example, asked two weeks ago, regenerated at 12:00 and read at 12:10 while it runs: it changed 10 minutes ago, so it is asked
-    again after 5 minutes, at 12:15; then after 7.5 minutes, and from the second day on once a day. It is given up `settle_days` after 12:00.
+    For example, a message of two weeks ago is regenerated at 12:00, and read at 12:10 while it runs. It changed 10 minutes ago, so it is
+    asked again after 5 minutes, at 12:15; then after 7.5 minutes; from the second day on once a day. It is given up `settle_days` after
+    12:00.
     """
     if is_terminal(status):
         return "fetched", None, None, None
     if age > timedelta(days=settings.settle_days):
         reason = f"stored, but still {status} {settings.settle_days} days after its last change"
         return "abandoned", Reason.NEVER_FINAL, reason, None
-    return "settling", Reason.RUNNING, f"stored while {status}", now + min(max(age / 2, _SETTLE_LEAST), _SETTLE_MOST)
+    return "settling", Reason.RUNNING, f"stored while {status}", now + _settle_wait(age)
+
+
+def _await_asker(
+    settings: FetchSettings, age: timedelta, attempts: int, now: datetime
+) -> tuple[str, Reason | None, str | None, datetime | None]:
+    """Return the same of a final message whose asker is not known, because the directory of users did not answer `attempts` times.
+
+    It is asked for again until `settle_days` after its last change, and an old message `settle_days` times, once a day. Then it stays
+    without e-mail.
+    """
+    if age > timedelta(days=settings.settle_days) and attempts > settings.settle_days:
+        return "fetched", None, None, None
+    reason = "stored without the e-mail of its asker: the directory of users did not answer"
+    return "settling", Reason.ASKER_UNKNOWN, reason, now + _settle_wait(age)
+
+
+def _settle_wait(age: timedelta) -> timedelta:
+    return min(max(age / 2, _SETTLE_LEAST), _SETTLE_MOST)
 
 
 def _ledger(

@@ -20,7 +20,7 @@ from genie_obs.datasets.messages.message_rows import find_drift, parse_message
 from genie_obs.datasets.messages.outcomes import Context, Outcome, absent, failed, forbidden, listed_only, stored
 from genie_obs.datasets.messages.planner import ConversationPlan, plan_conversations
 from genie_obs.datasets.messages.shared_due import SharedDue
-from genie_obs.datasets.messages.users import UserDirectory
+from genie_obs.datasets.messages.users import Asker, UserDirectory
 from genie_obs.datasets.spaces.directory import SpaceDirectory, SpaceVerdict
 from genie_obs.drift import DriftCounter
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError, WorkspaceError
@@ -187,16 +187,24 @@ class WorkspaceReader:
         }
 
     async def _store(self, due: DueMessage, message: Row, at: Any, left: dict[str, DueMessage]) -> None:
-        message["user_email"] = due.user_email or await self._work.users.email(message["user_id"])
+        asker = Asker(email=due.user_email) if due.user_email else await self._work.users.find(message["user_id"])
+        message["user_email"] = asker.email
         title = self._work.spaces.verdict(due.space_id).title
-        await self._report(stored(self._context, due, message, space_name=title, fetched_at=at))
+        outcome = stored(
+            self._context, due, message, space_name=title, fetched_at=at, is_asker_pending=asker.is_pending
+        )
+        await self._report(outcome)
         left.pop(due.message_id)
 
     async def _store_listed(self, plan: ConversationPlan, message: Row, at: Any) -> None:
         message["space_id"], message["conversation_id"] = plan.space_id, plan.conversation_id
-        message["user_email"] = await self._work.users.email(message["user_id"])
+        asker = await self._work.users.find(message["user_id"])
+        message["user_email"] = asker.email
         title = self._work.spaces.verdict(plan.space_id).title
-        await self._merger.put(listed_only(self._context, message, space_name=title, fetched_at=at))
+        outcome = listed_only(
+            self._context, message, space_name=title, fetched_at=at, is_asker_pending=asker.is_pending
+        )
+        await self._merger.put(outcome)
 
     async def _settle_refusal(self, space_id: str, left: dict[str, DueMessage], error: ApiError) -> None:
         """Decide what a 403 or 404 means: no right to read, or nothing there."""
