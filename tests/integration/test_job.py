@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from deltalake import DeltaTable
 from tests.integration.conftest import DAY, HOUR, MINUTE, UNTIL, MakeWorld, World
 
+from genie_obs.security.content_policy import ContentGuard
 from genie_obs.simulator import FaultRule, SimulatedMessage, grow, message_body
 
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}
@@ -579,6 +581,42 @@ def test_spaces_of_large_configurations_are_stored_while_others_are_asked_for(
     merges = [commit for commit in world.delta("space_details").history() if commit["operation"] == "MERGE"]
     assert len(merges) > 1
     assert_matches_truth(world)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_message_that_cannot_be_read_takes_no_other_with_it(
+    clean_world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_listed: bool
+) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    first = world.account.ask(workspace_id=workspace_id, text="first")
+    odd = world.account.ask(workspace_id=workspace_id, conversation_id=first.conversation_id, text="odd words")
+    last = world.account.ask(workspace_id=workspace_id, conversation_id=first.conversation_id, text="last")
+    monkeypatch.setattr(ContentGuard, "protect", failing_for("odd words", ContentGuard.protect))
+    if not is_listed:
+        monkeypatch.setattr("genie_obs.datasets.messages.planner.is_listing_cheaper", lambda *_: False)
+    world.account.advance(MINUTE)
+
+    world.run()
+
+    ledger = world.by_key("message_ledger")
+    rows = [ledger[workspace_id, message.message_id] for message in (first, odd, last)]
+    assert [row["state"] for row in rows] == ["fetched", "retry", "fetched"]
+    assert (rows[1]["reason_code"], rows[1]["attempts"]) == ("unreadable_answer", 1)
+    assert rows[1]["state_reason"] == "RuntimeError while reading the answer; please report it"
+    assert "reading a message failed: RuntimeError at failing_for.<locals>.protect_unless:" in caplog.text
+    assert "odd words" not in caplog.text
+
+
+def failing_for(text: str, protect: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that fails, with a text of the message in its words, for one message."""
+
+    def protect_unless(self: ContentGuard, row: dict[str, Any], *args: Any) -> Any:
+        if row.get("content") == text:
+            raise RuntimeError(f"cannot digest {text!r}")
+        return protect(self, row, *args)
+
+    return protect_unless
 
 
 def test_throttled_service_is_read_to_the_end(make_world: MakeWorld) -> None:
