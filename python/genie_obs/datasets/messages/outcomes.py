@@ -36,8 +36,8 @@ class Outcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
-    """What is the same for all messages of a workspace in one run."""
+class WorkspaceRun:
+    """One workspace in one run: what is the same for all its messages."""
 
     workspace_id: str
     workspace_name: str | None
@@ -45,35 +45,52 @@ class Context:
     settings: FetchSettings
 
 
-def stored(context: Context, due: DueMessage, message: Row, *, space_name: str | None, fetched_at: datetime) -> Outcome:
-    """Return the outcome of a message the API returned; `message` is its parsed row, its `user_email` included."""
-    details = _details(context, message, due, space_name=space_name, fetched_at=fetched_at)
+def stored(
+    workspace: WorkspaceRun, due: DueMessage, message: Row, *, space_name: str | None, fetched_at: datetime,
+    is_asker_pending: bool = False,
+) -> Outcome:  # fmt: skip
+    """Return the outcome of a message the API returned.
+
+    Args:
+        workspace: the workspace and the run.
+        due: the message as the ledger has it.
+        message: its parsed row, with `user_email`.
+        space_name: title of its space.
+        fetched_at: when it was asked for (UTC).
+        is_asker_pending: who asked is not known yet, because the directory of users did not answer.
+    """
+    details = _details(workspace, message, due, space_name=space_name, fetched_at=fetched_at)
     age = max(fetched_at - _last_change(details, due, fetched_at), timedelta(0))
-    state, code, reason, next_attempt_at = _settle(context.settings, message["status"], age, fetched_at)
+    attempts = _count_attempts(due)
+    if is_terminal(message["status"]) and is_asker_pending:
+        attempts = (due.attempts if due.state == "settling" else 0) + 1
+        state, code, reason, next_attempt_at = _await_asker(workspace.settings, age, attempts, fetched_at)
+    else:
+        state, code, reason, next_attempt_at = _settle(workspace.settings, message["status"], age, fetched_at)
     ledger = _ledger(
-        context, due, fetched_at, state=state, code=code, reason=reason, http_status=200, next_attempt_at=next_attempt_at,
+        workspace, due, fetched_at, state=state, code=code, reason=reason, http_status=200, next_attempt_at=next_attempt_at,
         created_date=details["created_date"],
     )  # fmt: skip
     return Outcome(
-        ledger=ledger,
+        ledger={**ledger, "attempts": attempts},
         details=details,
         is_first=due.created_date is None,
         payload_bytes=text_bytes(message.values()),
     )
 
 
-def absent(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
+def absent(workspace: WorkspaceRun, due: DueMessage, *, at: datetime) -> Outcome:
     """Return the outcome of a 404 in a space we may read: gone if something else says so too, else asked for again.
 
     The right to read is asked for apart from the message, once per space and run, and may come or go in between. So a 404 counts
     only with a deletion in the audit log, or with a second 404 in a later run.
     """
     if due.is_deletion_seen or due.is_absence_seen:
-        return gone(context, due, at=at)
+        return gone(workspace, due, at=at)
     reason = f"{_ABSENT}; asked for once more before it counts as gone"
     next_attempt_at = at + _RETRY_FIRST
     ledger = _ledger(
-        context,
+        workspace,
         due,
         at,
         state="retry",
@@ -85,7 +102,7 @@ def absent(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
     return Outcome(ledger=ledger)
 
 
-def gone(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
+def gone(workspace: WorkspaceRun, due: DueMessage, *, at: datetime) -> Outcome:
     """Return the outcome of a message that no longer exists, in a space we may read.
 
     Its deletion mark has no `created_date` where the ledger has none; `find_stored` settles that.
@@ -93,8 +110,8 @@ def gone(context: Context, due: DueMessage, *, at: datetime) -> Outcome:
     is_known = due.created_date is not None or due.is_deletion_seen
     code, reason = (Reason.DELETED, "deleted in Genie") if due.is_deletion_seen else (Reason.ABSENT, _ABSENT)
     state = "deleted" if is_known else "not_found"
-    ledger = _ledger(context, due, at, state=state, code=code, reason=reason, http_status=404)
-    return Outcome(ledger=ledger, details=_deletion_mark(context, due, at))
+    ledger = _ledger(workspace, due, at, state=state, code=code, reason=reason, http_status=404)
+    return Outcome(ledger=ledger, details=_deletion_mark(workspace, due, at))
 
 
 def find_stored(outcome: Outcome, created_date: date | None) -> None:
@@ -107,7 +124,7 @@ def find_stored(outcome: Outcome, created_date: date | None) -> None:
 
 
 def forbidden(
-    context: Context,
+    workspace: WorkspaceRun,
     due: DueMessage,
     *,
     code: Reason,
@@ -118,13 +135,20 @@ def forbidden(
 ) -> Outcome:
     """Return the outcome of a message we may not read; it is tried again when its space is checked again."""
     ledger = _ledger(
-        context, due, at, state="forbidden", code=code, reason=reason, http_status=http_status, next_attempt_at=retry_at
+        workspace,
+        due,
+        at,
+        state="forbidden",
+        code=code,
+        reason=reason,
+        http_status=http_status,
+        next_attempt_at=retry_at,
     )
     return Outcome(ledger=ledger)
 
 
 def failed(
-    context: Context,
+    workspace: WorkspaceRun,
     due: DueMessage,
     *,
     reason: str,
@@ -134,24 +158,31 @@ def failed(
 ) -> Outcome:
     """Return the outcome of a request that failed for now: later and later, until the attempts are used up."""
     attempts = _count_attempts(due)
-    if attempts >= context.settings.max_attempts:
+    if attempts >= workspace.settings.max_attempts:
         reason = f"given up after {attempts} attempts: {reason}"
         code = Reason.ATTEMPTS_USED_UP
         return Outcome(
-            ledger=_ledger(context, due, at, state="abandoned", code=code, reason=reason, http_status=http_status)
+            ledger=_ledger(workspace, due, at, state="abandoned", code=code, reason=reason, http_status=http_status)
         )
     wait = min(_RETRY_FIRST * 2 ** min(attempts - 1, 20), _RETRY_MOST)
     ledger = _ledger(
-        context, due, at, state="retry", code=code, reason=reason, http_status=http_status, next_attempt_at=at + wait
+        workspace, due, at, state="retry", code=code, reason=reason, http_status=http_status, next_attempt_at=at + wait
     )
     return Outcome(ledger=ledger)
 
 
-def listed_only(context: Context, message: Row, *, space_name: str | None, fetched_at: datetime) -> Outcome:
-    """Return the outcome of a message that stood in a listing without being due."""
+def listed_only(
+    workspace: WorkspaceRun,
+    message: Row,
+    *,
+    space_name: str | None,
+    fetched_at: datetime,
+    is_asker_pending: bool = False,
+) -> Outcome:
+    """Return the outcome of a message that stood in a listing without being due; arguments as of `stored`."""
     created_at = _instant(message["created_timestamp"]) or fetched_at
     found = DueMessage(
-        workspace_id=context.workspace_id,
+        workspace_id=workspace.workspace_id,
         message_id=message["message_id"],
         space_id=message["space_id"],
         conversation_id=message["conversation_id"],
@@ -165,7 +196,9 @@ def listed_only(context: Context, message: Row, *, space_name: str | None, fetch
         is_deletion_seen=False,
         is_absence_seen=False,
     )
-    outcome = stored(context, found, message, space_name=space_name, fetched_at=fetched_at)
+    outcome = stored(
+        workspace, found, message, space_name=space_name, fetched_at=fetched_at, is_asker_pending=is_asker_pending
+    )
     outcome.is_listed_only = True
     outcome.ledger["witnesses"] = ["api:list"]
     return outcome
@@ -190,23 +223,42 @@ def _settle(
 ) -> tuple[str, Reason | None, str | None, datetime | None]:
     """Return state, its code, its reason and next attempt of a message that last changed `age` ago.
 
-    For example, asked two weeks ago, regenerated at 12:00 and read at 12:10 while it runs: it changed 10 minutes ago, so it is asked
-    again after 5 minutes, at 12:15; then after 7.5 minutes, and from the second day on once a day. It is given up `settle_days` after 12:00.
+    For example, a message of two weeks ago is regenerated at 12:00, and read at 12:10 while it runs. It changed 10 minutes ago, so it is
+    asked again after 5 minutes, at 12:15; then after 7.5 minutes; from the second day on once a day. It is given up `settle_days` after
+    12:00.
     """
     if is_terminal(status):
         return "fetched", None, None, None
     if age > timedelta(days=settings.settle_days):
         reason = f"stored, but still {status} {settings.settle_days} days after its last change"
         return "abandoned", Reason.NEVER_FINAL, reason, None
-    return "settling", Reason.RUNNING, f"stored while {status}", now + min(max(age / 2, _SETTLE_LEAST), _SETTLE_MOST)
+    return "settling", Reason.RUNNING, f"stored while {status}", now + _settle_wait(age)
+
+
+def _await_asker(
+    settings: FetchSettings, age: timedelta, attempts: int, now: datetime
+) -> tuple[str, Reason | None, str | None, datetime | None]:
+    """Return the same of a final message whose asker is not known, because the directory of users did not answer `attempts` times.
+
+    It is asked for again until `settle_days` after its last change, and an old message `settle_days` times, once a day. Then it stays
+    without e-mail.
+    """
+    if age > timedelta(days=settings.settle_days) and attempts > settings.settle_days:
+        return "fetched", None, None, None
+    reason = "stored without the e-mail of its asker: the directory of users did not answer"
+    return "settling", Reason.ASKER_UNKNOWN, reason, now + _settle_wait(age)
+
+
+def _settle_wait(age: timedelta) -> timedelta:
+    return min(max(age / 2, _SETTLE_LEAST), _SETTLE_MOST)
 
 
 def _ledger(
-    context: Context, due: DueMessage, at: datetime, *, state: str, code: Reason | None, reason: str | None, http_status: int | None,
+    workspace: WorkspaceRun, due: DueMessage, at: datetime, *, state: str, code: Reason | None, reason: str | None, http_status: int | None,
     next_attempt_at: datetime | None = None, created_date: Any = None,
 ) -> Row:  # fmt: skip
     return {
-        "workspace_id": context.workspace_id,
+        "workspace_id": workspace.workspace_id,
         "message_id": due.message_id,
         "space_id": due.space_id,
         "conversation_id": due.conversation_id,
@@ -231,16 +283,18 @@ def _count_attempts(due: DueMessage) -> int:
     return (due.attempts if due.state in {"pending", "retry"} else 0) + 1
 
 
-def _details(context: Context, message: Row, due: DueMessage, *, space_name: str | None, fetched_at: datetime) -> Row:
+def _details(
+    workspace: WorkspaceRun, message: Row, due: DueMessage, *, space_name: str | None, fetched_at: datetime
+) -> Row:
     created_at = _instant(message["created_timestamp"]) or due.first_event_time.astimezone(UTC)
     return {
         **message,
         # The ledger's ids are the identity: an answer that spells them otherwise must not make a second row.
-        "workspace_id": context.workspace_id,
+        "workspace_id": workspace.workspace_id,
         "message_id": due.message_id,
         "space_id": due.space_id,
         "conversation_id": due.conversation_id,
-        "workspace_name": context.workspace_name,
+        "workspace_name": workspace.workspace_name,
         "space_name": space_name,
         "created_timestamp": message["created_timestamp"] or _milliseconds(created_at),
         "created_at": created_at,
@@ -250,20 +304,20 @@ def _details(context: Context, message: Row, due: DueMessage, *, space_name: str
         "is_deleted": False,
         "api_fetch_timestamp": fetched_at,
         "ingestion_timestamp": fetched_at,
-        "ingestion_batch_id": context.run_id,
+        "ingestion_batch_id": workspace.run_id,
     }
 
 
-def _deletion_mark(context: Context, due: DueMessage, at: datetime) -> Row:
+def _deletion_mark(workspace: WorkspaceRun, due: DueMessage, at: datetime) -> Row:
     return {
-        "workspace_id": context.workspace_id,
+        "workspace_id": workspace.workspace_id,
         "message_id": due.message_id,
         "created_date": due.created_date,
         "is_terminal": False,
         "is_deleted": True,
         "api_fetch_timestamp": at,
         "ingestion_timestamp": at,
-        "ingestion_batch_id": context.run_id,
+        "ingestion_batch_id": workspace.run_id,
     }
 
 
