@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 
 from genie_obs._version import __version__
 from genie_obs.config import Scope
-from genie_obs.errors import ConfigError
+from genie_obs.errors import ConfigError, Problem
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.open_runs import SILENT_AFTER, is_dead
@@ -155,13 +155,15 @@ def parse_selector(
         ConfigError: if nothing is named, or something cannot be read; all problems together.
     """
     user, space, older_than = ((text or "").strip() or None for text in (user, space, older_than))
-    problems: list[str] = []
+    problems: list[Problem] = []
     if not (user or space or older_than):
-        problems.append("name what to erase: --user, --space or --older-than; several narrow it down")
+        problems.append(
+            Problem("nothing says what to erase", "Name it: --user, --space or --older-than; several narrow it down.")
+        )
     if user and re.search(r"\s", user):
-        problems.append("--user: an e-mail address or a user id holds no blank")
+        problems.append(Problem("--user holds a blank", "Give one e-mail address, or one user id."))
     if space and not _ID.fullmatch(space):
-        problems.append(f"--space: {space!r} is no id; it is the last part of the space's address")
+        problems.append(Problem(f"--space {space!r} is not an id", "Give the last part of the space's address."))
     before: date | None = None
     if older_than:
         try:
@@ -169,11 +171,12 @@ def parse_selector(
                 today - timedelta(days=int(older_than)) if older_than.isdecimal() else date.fromisoformat(older_than)
             )
         except (ValueError, OverflowError):
-            problems.append(f"--older-than: {older_than!r} is neither a number of days nor a day such as 2026-01-31")
+            fix = "Give a number of days, or a day such as 2026-01-31."
+            problems.append(Problem(f"--older-than {older_than!r} cannot be read", fix))
     if before and before > today:
-        problems.append(f"--older-than: {older_than} lies ahead")
+        problems.append(Problem(f"--older-than {older_than} lies in the future", "Give a day up to today (UTC)."))
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(problems)
     return Selector(
         workspace_ids=scope.workspace_ids, user=user.lower() if user else None, space_id=space, before_date=before
     )
@@ -280,10 +283,10 @@ def _check_no_run_is_active(tables: Tables, now: datetime) -> None:
     """Refuse while a run may have files that it has not committed yet: removing those would break its next commit."""
     for run in tables.rows("runs/select_recent_runs"):
         if run["status"] == "running" and not is_dead(run, now):
+            minutes = SILENT_AFTER // timedelta(minutes=1)
             raise ConfigError(
-                f"--vacuum: a run of the job started at {run['started_at']:%Y-%m-%d %H:%M} UTC and has not ended. Wait for it; "
-                f"a run that was killed counts as active until it has been silent for {SILENT_AFTER // timedelta(minutes=1)} minutes. "
-                "Nothing was changed."
+                f"--vacuum: a run of the job started at {run['started_at']:%Y-%m-%d %H:%M} UTC and has not ended; nothing was changed",
+                f"Wait for it. A run that was killed counts as active until it has been silent for {minutes} minutes.",
             )
 
 

@@ -157,8 +157,8 @@ def _checked_lakehouse(folder: Path) -> Path:
     if not folder.is_dir() or not system.is_dir():
         what = "does not exist" if not folder.exists() else "has no 'system' folder"
         raise ConfigError(
-            f"--lakehouse {folder}: not a lakehouse folder, it {what}. "
-            "Name a folder that holds system/access/audit, or make one with 'genie-obs simulate' or 'genie-obs demo'."
+            f"--lakehouse {folder}: not a lakehouse folder, it {what}",
+            "Name a folder that holds system/access/audit, or make one with 'genie-obs simulate' or 'genie-obs demo'.",
         )
     return folder.resolve()
 
@@ -173,7 +173,8 @@ def _start_sail(names: Names) -> Any:
             from pysail.spark import SparkConnectServer
     except ImportError as error:
         raise ConfigError(
-            "--engine local needs packages that are not installed. Install them with: pip install 'genie-obs[local]'"
+            f"--engine local needs packages that are not installed ({error.name})",
+            "Install them with: pip install 'genie-obs[local]'",
         ) from error
     catalogs = ", ".join(
         f'{{name="{name}", type="memory", initial_database=["{schema}"]}}'

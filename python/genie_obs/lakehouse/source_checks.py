@@ -44,8 +44,8 @@ def _select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
     known = {row["workspace_id"] for row in workspaces}
     if unknown := [workspace_id for workspace_id in scope.workspace_ids if workspace_id not in known]:
         raise ConfigError(
-            f"--workspace-ids: {', '.join(unknown)} is not in system.access.workspaces_latest. "
-            "Check the id: it is the number after ?o= in the workspace's address."
+            f"--workspace-ids: {', '.join(unknown)} is not in system.access.workspaces_latest",
+            "Check the id: it is the number after ?o= in the workspace's address.",
         )
     return workspaces
 

@@ -40,9 +40,9 @@ def load_credentials(environ: Mapping[str, str], secrets: SecretReader | None) -
     if found is None:
         cause = f" (reading the scope failed: {', '.join(sorted(refusals))})" if refusals else ""
         raise ConfigError(
-            f"No service principal credentials{cause}. Set {CLIENT_ID_VARIABLE} and {CLIENT_SECRET_VARIABLE}, "
-            f"or store the keys {CLIENT_ID_KEY} and {CLIENT_SECRET_KEY} in the secret scope {SECRET_SCOPE} "
-            "and grant READ on it to the job."
+            f"No service principal credentials{cause}",
+            f"Set {CLIENT_ID_VARIABLE} and {CLIENT_SECRET_VARIABLE}, or store the keys {CLIENT_ID_KEY} and "
+            f"{CLIENT_SECRET_KEY} in the secret scope {SECRET_SCOPE} and grant READ on it to the job.",
         )
     return found
 
@@ -66,7 +66,8 @@ def load_content_hash_key(
     if refusals:
         raise ConfigError(
             f"Content policy 'hashed' needs a key, and reading {CONTENT_HASH_KEY} from the secret scope {SECRET_SCOPE} failed "
-            f"({', '.join(refusals)}). Store it there and grant READ on the scope to the job, or set {CONTENT_HASH_KEY_VARIABLE}."
+            f"({', '.join(refusals)})",
+            f"Store it there and grant READ on the scope to the job, or set {CONTENT_HASH_KEY_VARIABLE}.",
         )
     return Secret(key) if key else None
 
@@ -77,7 +78,7 @@ def _read_pair(names: tuple[str, str], read: Callable[[str], str], *, place: str
         return None
     if not client_id or not client_secret:
         missing, present = names if not client_id else reversed(names)
-        raise ConfigError(f"The {place} {missing} is missing or empty while {present} is set. Set both.")
+        raise ConfigError(f"The {place} {missing} is missing or empty while {present} is set", "Set both.")
     return Credentials(client_id=client_id, client_secret=client_secret)
 
 

@@ -262,9 +262,11 @@ def _host(workspace: Row | None, workspace_id: str, rules: HostRules) -> str:
         WorkspaceError: if it has none, is not running, or must not be given credentials.
     """
     if workspace is None or not workspace["workspace_url"]:
-        reason = "has no address in system.access.workspaces_latest. Its messages wait."
-        raise WorkspaceError(reason, workspace_id=workspace_id, host="no address")
+        problem = "has no address in system.access.workspaces_latest; its messages wait"
+        fix = "Wait until the table names its address, or leave it out with --workspace-ids."
+        raise WorkspaceError(problem, fix, workspace_id=workspace_id, host="no address")
     if workspace["status"] in _NOT_RUNNING:  # one that is not known is tried
-        reason = f"is {workspace['status']}, not RUNNING."
-        raise WorkspaceError(reason, workspace_id=workspace_id, host=workspace["workspace_url"])
+        problem = f"is {workspace['status']}, not RUNNING"
+        fix = "Nothing to do: its messages are read once it runs."
+        raise WorkspaceError(problem, fix, workspace_id=workspace_id, host=workspace["workspace_url"])
     return trusted_host(workspace["workspace_url"], rules, workspace_id=workspace_id)
