@@ -41,7 +41,7 @@ def connect(url: str) -> SparkSession:
     try:
         # create, not getOrCreate: a process may hold several engines, each with its own server.
         session = SparkSession.builder.remote(url).create()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
+        _set_zone(session)
     except Exception as error:  # noqa: BLE001  # whatever it is, its text may repeat the token of the address
         # The type only, and no cause: pyspark's text repeats the whole address.
         raise EngineError(
@@ -49,6 +49,16 @@ def connect(url: str) -> SparkSession:
             "Check that the server is up, its address, and the token where it asks for one.",
         ) from None
     return session
+
+
+def _set_zone(session: SparkSession) -> None:
+    try:
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+    except Exception:
+        # The server does not answer. Closed without telling it: pyspark would repeat that call for minutes, now and when the
+        # process ends.
+        session.client.close()
+        raise
 
 
 def _keep_values_out_of_logs() -> None:
@@ -71,7 +81,7 @@ def ambient_session() -> SparkSession:
     _keep_values_out_of_logs()
     try:
         session = _runtime_session() if is_on_databricks() else _remote_session()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
+        _set_zone(session)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001  # the SDK, gRPC and Databricks Connect raise what they like
