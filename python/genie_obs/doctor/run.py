@@ -90,7 +90,9 @@ def _check_port(engine: str) -> None:
             (address.hostname or "", address.port or _SPARK_CONNECT_PORT), _CONNECT_SECONDS
         ).close()
     except (OSError, ValueError) as error:
-        raise EngineError(f"no connection to the server: {error}") from error
+        raise EngineError(
+            f"no connection to the server: {error}", "Check that the server is up, and its address."
+        ) from error
 
 
 def _no_engine(settings: Settings, error: GenieObsError) -> Check:

@@ -14,12 +14,11 @@ from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.engine import Engine
 from genie_obs.lakehouse.schema import Table, tables
 from genie_obs.lakehouse.source_checks import select_workspaces
-from genie_obs.lakehouse.sources import COLUMN_FIX, SOURCES, Source
+from genie_obs.lakehouse.sources import COLUMN_FIX, SOURCES, Source, State
 from genie_obs.lakehouse.tables import Tables
 
 _RECENT_DAYS = 7  # how far back the audit log is counted, to see that rows come and how old the newest is
 _STALE_AFTER = timedelta(days=2)
-_SPELLINGS = {"int": "INT", "integer": "INT", "array<string>": "ARRAY<STRING>"}
 
 
 @dataclass(kw_only=True)
@@ -46,16 +45,15 @@ def check_sources(engine: Engine, settings: Settings, now: datetime) -> SourcesF
 
 def _check_columns(on: Tables, engine: Engine, source: Source) -> Check:
     name = f"system.{source.name}"
-    try:
-        drift = on.adopt_source(source, fix="")
-    except ConfigError as error:
-        detail, is_column, _ = str(error).partition(COLUMN_FIX)
-        fix = COLUMN_FIX if is_column else _source_fix(engine, source.name.partition(".")[0])
-        return fail(name, detail.removesuffix(" "), fix=fix)
-    if drift:
-        return warn(
-            name, f"readable, but changed: {'; '.join(drift)}", fix="upgrade genie-obs; until then runs go on without"
-        )
+    found = on.adopt_source(source)
+    if found.problem:
+        fix = COLUMN_FIX if found.state is State.LACKS_COLUMNS else _source_fix(engine, source.schema)
+        if source.is_required:
+            return fail(name, found.problem, fix=fix)
+        return warn(name, f"{found.problem}; runs go on without", fix=fix)
+    if found.drift:
+        changed = f"readable, but changed: {'; '.join(found.drift)}"
+        return warn(name, changed, fix="upgrade genie-obs; until then runs go on without")
     return ok(name, f"readable, with the {len(source.columns)} columns that are needed")
 
 
@@ -87,7 +85,7 @@ def _select_workspaces(on: Tables, scope: Scope, found: SourcesFound) -> None:
     try:
         found.workspaces = sorted(select_workspaces(on, scope), key=lambda row: str(row["workspace_id"]))
     except ConfigError as error:
-        found.checks.append(fail(name, str(error).partition(". ")[0], fix="correct --workspace-ids"))
+        found.checks.append(fail(name, error.problem, fix=error.fix))
         return
     if not found.workspaces:
         fix = "check that this metastore's account has workspaces; the table lists those of the whole account"
@@ -128,7 +126,7 @@ def _check_table(engine: Engine, table: Table) -> Check:
     wrong = [
         f"{column.name} is {stored[column.name]}, not {column.sql_type.lower()}"
         for column in table.columns
-        if column.name in stored and _spelled(stored[column.name]) != column.sql_type
+        if column.name in stored and _spelled(stored[column.name]) != _spelled(column.sql_type)
     ]
     if wrong:
         fix = "the table was made by something else: rename it, or choose another --schema"
@@ -142,8 +140,9 @@ def _check_table(engine: Engine, table: Table) -> Check:
     return ok(table.name, f"up to date, {len(table.columns)} columns")
 
 
-def _spelled(stored_type: str) -> str:
-    return _SPELLINGS.get(stored_type, stored_type.upper())
+def _spelled(sql_type: str) -> str:
+    """Return a type as engines and declarations spell it alike: ``array<struct<name:string>>``."""
+    return sql_type.lower().replace(" ", "").replace("integer", "int")
 
 
 def select_known_spaces(engine: Engine, scope: Scope) -> list[Row]:

@@ -99,4 +99,6 @@ def _binds_parameters(session: SparkSession) -> bool:
     except Exception as error:
         if "UNBOUND_SQL_PARAMETER" in str(error):
             return False
-        raise EngineError(f"Asking the Spark server failed: {str(error).splitlines()[0][:300]}") from error
+        raise EngineError(
+            f"Asking the Spark server failed: {str(error).splitlines()[0][:300]}", "Check that it is up."
+        ) from error

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
+import atexit
 import re
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from genie_obs.config import EngineSettings
 from genie_obs.errors import ConfigError
+from genie_obs.lakehouse.sail import FIRST_SYSTEM_SCHEMA, SailServer
 from genie_obs.lakehouse.schema import STATISTICS_PROPERTY
 from genie_obs.lakehouse.session import connect
 from genie_obs.lakehouse.sql import Names
@@ -27,9 +26,7 @@ if TYPE_CHECKING:
 
 # Sail keeps the catalog name `system` for itself, so the simulated system tables are registered under another one.
 LOCAL_SYSTEM_CATALOG = "databricks_system"
-_FIRST_SYSTEM_SCHEMA = "access"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
-_M_ARENA_MAX = -8  # malloc.h of glibc
 EXTRA_FILES_AT_MOST = 100  # beyond one a partition; an hourly run reaches it in some four days
 _LOG_RETENTION, _LOG_RETENTION_DEFAULT = "delta.logRetentionDuration", "interval 30 days"
 
@@ -42,24 +39,23 @@ class LocalEngine:
     binds_parameters = True
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._root = _checked_lakehouse(settings.lakehouse)
-        self._alias: tempfile.TemporaryDirectory[str] | None = None
-        if not _PLAIN_PATH.fullmatch(str(self._root)):
-            # Sail writes to the percent-encoded path when it has blanks or accents, and then does not find it again.
-            self._alias = tempfile.TemporaryDirectory(prefix="genie-obs-")
-            (Path(self._alias.name) / "lakehouse").symlink_to(self._root, target_is_directory=True)
-            self._root = Path(self._alias.name) / "lakehouse"
         self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=LOCAL_SYSTEM_CATALOG)
         self._registered: set[str] = set()
         # Sail makes the first schema of each catalog as it starts.
         self._schemas = {
             self.names.table("x").rpartition(".")[0],
-            self.names.system_table(f"{_FIRST_SYSTEM_SCHEMA}.x").rpartition(".")[0],
+            self.names.system_table(f"{FIRST_SYSTEM_SCHEMA}.x").rpartition(".")[0],
         }
-        self._server = _start_sail(self.names)
-        host, port = self._server.listening_address
-        self.spark = connect(f"sc://{host}:{port}")
-        self.refresh()
+        with ExitStack() as opened:
+            self._root = _plain_path(_checked_lakehouse(settings.lakehouse), opened)
+            server = SailServer(self.names)
+            opened.callback(server.stop)
+            self.spark = connect(server.url)
+            opened.callback(self.spark.stop)
+            self.refresh()
+            self._opened = opened.pop_all()  # nothing failed: it stays open until close()
+        # This also holds the engine, and so the server, until it is closed: frames may outlive every other reference to it.
+        atexit.register(self._leave)
 
     def layout_clause(self, table: Table) -> str:
         """Return PARTITIONED BY and LOCATION: Sail has no liquid clustering, and its catalog lives in memory only."""
@@ -122,11 +118,17 @@ class LocalEngine:
             self._register(self.names.system_table(f"{schema}.{folder.parent.name}"), folder.parent)
 
     def close(self) -> None:
-        """Stop the session and the server."""
-        self.spark.stop()
-        self._server.stop()
-        if self._alias is not None:
-            self._alias.cleanup()
+        """Stop the session and then the server. Safe to repeat."""
+        atexit.unregister(self._leave)
+        self._opened.close()
+
+    def _leave(self) -> None:
+        """Let the process end although nobody closed the engine.
+
+        pyspark calls the server of every session that is open when the process ends, and repeats a call that gets no answer for ten
+        minutes. Closing the client, without any call, spares that. Registered after pyspark's own function, it runs before it.
+        """
+        self.spark.client.close()
 
     def _delta(self, table: Table) -> DeltaTable:
         from deltalake import DeltaTable
@@ -157,55 +159,19 @@ def _checked_lakehouse(folder: Path) -> Path:
     if not folder.is_dir() or not system.is_dir():
         what = "does not exist" if not folder.exists() else "has no 'system' folder"
         raise ConfigError(
-            f"--lakehouse {folder}: not a lakehouse folder, it {what}. "
-            "Name a folder that holds system/access/audit, or make one with 'genie-obs simulate' or 'genie-obs demo'."
+            f"--lakehouse {folder}: not a lakehouse folder, it {what}",
+            "Name a folder that holds system/access/audit, or make one with 'genie-obs simulate' or 'genie-obs demo'.",
         )
     return folder.resolve()
 
 
-def _start_sail(names: Names) -> Any:
-    try:
-        # Sail and Arrow allocate with mimalloc, which gives back what is free only by and by: a run would hold a third more memory
-        # than it uses. Sail's reads its settings when it is loaded; Arrow's was loaded long before, so Arrow takes another.
-        pa.set_memory_pool(pa.system_memory_pool())
-        _share_one_heap()
-        with _environment(MIMALLOC_PURGE_DELAY=os.environ.get("MIMALLOC_PURGE_DELAY", "0")):
-            from pysail.spark import SparkConnectServer
-    except ImportError as error:
-        raise ConfigError(
-            "--engine local needs packages that are not installed. Install them with: pip install 'genie-obs[local]'"
-        ) from error
-    catalogs = ", ".join(
-        f'{{name="{name}", type="memory", initial_database=["{schema}"]}}'
-        for name, schema in ((names.catalog, names.schema), (names.system_catalog, _FIRST_SYSTEM_SCHEMA))
-    )
-    # Sail reads its settings from the environment when the server starts, and only from there.
-    with _environment(SAIL_CATALOG__LIST=f"[{catalogs}]", SAIL_CATALOG__DEFAULT_CATALOG=names.catalog, RUST_LOG="off"):
-        server = SparkConnectServer("127.0.0.1", 0)
-        server.start(background=True)
-    return server
+def _plain_path(folder: Path, opened: ExitStack) -> Path:
+    """Return a path of the folder that Sail can use: the folder itself, or a link to it that `opened` removes.
 
-
-def _share_one_heap() -> None:
-    """Let all threads allocate from one heap: what one of them has freed, the others can use.
-
-    The C library of most Linux systems gives threads heaps of their own, up to eight for each core, and a run of the local engine
-    then holds some 70 MiB more than it uses. Elsewhere nothing is done.
+    Sail writes to the percent-encoded path where one has blanks or accents, and then does not find it again.
     """
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):  # musl has none
-        mallopt(_M_ARENA_MAX, 1)
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Set environment variables for a block and put the old ones back."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    if _PLAIN_PATH.fullmatch(str(folder)):
+        return folder
+    link = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="genie-obs-"))) / "lakehouse"
+    link.symlink_to(folder, target_is_directory=True)
+    return link

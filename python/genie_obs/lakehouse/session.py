@@ -34,19 +34,31 @@ def connect(url: str) -> SparkSession:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise ConfigError(
-            f"--engine {shown} needs a Spark Connect client. Install it with: pip install 'genie-obs[local]'"
+            f"--engine {shown} needs a Spark Connect client, which is not installed",
+            "Install it with: pip install 'genie-obs[local]'",
         ) from error
     _keep_values_out_of_logs()
     try:
         # create, not getOrCreate: a process may hold several engines, each with its own server.
         session = SparkSession.builder.remote(url).create()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
+        _set_zone(session)
     except Exception as error:  # noqa: BLE001  # whatever it is, its text may repeat the token of the address
         # The type only, and no cause: pyspark's text repeats the whole address.
         raise EngineError(
-            f"Opening a Spark session at {shown} failed ({type(error).__name__}). Check that the server is up."
+            f"Opening a Spark session at {shown} failed ({type(error).__name__})",
+            "Check that the server is up, its address, and the token where it asks for one.",
         ) from None
     return session
+
+
+def _set_zone(session: SparkSession) -> None:
+    try:
+        session.conf.set("spark.sql.session.timeZone", "UTC")
+    except Exception:
+        # The server does not answer. Closed without telling it: pyspark would repeat that call for minutes, now and when the
+        # process ends.
+        session.client.close()
+        raise
 
 
 def _keep_values_out_of_logs() -> None:
@@ -69,15 +81,15 @@ def ambient_session() -> SparkSession:
     _keep_values_out_of_logs()
     try:
         session = _runtime_session() if is_on_databricks() else _remote_session()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
+        _set_zone(session)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001  # the SDK, gRPC and Databricks Connect raise what they like
         hidden = [Secret(value) for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)]
         reason = clean_text(error, limit=_MAX_REASON_CHARACTERS, hidden=hidden)
         raise EngineError(
-            f"--engine databricks: no Spark session here. {type(error).__name__}: {reason}\n"
-            "Run this as a Databricks job, sign in as docs/connect.md says, or use --engine local."
+            f"--engine databricks: no Spark session here. {type(error).__name__}: {reason}",
+            "Run this as a Databricks job, sign in as docs/connect.md says, or use --engine local.",
         ) from None
     return session
 
@@ -97,8 +109,8 @@ def _remote_session() -> SparkSession:
         from databricks.connect import DatabricksSession
     except ImportError as error:
         raise ConfigError(
-            "--engine databricks outside Databricks needs Databricks Connect and Python 3.12. "
-            "Install both with: pip install 'genie-obs[connect]'"
+            "--engine databricks outside Databricks needs Databricks Connect and Python 3.12",
+            "Install both with: pip install 'genie-obs[connect]'",
         ) from error
     from databricks.sdk.core import Config
 

@@ -78,8 +78,10 @@ class Connections:
 def _host(workspace: Row, rules: HostRules) -> str:
     workspace_id, url, status = (workspace[name] for name in ("workspace_id", "workspace_url", "status"))
     if not url:
-        reason = "has no address in system.access.workspaces_latest. Its messages wait."
-        raise WorkspaceError(reason, workspace_id=workspace_id, host="no address")
+        problem = "has no address in system.access.workspaces_latest; its messages wait"
+        fix = "Wait until the table names its address, or leave it out with --workspace-ids."
+        raise WorkspaceError(problem, fix, workspace_id=workspace_id, host="no address")
     if status in NOT_RUNNING:  # one that is not known is tried
-        raise WorkspaceError(f"is {status}, not RUNNING.", workspace_id=workspace_id, host=url)
+        fix = "Nothing to do: its messages are read once it runs."
+        raise WorkspaceError(f"is {status}, not RUNNING", fix, workspace_id=workspace_id, host=url)
     return trusted_host(url, rules, workspace_id=workspace_id)
