@@ -16,23 +16,14 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib import resources
 
+from genie_obs.sql_tokens import Token, join, tokens
+
 OUR_TABLES = ("message_details", "message_ledger", "ingestion_runs", "space_details", "erasures")
 SYSTEM_SCHEMAS = ("access", "query")
 
 Scalar = str | int | float | bool | date | datetime | None
 Value = Scalar | Sequence[date]
 
-_TOKEN = re.compile(
-    r"""(?P<comment>--[^\n]*|/\*.*?\*/)
-      | (?P<string>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*")
-      | (?P<quoted>`[^`]*`)
-      | (?P<parameter>(?<![:\w]):[A-Za-z_]\w*)
-      | (?P<system>(?<![.\w])system\.[A-Za-z_]\w*\.[A-Za-z_]\w*)
-      | (?P<word>[A-Za-z_]\w*)
-      | (?P<space>\s+)
-      | (?P<other>.)""",
-    re.VERBOSE | re.DOTALL,
-)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -75,18 +66,25 @@ def load_statement(name: str) -> str:
     return resources.files("genie_obs").joinpath("statements", f"{name}.sql").read_text(encoding="utf-8").strip()
 
 
-def qualify(text: str, names: Names, stand_ins: Mapping[str, str] | None = None) -> str:
+def qualify(
+    text: str,
+    names: Names,
+    stand_ins: Mapping[str, str] | None = None,
+    *,
+    our_tables: Collection[str] = OUR_TABLES,
+) -> str:
     """Return the statement with our tables and the system catalog spelled for one engine.
 
     Works on tokens: strings, comments, quoted names, column qualifiers and longer words stay as they are. `stand_ins` names
-    the views that are read instead of system tables, by ``schema.table``.
+    the views that are read instead of system tables, by ``schema.table``. A column, CTE or alias with the name of a table is
+    taken for the table: SQL of others is given with no `our_tables`, in a session that finds them by itself.
     """
 
-    def spell(kind: str, token: str, before: str, after: str) -> str:
-        if kind == "system":
-            return _system_table(token, names, stand_ins or {})
-        is_ours = kind == "word" and before != "." and token in OUR_TABLES and not after.startswith(".")
-        return names.table(token) if is_ours else token
+    def spell(token: Token, before: str, after: str) -> str:
+        if token.kind == "other" and token.text.startswith("system."):
+            return _system_table(token.text, names, stand_ins or {})
+        is_ours = token.kind == "word" and before != "." and token.text in our_tables and not after.startswith(".")
+        return names.table(token.text) if is_ours else token.text
 
     return _rewrite(text, spell)
 
@@ -94,8 +92,9 @@ def qualify(text: str, names: Names, stand_ins: Mapping[str, str] | None = None)
 def inline_parameters(text: str, values: Mapping[str, Value]) -> str:
     """Return the statement with the given parameters as typed literals, where an engine cannot bind them."""
 
-    def replace(kind: str, token: str, _before: str, _after: str) -> str:
-        return _literal(values[token[1:]]) if kind == "parameter" and token[1:] in values else token
+    def replace(token: Token, _before: str, _after: str) -> str:
+        is_given = token.kind == "marker" and token.text[1:] in values
+        return _literal(values[token.text[1:]]) if is_given else token.text
 
     return _rewrite(text, replace)
 
@@ -108,11 +107,11 @@ def mark_relations(text: str, relations: Collection[str]) -> str:
     """
     unread = set(relations)
 
-    def spell(kind: str, token: str, before: str, after: str) -> str:
-        if kind == "word" and before != "." and token in relations and not after.startswith("."):
-            unread.discard(token)
-            return f"{{{token}}}"
-        return token.replace("{", "{{").replace("}", "}}")
+    def spell(token: Token, before: str, after: str) -> str:
+        if token.kind == "word" and before != "." and token.text in relations and not after.startswith("."):
+            unread.discard(token.text)
+            return f"{{{token.text}}}"
+        return token.text.replace("{", "{{").replace("}", "}}")
 
     marked = _rewrite(text, spell)
     if unread:
@@ -123,7 +122,7 @@ def mark_relations(text: str, relations: Collection[str]) -> str:
 @lru_cache
 def parameters_of(text: str) -> frozenset[str]:
     """Return the names of the parameters a statement takes."""
-    return frozenset(match.group()[1:] for match in _TOKEN.finditer(text) if match.lastgroup == "parameter")
+    return frozenset(token.text[1:] for token in tokens(text) if token.kind == "marker")
 
 
 def insert_only(merge: str) -> str:
@@ -139,14 +138,31 @@ def insert_only(merge: str) -> str:
     return head + not_matched + insert
 
 
-def _rewrite(text: str, replace: Callable[[str, str, str, str], str]) -> str:
-    tokens = [(match.lastgroup or "other", match.group()) for match in _TOKEN.finditer(text)]
+def _rewrite(text: str, replace: Callable[[Token, str, str], str]) -> str:
+    """Replace each token, given with the text of the one before it and of the two after it."""
+    found = _with_system_names(tokens(text))
     pieces: list[str] = []
-    for index, (kind, token) in enumerate(tokens):
-        before = tokens[index - 1][1] if index else ""
-        after = "".join(piece for _, piece in tokens[index + 1 : index + 3])
-        pieces.append(replace(kind, token, before, after))
+    for index, token in enumerate(found):
+        before = found[index - 1].text if index else ""
+        pieces.append(replace(token, before, join(found[index + 1 : index + 3])))
     return "".join(pieces)
+
+
+def _with_system_names(found: list[Token]) -> list[Token]:
+    """Return the tokens, the five of each ``system.schema.table`` as one of kind `other`."""
+    merged: list[Token] = []
+    index = 0
+    while index < len(found):
+        size = 5 if found[index].text == "system" and _is_system_name(found, index) else 1
+        merged.append(found[index] if size == 1 else Token("other", join(found[index : index + size])))
+        index += size
+    return merged
+
+
+def _is_system_name(found: list[Token], start: int) -> bool:
+    is_qualified = start > 0 and found[start - 1].text == "."
+    shape = [token.kind == "word" or token.text for token in found[start : start + 5]]
+    return not is_qualified and shape == [True, ".", True, ".", True]
 
 
 def _system_table(token: str, names: Names, stand_ins: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from genie_obs.errors import ConfigError
 from genie_obs.preview import lenient
-from genie_obs.preview.tokens import quoted
+from genie_obs.sql_tokens import quoted
 
 _GRID_COLUMNS = 12
 _OLD_GRID_COLUMNS = 6

@@ -19,7 +19,7 @@ from genie_obs.preview.parameters import (
     parse_instant,
     parse_selection,
 )
-from genie_obs.preview.tokens import quoted, without_end
+from genie_obs.sql_tokens import quoted, without_end
 
 TypeOf = Callable[[BoundSql], str]
 """Returns the SQL type, in lower case, of the one column a statement gives."""

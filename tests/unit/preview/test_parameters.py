@@ -48,6 +48,11 @@ def test_range_has_two_ends_and_relative_dates() -> None:
     assert bound.values == {"p__min": date(2026, 11, 16), "p__max": date(2026, 11, 23)}
 
 
+def test_field_of_a_single_value_is_no_end_of_a_range() -> None:
+    bound = bind_parameters(_dataset("SELECT :p.min, :p.other", "STRING"), {"p": Selection(values=("x",))}, NOW)
+    assert (bound.sql, bound.values) == ("SELECT :p.min, :p.other", {"p": "x"})
+
+
 def test_marker_that_is_not_declared_is_named() -> None:
     with pytest.raises(ParameterError, match=":q"):
         bind_parameters(_dataset("SELECT :q", "STRING"), {}, NOW)
