@@ -29,13 +29,13 @@ from tests.browser.preview_world import (
 
 from genie_obs.cli import main
 from genie_obs.preview.command import packaged_dashboard
-from genie_obs.preview.exporter import export_page
-from genie_obs.preview.filters import CrossFilter, State
-from genie_obs.preview.model import load_dashboard
-from genie_obs.preview.parameters import Selection
-from genie_obs.preview.results import Runner
-from genie_obs.preview.site import Site, UnknownTileError
-from genie_obs.preview.tiles import DATA_KINDS
+from genie_obs.preview.file.model import load_dashboard
+from genie_obs.preview.page.exporter import export_page
+from genie_obs.preview.page.site import Site, UnknownTileError
+from genie_obs.preview.page.tiles import DATA_KINDS
+from genie_obs.preview.query.filters import CrossFilter, State
+from genie_obs.preview.query.parameters import Selection
+from genie_obs.preview.query.results import Runner
 
 NOTHING_CHOSEN = State()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genie_obs.preview.expressions import (
+from genie_obs.preview.query.expressions import (
     ExpressionError,
     bin_width,
     is_aggregate,

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genie_obs.preview.formats import d3_format, parse_format, parse_table_format
-from genie_obs.preview.markdown import parse_markdown
-from genie_obs.preview.pages import (
+from genie_obs.preview.file.formats import d3_format, parse_format, parse_table_format
+from genie_obs.preview.page.document import (
     digest,
     json_in_html,
     page_script,
@@ -16,7 +15,8 @@ from genie_obs.preview.pages import (
     served_policy,
     single_file,
 )
-from genie_obs.preview.server import address, host_check, is_loopback
+from genie_obs.preview.page.markdown import parse_markdown
+from genie_obs.preview.page.server import address, host_check, is_loopback
 
 HOSTILE = '</script><script>alert(1)</script><!-- & "> \u2028'
 

@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 
-from genie_obs.preview.model import Dataset, Parameter, ParameterKind
-from genie_obs.preview.parameters import ParameterError, Selection, bind_parameters, parse_instant, parse_selection
+from genie_obs.preview.file.model import Dataset, Parameter, ParameterKind
+from genie_obs.preview.query.parameters import (
+    ParameterError,
+    Selection,
+    bind_parameters,
+    parse_instant,
+    parse_selection,
+)
 
 NOW = datetime(2026, 11, 23, 17, 45, 30, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from genie_obs.engine import Engine
 from genie_obs.errors import GenieObsError, clean_text
-from genie_obs.preview.parameters import BoundSql
-from genie_obs.preview.statements import Statement, inside
+from genie_obs.preview.query.parameters import BoundSql
+from genie_obs.preview.query.statements import Statement, inside
 from genie_obs.sql import inline_parameters, mark_relations, qualify
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from genie_obs.preview import lenient
-from genie_obs.preview.model import Dataset, Parameter
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.model import Dataset, Parameter
 from genie_obs.sql_tokens import Token, join, tokens
 
 Scalar = str | int | float | bool | date | datetime | None

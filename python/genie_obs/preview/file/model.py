@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genie_obs.errors import ConfigError
-from genie_obs.preview import lenient
+from genie_obs.preview.file import lenient
 from genie_obs.sql_tokens import quoted
 
 _GRID_COLUMNS = 12
