@@ -9,8 +9,8 @@ import pytest
 from deltalake import DeltaTable
 from tests.integration.conftest import UNTIL, MakeWorld, World
 
-from genie_obs.lakehouse import local
-from genie_obs.lakehouse.local import LocalEngine
+from genie_obs.lakehouse.engines import local
+from genie_obs.lakehouse.engines.local import LocalEngine
 from genie_obs.lakehouse.schema import tables
 
 SPEC: dict[str, Any] = {

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.conftest import HOUR, UNTIL, AccountClock, MakeWorld, World
 
 from genie_obs.errors import EngineError
-from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.sql import Value
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.pipeline.run import run_ingest

@@ -15,7 +15,7 @@ from genie_obs.command.cli import main
 from genie_obs.erasure.erase import run_erase
 from genie_obs.erasure.receipt import hash_user
 from genie_obs.erasure.selector import Extent, Selector
-from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.sql import Value
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.record import RunRecord

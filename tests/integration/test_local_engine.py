@@ -14,15 +14,15 @@ import pytest
 
 from genie_obs.config import EngineSettings
 from genie_obs.errors import EngineError
-from genie_obs.lakehouse import local
-from genie_obs.lakehouse.engine import open_engine
-from genie_obs.lakehouse.session import connect
+from genie_obs.lakehouse.engines import local
+from genie_obs.lakehouse.engines.engine import open_engine
+from genie_obs.lakehouse.engines.session import connect
 
 OPEN = """
 import sys
 from pathlib import Path
 from genie_obs.config import EngineSettings
-from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.engines.engine import open_engine
 
 def opened():
     engine = open_engine(EngineSettings(lakehouse=Path(sys.argv[1])))

@@ -19,10 +19,10 @@ from tests.browser.preview_world import make_lakehouse, served
 
 from genie_obs.command.cli import main
 from genie_obs.lakehouse.sql import Names
-from genie_obs.preview.model import parse_dashboard
-from genie_obs.preview.parameters import BoundSql
-from genie_obs.preview.results import QueryError, Runner
-from genie_obs.preview.site import Site
+from genie_obs.preview.file.model import parse_dashboard
+from genie_obs.preview.page.site import Site
+from genie_obs.preview.query.parameters import BoundSql
+from genie_obs.preview.query.results import QueryError, Runner
 
 
 @dataclass

@@ -16,7 +16,7 @@ from tests.spark.spark_lake import CATALOG, spark_settings
 
 from genie_obs.erasure.erase import run_erase
 from genie_obs.erasure.selector import Extent, Selector
-from genie_obs.lakehouse.cluster import ClusterEngine
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
 from genie_obs.lakehouse.schema import table, tables
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.record import RunRecord

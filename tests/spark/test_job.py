@@ -17,7 +17,7 @@ from tests.spark.spark_lake import CATALOG, register_system_tables
 
 from genie_obs.config import parse_settings
 from genie_obs.doctor.run import run_doctor
-from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.engines.engine import open_engine
 from genie_obs.lakehouse.sources import SOURCES, Source, SourceColumn
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.record import RunRecord

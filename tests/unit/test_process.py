@@ -83,7 +83,7 @@ def test_garbage_is_left_alone_at_the_end_of_a_process_of_ours_only(call: str, f
 def test_threads_share_one_heap(first: str, is_one: bool) -> None:
     script = f"""
 import ctypes, threading
-from genie_obs.lakehouse.sail import share_one_heap
+from genie_obs.lakehouse.engines.sail import share_one_heap
 {first}
 libc = ctypes.CDLL(None)
 libc.fdopen.restype = ctypes.c_void_p

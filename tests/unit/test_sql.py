@@ -9,15 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genie_obs.identifiers import is_identifier, quote_identifier
-from genie_obs.lakehouse.sql import (
-    Names,
-    inline_parameters,
-    insert_only,
-    load_statement,
-    mark_relations,
-    parameters_of,
-    qualify,
-)
+from genie_obs.lakehouse.sql import Names, inline_parameters, insert_only, mark_relations, parameters_of, qualify
+from genie_obs.lakehouse.statements import load_statement
 
 NAMES = Names(catalog="main", schema="genie", system_catalog="other")
 
@@ -40,12 +33,20 @@ NAMES = Names(catalog="main", schema="genie", system_catalog="other")
         ("/* message_details */ FROM x", "/* message_details */ FROM x"),
         ("FROM `message_details`", "FROM `message_details`"),
         ("FROM c.message_details", "FROM c.message_details"),
+        ("SELECT émessage_details", "SELECT émessage_details"),
+        ("FROM x.system.access.audit", "FROM x.system.access.audit"),
+        ("WHERE system.access.audit.action_name = 1", "WHERE `other`.access.audit.action_name = 1"),
         ("SELECT system.billing.usage, system", "SELECT system.billing.usage, system"),
         ("", ""),
     ],
 )
 def test_only_our_tables_and_the_system_catalog_are_qualified(text: str, expected: str) -> None:
     assert qualify(text, NAMES) == expected
+
+
+def test_sql_of_others_keeps_its_names() -> None:
+    text = "WITH erasures AS (SELECT 1) SELECT x.message_details FROM erasures, message_ledger, system.access.audit"
+    assert qualify(text, NAMES, our_tables=()) == text.replace("system.", "`other`.")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,10 @@ def test_text_becomes_hexadecimal_digits_that_cannot_end_a_literal(text: str) ->
     assert set(digits) <= set("0123456789abcdef")
 
 
-@pytest.mark.parametrize("text", ["x::int", "a:b", "':p'", "-- :p", "/* :p */", "`:p`", ":other", ":p2"])
+@pytest.mark.parametrize(
+    "text",
+    ["x::int", "a:b", "a[1]:p", "`a`:p", "f(a):p", r"r'\':p'", "':p'", "-- :p", "/* :p */", "`:p`", ":other", ":p2"],
+)
 def test_only_the_parameter_itself_is_replaced(text: str) -> None:
     assert inline_parameters(text, {"p": 1, "int": 2, "b": 3}) == text
 

@@ -20,7 +20,7 @@ from genie_obs.doctor.workspaces import WorkspaceQuestions, check_workspaces
 from genie_obs.doctor.writing import check_target
 from genie_obs.errors import ConfigError, EngineError, GenieObsError
 from genie_obs.genie_api.loop import run_async
-from genie_obs.lakehouse.engine import Engine, open_engine
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
 from genie_obs.security.credentials import SecretReader
 
 _SPARK_CONNECT_PORT = 15002  # what an address without a port means

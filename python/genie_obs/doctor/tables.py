@@ -11,7 +11,7 @@ from genie_obs.datasets.spaces.store import select_spaces
 from genie_obs.doctor.report import Check, Status, fail, ok, skip, warn
 from genie_obs.errors import ConfigError
 from genie_obs.lakehouse.arrow_rows import Row
-from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.schema import Table, tables
 from genie_obs.lakehouse.source_checks import select_workspaces
 from genie_obs.lakehouse.sources import COLUMN_FIX, SOURCES, Source, State

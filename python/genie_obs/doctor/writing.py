@@ -11,7 +11,7 @@ from pathlib import Path
 
 from genie_obs.doctor.report import Check, fail, ok
 from genie_obs.doctor.tables import current_principal, first_line
-from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.schema import tables
 from genie_obs.lakehouse.tables import Tables
 

@@ -14,7 +14,8 @@ from tools.build_dashboard import DASHBOARD_FILE, SQL_FOLDER, render
 from tools.dashboard_queries import ROOT, Query, load_queries
 from tools.lvdash_lint import lint
 
-from genie_obs.lakehouse.sql import load_view, our_tables, qualify
+from genie_obs.lakehouse.sql import qualify
+from genie_obs.lakehouse.statements import load_view, our_tables
 
 QUERIES = load_queries()
 DASHBOARD = json.loads((SQL_FOLDER / DASHBOARD_FILE).read_text(encoding="utf-8"))

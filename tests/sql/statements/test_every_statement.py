@@ -12,7 +12,8 @@ import sqlglot
 from sqlglot import exp
 
 from genie_obs.lakehouse.schema import tables
-from genie_obs.lakehouse.sql import Names, inline_parameters, load_statement, our_tables, parameters_of, qualify
+from genie_obs.lakehouse.sql import Names, inline_parameters, parameters_of, qualify
+from genie_obs.lakehouse.statements import load_statement, our_tables
 
 FOLDER = Path(str(resources.files("genie_obs.statements")))
 STATEMENTS = sorted(path.stem for path in FOLDER.glob("*.sql"))

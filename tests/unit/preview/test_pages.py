@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genie_obs.preview.formats import d3_format, parse_format, parse_table_format
-from genie_obs.preview.markdown import parse_markdown
-from genie_obs.preview.pages import (
+from genie_obs.preview.file.formats import d3_format, parse_format, parse_table_format
+from genie_obs.preview.page.document import (
     digest,
     json_in_html,
     page_script,
@@ -16,7 +15,7 @@ from genie_obs.preview.pages import (
     served_policy,
     single_file,
 )
-from genie_obs.preview.server import address, host_check, is_loopback
+from genie_obs.preview.page.server import address, host_check, is_loopback
 
 HOSTILE = '</script><script>alert(1)</script><!-- & "> \u2028'
 
@@ -55,28 +54,6 @@ def test_served_policy_allows_only_its_own_origin() -> None:
 def test_script_makes_no_element_from_text() -> None:
     for danger in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
         assert danger not in page_script()
-
-
-def test_markdown_becomes_elements_and_hostile_parts_stay_text() -> None:
-    nodes = parse_markdown(
-        "# Title `x`\n\nA **bold** [link](https://example.com) <img onerror=x>\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |"
-    )
-    assert nodes[0] == ["h2", {}, ["Title ", ["code", {}, ["x"]]]]
-    assert nodes[1] == [
-        "p",
-        {},
-        ["A ", ["strong", {}, ["bold"]], " ", ["a", {"href": "https://example.com"}, ["link"]], " <img onerror=x>"],
-    ]
-    assert [node[0] for node in nodes[2:]] == ["ul", "table"]
-
-
-@pytest.mark.parametrize("target", ["javascript:alert(1)", "data:text/html,x", "//example.com", "file:///etc/passwd"])
-def test_markdown_links_lead_to_web_pages_only(target: str) -> None:
-    assert parse_markdown(f"[x]({target})") == [["p", {}, ["x"]]]
-
-
-def test_markdown_without_end_is_read_in_time() -> None:
-    assert parse_markdown("*" * 20_000 + "[" * 20_000)
 
 
 @pytest.mark.parametrize(

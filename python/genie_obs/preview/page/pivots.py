@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts.frame import ChartError, label_of
-from genie_obs.preview.columns import Column
-from genie_obs.preview.formats import parse_format
-from genie_obs.preview.model import Field, Widget
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.formats import parse_format
+from genie_obs.preview.file.model import Field, Widget
+from genie_obs.preview.query.columns import Column
 
 _MAX_COLUMNS = 200
 _TOTALS: dict[str, Callable[[list[Any]], Any]] = {"SUM": sum, "COUNT": sum, "COUNT_IF": sum, "MIN": min, "MAX": max}

@@ -44,7 +44,7 @@ _FOOTER = "Local preview of an AI/BI dashboard. Times are UTC. Databricks may dr
 @lru_cache
 def page_script() -> str:
     """Return the page's own script; its names stay inside it."""
-    folder = resources.files("genie_obs.preview").joinpath("assets")
+    folder = resources.files("genie_obs.preview.page").joinpath("assets")
     parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "\n})();\n"
 
@@ -52,7 +52,7 @@ def page_script() -> str:
 @lru_cache
 def page_style() -> str:
     """Return the page's style sheet."""
-    return resources.files("genie_obs.preview").joinpath("assets", "app.css").read_text(encoding="utf-8")
+    return resources.files("genie_obs.preview.page").joinpath("assets", "app.css").read_text(encoding="utf-8")
 
 
 @lru_cache

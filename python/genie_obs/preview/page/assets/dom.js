@@ -1,6 +1,6 @@
 // Elements are made by name and text, never from HTML text: whatever a question holds, it stays text.
 const SVG = "http://www.w3.org/2000/svg";
-const MARKDOWN_TAGS = new Set("h2 h3 h4 h5 h6 p ul ol li strong em s code pre a hr blockquote table thead tbody tr th td".split(" "));
+const MARKDOWN_TAGS = new Set("h2 h3 h4 h5 h6 p ul ol li strong em s code pre a hr br blockquote table thead tbody tr th td".split(" "));
 
 function el(tag, properties, ...children) {
   const node = document.createElement(tag);
@@ -42,7 +42,9 @@ function markdown(nodes) {
     if (typeof node === "string") return node;
     const [tag, attributes, children] = node;
     if (!MARKDOWN_TAGS.has(tag)) return el("span", {}, ...markdown(children));
-    return tag === "a" ? link(attributes.href, ...markdown(children)) : el(tag, {}, ...markdown(children));
+    if (tag === "a") return link(attributes.href, ...markdown(children));
+    const { start, align } = attributes;
+    return el(tag, { start, style: align && { "text-align": align } }, ...markdown(children));
   });
 }
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genie_obs.preview import lenient
-from genie_obs.preview.model import Dashboard, Page, Query, Widget
-from genie_obs.preview.parameters import Selection, parse_selection
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.model import Dashboard, Page, Query, Widget
+from genie_obs.preview.query.parameters import Selection, parse_selection
 
 ControlKind = Literal["single", "multi", "date", "daterange", "text", "range"]
 

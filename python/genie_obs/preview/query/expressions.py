@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from genie_obs.preview.tokens import Token, join, tokens, unquoted
+from genie_obs.lakehouse.sql_tokens import Token, join, tokens, unquoted
 
 # A calculated column may use others; deeper nesting than this is a circle.
 _MAX_DEPTH = 8

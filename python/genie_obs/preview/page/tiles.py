@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts import CHART_KINDS, CUSTOM, ChartError, Frame, build_chart
 from genie_obs.preview.charts.frame import label_of
-from genie_obs.preview.columns import Column
-from genie_obs.preview.formats import parse_format, parse_table_format
-from genie_obs.preview.model import Field, Widget
-from genie_obs.preview.pivots import pivot_tile
-from genie_obs.preview.theme import Theme
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.formats import parse_format, parse_table_format
+from genie_obs.preview.file.model import Field, Widget
+from genie_obs.preview.file.theme import Theme
+from genie_obs.preview.page.pivots import pivot_tile
+from genie_obs.preview.query.columns import Column
 
 Tile = dict[str, Any]
 

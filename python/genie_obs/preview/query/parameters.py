@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from genie_obs.preview import lenient
-from genie_obs.preview.model import Dataset, Parameter
-from genie_obs.preview.tokens import Token, join, tokens
+from genie_obs.lakehouse.sql_tokens import Token, join, tokens
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.model import Dataset, Parameter
 
 Scalar = str | int | float | bool | date | datetime | None
 
@@ -70,23 +70,38 @@ def bind_parameters(dataset: Dataset, chosen: Mapping[str, Selection], now: date
     Raises:
         ParameterError: for a marker that is not declared or a value of the wrong type.
     """
-    declared = {parameter.keyword: parameter for parameter in dataset.parameters}
+    pieces = tokens(dataset.sql)
+    sql: list[str] = []
     values: dict[str, Scalar] = {}
-
-    def bound(token: Token) -> Token:
-        keyword, _, end = token.text[1:].partition(".")
-        if keyword not in declared:
-            raise ParameterError(
-                f"the SQL of {dataset.title or dataset.name} uses :{keyword}, which it does not declare"
-            )
-        parameter = declared[keyword]
-        selection = chosen.get(keyword) or parse_selection(parameter.default)
+    index = 0
+    while index < len(pieces):
+        token = pieces[index]
+        index += 1
+        if token.kind != "marker":
+            sql.append(token.text)
+            continue
+        parameter = _declared(dataset, token.text[1:])
+        # Only a range has two ends. `:p.min` of another parameter reads the field `min` of its value and stays as it is.
+        end = _range_end(pieces[index : index + 2]) if parameter.kind == "range" else ""
+        index += 2 if end else 0
+        selection = chosen.get(parameter.keyword) or parse_selection(parameter.default)
         part, used = _bound_marker(parameter, selection, end, now)
+        sql.append(part)
         values.update(used)
-        return Token("other", part)
+    return BoundSql("".join(sql), values)
 
-    pieces = [bound(token) if token.kind == "marker" else token for token in tokens(dataset.sql)]
-    return BoundSql(join(pieces), values)
+
+def _declared(dataset: Dataset, keyword: str) -> Parameter:
+    found = next((p for p in reversed(dataset.parameters) if p.keyword == keyword), None)
+    if found is None:
+        raise ParameterError(f"the SQL of {dataset.title or dataset.name} uses :{keyword}, which it does not declare")
+    return found
+
+
+def _range_end(following: list[Token]) -> str:
+    """Return the end that the two tokens after a marker name, `min` or `max`, or ''."""
+    text = join(following)
+    return text[1:] if text in {".min", ".max"} else ""
 
 
 def _bound_marker(parameter: Parameter, selection: Selection, end: str, now: datetime) -> tuple[str, dict[str, Scalar]]:
@@ -94,12 +109,9 @@ def _bound_marker(parameter: Parameter, selection: Selection, end: str, now: dat
     if parameter.kind == "range":
         raw = selection.low if end == "min" else selection.high
         return _bound_scalar(f"{parameter.keyword}__{end or 'max'}", typed(raw, parameter.data_type, now), sql_type)
-    # `:p.min` of a parameter that is no range is field access on a single value: leave the rest of it in place.
-    suffix = f".{end}" if end else ""
     if parameter.kind == "single":
         raw = selection.values[0] if selection.values else None
-        marker, used = _bound_scalar(parameter.keyword, typed(raw, parameter.data_type, now), sql_type)
-        return marker + suffix, used
+        return _bound_scalar(parameter.keyword, typed(raw, parameter.data_type, now), sql_type)
     if not selection.values:
         return f"CAST(array() AS ARRAY<{sql_type}>)", {}
     named = {

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from genie_obs.config import EngineSettings
-from genie_obs.lakehouse.cluster import ClusterEngine
-from genie_obs.lakehouse.local import LocalEngine
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
+from genie_obs.lakehouse.engines.local import LocalEngine
 from genie_obs.lakehouse.sql import Names
 
 if TYPE_CHECKING:

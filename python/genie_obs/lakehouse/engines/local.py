@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from genie_obs.config import EngineSettings
 from genie_obs.errors import ConfigError
-from genie_obs.lakehouse.sail import FIRST_SYSTEM_SCHEMA, SailServer
+from genie_obs.lakehouse.engines.sail import FIRST_SYSTEM_SCHEMA, SailServer
+from genie_obs.lakehouse.engines.session import connect
 from genie_obs.lakehouse.schema import STATISTICS_PROPERTY
-from genie_obs.lakehouse.session import connect
 from genie_obs.lakehouse.sql import Names
 
 if TYPE_CHECKING:

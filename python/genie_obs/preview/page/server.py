@@ -14,10 +14,10 @@ from typing import Any
 from aiohttp import web
 
 from genie_obs.errors import ConfigError
-from genie_obs.preview.filters import State, StateError, parse_state
-from genie_obs.preview.pages import chart_library, page_script, page_style, served_page, served_policy
-from genie_obs.preview.site import Site, UnknownTileError
-from genie_obs.preview.tiles import DATA_KINDS
+from genie_obs.preview.page.document import chart_library, page_script, page_style, served_page, served_policy
+from genie_obs.preview.page.site import Site, UnknownTileError
+from genie_obs.preview.page.tiles import DATA_KINDS
+from genie_obs.preview.query.filters import State, StateError, parse_state
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from genie_obs.preview import lenient
+from genie_obs.preview.file import lenient
 
 MODES = ("light", "dark")
 # Okabe and Ito's colours, told apart by colour-blind readers, on white and on near black.

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from genie_obs.errors import GenieObsError, clean_text
-from genie_obs.lakehouse.engine import Engine
+from genie_obs.identifiers import quote_identifier
+from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.sql import inline_parameters, mark_relations, qualify
-from genie_obs.preview.parameters import BoundSql
-from genie_obs.preview.statements import Statement, inside
+from genie_obs.preview.query.parameters import BoundSql
+from genie_obs.preview.query.statements import Statement, inside
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +171,9 @@ class Runner:
 
     def _frame(self, bound: BoundSql, shared: pa.Table | None = None) -> Any:
         # Inside a subquery only a query can stand: a file that holds a command (DROP, CREATE) is a syntax error.
-        sql = f"SELECT * FROM (\n{qualify(bound.sql, self._engine.names)}\n) AS tile"  # noqa: S608  # the file's own SQL; values are bound
+        # Bare names are left to the session (use_namespace): only the engine knows what is a table and what a column, CTE or alias.
+        inner = qualify(bound.sql, self._engine.names, our_tables=())
+        sql = f"SELECT * FROM (\n{inner}\n) AS tile"  # noqa: S608  # the file's own SQL; values are bound
         bindings = dict(bound.values)
         if not self._engine.binds_parameters:
             sql, bindings = inline_parameters(sql, bindings), {}
@@ -182,13 +185,17 @@ class Runner:
 
 
 def use_namespace(engine: Engine) -> None:
-    """Let bare table names that are not ours resolve in our catalog and schema, as the bundle does when it deploys."""
+    """Make our catalog and schema those of the session, so that bare table names are found there, ours included.
+
+    The bundle's `dataset_catalog` and `dataset_schema` do the same for a dashboard on Databricks.
+    """
     names = engine.names
     try:
         engine.spark.catalog.setCurrentCatalog(names.catalog)
-        engine.spark.catalog.setCurrentDatabase(names.schema)
-    except Exception as error:  # noqa: BLE001  # without the schema only such names fail, each in its own tile
-        logger.debug("no default schema: %s", clean_text(error))
+        # Quoted, since engines parse the name of a schema, and not that of a catalog.
+        engine.spark.catalog.setCurrentDatabase(quote_identifier(names.schema))
+    except Exception as error:  # noqa: BLE001  # engines raise what they like; without the schema each tile says what it does not find
+        logger.warning("bare table names are not found in %s.%s: %s", names.catalog, names.schema, _readable(error))
 
 
 def _used(bound: BoundSql, source: BoundSql) -> dict[str, Any]:

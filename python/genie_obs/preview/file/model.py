@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genie_obs.errors import ConfigError
-from genie_obs.preview import lenient
-from genie_obs.preview.tokens import quoted
+from genie_obs.lakehouse.sql_tokens import quoted
+from genie_obs.preview.file import lenient
 
 _GRID_COLUMNS = 12
 _OLD_GRID_COLUMNS = 6

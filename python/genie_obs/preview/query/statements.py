@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from genie_obs.preview.expressions import is_aggregate, plain_column, same, translate
-from genie_obs.preview.filters import Predicate, Scope
-from genie_obs.preview.model import Dataset, Field, Query
-from genie_obs.preview.parameters import (
+from genie_obs.lakehouse.sql_tokens import quoted, without_end
+from genie_obs.preview.file.model import Dataset, Field, Query
+from genie_obs.preview.query.expressions import is_aggregate, plain_column, same, translate
+from genie_obs.preview.query.filters import Predicate, Scope
+from genie_obs.preview.query.parameters import (
     BoundSql,
     ParameterError,
     Scalar,
@@ -19,7 +20,6 @@ from genie_obs.preview.parameters import (
     parse_instant,
     parse_selection,
 )
-from genie_obs.preview.tokens import quoted, without_end
 
 TypeOf = Callable[[BoundSql], str]
 """Returns the SQL type, in lower case, of the one column a statement gives."""

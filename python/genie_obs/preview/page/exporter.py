@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from genie_obs.preview.filters import Control, State
-from genie_obs.preview.pages import single_file
-from genie_obs.preview.parameters import Selection
-from genie_obs.preview.results import QueryError
-from genie_obs.preview.site import Site, messages_of, transcript_statement
-from genie_obs.preview.tiles import DATA_KINDS
+from genie_obs.preview.page.document import single_file
+from genie_obs.preview.page.site import Site, messages_of, transcript_statement
+from genie_obs.preview.page.tiles import DATA_KINDS
+from genie_obs.preview.query.filters import Control, State
+from genie_obs.preview.query.parameters import Selection
+from genie_obs.preview.query.results import QueryError
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genie_obs.preview.expressions import (
+from genie_obs.preview.query.expressions import (
     ExpressionError,
     bin_width,
     is_aggregate,
@@ -11,7 +11,6 @@ from genie_obs.preview.expressions import (
     translate,
     truncation_unit,
 )
-from genie_obs.preview.tokens import join, quoted, tokens, unquoted, without_end
 
 
 @pytest.mark.parametrize(
@@ -70,17 +69,3 @@ def test_grain_and_width_are_read_from_expressions() -> None:
 def test_same_ignores_blanks_and_the_case_of_words() -> None:
     assert same("sum( `A` )", "SUM(`A`)")
     assert not same("SUM(`a`)", "SUM(`A`)")
-
-
-def test_tokens_keep_every_character() -> None:
-    sql = "SELECT ':p', \"x\", `a``b` /* :c */ -- :d\n, :p.min, x::int, a[1]:b FROM t;"
-    assert join(tokens(sql)) == sql
-    assert [t.text for t in tokens(sql) if t.kind == "marker"] == [":p.min"]
-
-
-def test_closing_semicolons_and_comments_are_dropped() -> None:
-    assert without_end("SELECT 1 -- a;\n ; ; -- end") == "SELECT 1"
-
-
-def test_any_name_can_be_quoted_and_back() -> None:
-    assert unquoted(quoted("a`b")) == "a`b"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from genie_obs.config import EngineSettings
 from genie_obs.errors import EngineError
+from genie_obs.lakehouse.engines.session import ambient_session, connect, is_on_databricks
 from genie_obs.lakehouse.schema import STATISTICS_PROPERTY
-from genie_obs.lakehouse.session import ambient_session, connect, is_on_databricks
 from genie_obs.lakehouse.sql import Names
 
 if TYPE_CHECKING:

@@ -9,17 +9,17 @@ from functools import cached_property
 from importlib import resources
 from typing import Any
 
-from genie_obs.preview import lenient
-from genie_obs.preview.columns import columns_of, position_of
-from genie_obs.preview.expressions import ExpressionError
-from genie_obs.preview.filters import Control, Filtering, State, controls_of, field_bindings, reacts
-from genie_obs.preview.markdown import parse_markdown
-from genie_obs.preview.model import Dashboard, Dataset, Page, Query, Widget
-from genie_obs.preview.parameters import BoundSql, ParameterError, Selection
-from genie_obs.preview.results import QueryError, Rows, Runner
-from genie_obs.preview.statements import Statement, build_statement, dataset_sql
-from genie_obs.preview.theme import MODES, Theme, custom_parameters, parse_theme, vega_config
-from genie_obs.preview.tiles import DATA_KINDS, Tile, TileData, build_tile, placeholder, problem
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.model import Dashboard, Dataset, Page, Query, Widget
+from genie_obs.preview.file.theme import MODES, Theme, custom_parameters, parse_theme, vega_config
+from genie_obs.preview.page.markdown import parse_markdown
+from genie_obs.preview.page.tiles import DATA_KINDS, Tile, TileData, build_tile, placeholder, problem
+from genie_obs.preview.query.columns import columns_of, position_of
+from genie_obs.preview.query.expressions import ExpressionError
+from genie_obs.preview.query.filters import Control, Filtering, State, controls_of, field_bindings, reacts
+from genie_obs.preview.query.parameters import BoundSql, ParameterError, Selection, parse_instant
+from genie_obs.preview.query.results import QueryError, Rows, Runner
+from genie_obs.preview.query.statements import Statement, build_statement, dataset_sql
 
 _MESSAGE_KEYS = ("workspace_id", "conversation_id", "message_id")
 _MAX_OPTIONS = 1_000
@@ -133,8 +133,6 @@ class Site:
 
     def _day(self, value: object) -> str | None:
         """Return a day a date control can show; relative dates are worked out."""
-        from genie_obs.preview.parameters import parse_instant
-
         if value is None:
             return None
         try:
@@ -268,7 +266,9 @@ class Site:
 
 def transcript_statement(conversation_ids: Sequence[str], workspace_id: str = "") -> BoundSql:
     """Return the statement that reads whole conversations, of one workspace if it is named."""
-    sql = resources.files("genie_obs.preview").joinpath("select_transcript.sql").read_text(encoding="utf-8").strip()
+    sql = (
+        resources.files("genie_obs.preview.page").joinpath("select_transcript.sql").read_text(encoding="utf-8").strip()
+    )
     return BoundSql(sql, {"conversation_ids": ",".join(conversation_ids), "workspace_id": workspace_id})
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from genie_obs.preview import lenient
+from genie_obs.preview.file import lenient
 
 _MAX_PLACES = 10
 _CURRENCY = re.compile(r"[A-Z]{3}")
