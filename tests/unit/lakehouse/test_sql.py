@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from genie_obs.identifiers import is_identifier, quote_identifier
 from genie_obs.lakehouse.sql import (
     Names,
+    Rule,
+    expand_rules,
+    has_statement,
     inline_parameters,
     insert_only,
     load_statement,
     mark_relations,
     parameters_of,
     qualify,
+    rules,
+    system_tables_of,
 )
 
 NAMES = Names(catalog="main", schema="genie", system_catalog="other")
@@ -136,6 +141,36 @@ def test_names_are_spelled_in_full_and_quoted() -> None:
 def test_statement_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         load_statement("select_nothing")
+
+
+def test_statements_are_named_by_room_and_file() -> None:
+    assert load_statement("ledger/select_due").startswith("-- grain:")
+    assert [has_statement(name) for name in ("ledger/select_due", "select_due", "ledger/fill_nothing")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_system_tables_of_a_statement_are_those_outside_strings_and_comments() -> None:
+    text = "SELECT 'system.access.a' FROM system.query.history -- system.access.b\nJOIN system.access.audit, system.query.history"
+
+    assert system_tables_of(text) == ("query.history", "access.audit")
+
+
+def test_rule_is_written_out_about_the_rows_it_is_called_for() -> None:
+    rule = Rule(name="is_later", parameters=("one", "other"), condition="other.at > one.at OR one.other IS NULL")
+
+    assert rule.call(("l", "w")) == "(w.at > l.at OR l.other IS NULL)"
+
+
+def test_rules_in_a_statement_are_written_out_and_those_in_rules_too() -> None:
+    text = expand_rules("SELECT is_reopened(l, w), is_final(l), is_finally(l), is_final FROM l")
+
+    assert not [rule.name for rule in rules() if f"{rule.name}(" in text]
+    assert text.count("l.state IN ('fetched', 'deleted', 'not_found', 'abandoned')") == 2
+    assert "w.last_write_event_time > COALESCE(l.last_write_event_time" in text
+    assert text.endswith(", is_finally(l), is_final FROM l")
 
 
 def test_merge_for_new_rows_alone_loses_what_it_does_to_the_others_and_nothing_else() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
 
 from genie_obs._version import __version__
-from genie_obs.runs.record import RunRecord
+from genie_obs.runs.dataset import StepResult
+from genie_obs.runs.record import RunRecord, StepRecord
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -19,7 +23,7 @@ def test_new_record_says_that_the_run_goes_on() -> None:
         "running",
         None,
         __version__,
-        [],
+        (),
     )
 
 
@@ -44,9 +48,56 @@ def test_json_is_one_line_with_every_column() -> None:
     assert (read["finished_at"], read["fetched_count"], read["workspace_ids"]) == (None, 0, None)
 
 
-def test_two_records_do_not_share_their_lists() -> None:
-    one, other = (RunRecord(run_id=name, started_at=NOON, engine="local") for name in "ab")
+def record(**values: Any) -> RunRecord:
+    return RunRecord(run_id="r", started_at=NOON, engine="local", **values)
 
-    one.workspace_errors.append("1: unreachable")
 
-    assert other.workspace_errors == []
+def test_record_after_a_step_has_its_numbers_its_facts_and_its_time_and_the_one_before_is_as_it_was() -> None:
+    before = record()
+    result = StepResult(
+        rows=3,
+        calls=9,
+        numbers={"fetched_count": 3, "api_call_count": 9},
+        facts={"oldest_stored_date": NOON.date()},
+        workspace_errors=("1: unreachable",),
+    )
+
+    after = before.after("messages", result, seconds=1.5)
+
+    assert before == record()
+    assert after == record(
+        fetched_count=3,
+        api_call_count=9,
+        oldest_stored_date=NOON.date(),
+        fetch_seconds=1.5,
+        workspace_errors=("1: unreachable",),
+        steps=(StepRecord(name="messages", seconds=1.5, rows=3, calls=9),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "total"), [((), None), ((None,), None), ((2,), 2), ((2, None), 2), ((None, 3), 3), ((2, 3), 5)]
+)
+def test_numbers_of_two_steps_are_added_up_and_nothing_known_is_null(
+    counts: tuple[int | None, ...], total: int | None
+) -> None:
+    added = record()
+    for number, count in enumerate(counts):
+        added = added.after(f"step {number}", StepResult(numbers={"statements_joined_count": count}), seconds=1.0)
+
+    assert added.statements_joined_count == total
+    assert [step.name for step in added.steps] == [f"step {number}" for number in range(len(counts))]
+
+
+def test_errors_of_workspaces_gather() -> None:
+    first = record().after("a", StepResult(workspace_errors=("1: no",)), seconds=1.0)
+
+    assert first.after("b", StepResult(workspace_errors=("2: no",)), seconds=1.0).workspace_errors == ("1: no", "2: no")
+
+
+@pytest.mark.parametrize(
+    ("step", "column"),
+    [("events", "discover_seconds"), ("messages", "fetch_seconds"), ("statements", "enrich_seconds")],
+)
+def test_step_that_had_a_column_of_its_own_still_has_it(step: str, column: str) -> None:
+    assert getattr(record().after(step, StepResult(), seconds=2.0), column) == 2.0

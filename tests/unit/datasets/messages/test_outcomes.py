@@ -22,6 +22,7 @@ from genie_obs.datasets.messages.outcomes import (
     stored,
 )
 from genie_obs.lakehouse.schema import table
+from genie_obs.ledger.reasons import Reason
 from genie_obs.ledger.rows import DueMessage
 from genie_obs.ledger.states import STATES
 
@@ -262,10 +263,12 @@ def test_message_that_is_gone_and_was_stored_without_the_ledger_being_told_is_de
 
 
 def test_forbidden_message_waits_with_the_reason() -> None:
-    outcome = forbidden(context(), due(), reason="grant it", http_status=403, at=NOON, retry_at=NOON + DAY)
+    outcome = forbidden(
+        context(), due(), code=Reason.NO_PERMISSION, reason="grant it", http_status=403, at=NOON, retry_at=NOON + DAY
+    )
 
-    kept = ("state", "state_reason", "http_status", "next_attempt_at")
-    assert [outcome.ledger[name] for name in kept] == ["forbidden", "grant it", 403, NOON + DAY]
+    kept = ("state", "reason_code", "state_reason", "http_status", "next_attempt_at")
+    assert [outcome.ledger[name] for name in kept] == ["forbidden", "no_permission", "grant it", 403, NOON + DAY]
     assert outcome.details is None
 
 
@@ -314,7 +317,7 @@ def test_every_outcome_fills_the_ledger_in_full() -> None:
     outcomes = [
         stored(context(), due(), message(), space_name=None, fetched_at=NOON),
         gone(context(), due(), at=NOON),
-        forbidden(context(), due(), reason="r", http_status=403, at=NOON, retry_at=NOON),
+        forbidden(context(), due(), code=Reason.WITHHELD, reason="r", http_status=403, at=NOON, retry_at=NOON),
         failed(context(), due(), reason="r", http_status=None, at=NOON),
         listed_only(context(), message(), space_name=None, fetched_at=NOON),
     ]
