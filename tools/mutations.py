@@ -62,13 +62,13 @@ MUTATIONS = (
         guarantee="a passing disturbance is tried again",
         file="genie_api/retry.py",
         changes=(("frozenset({429, 500, 502, 503, 504})", "frozenset({429})"),),
-        test="tests/unit/test_genie_api.py::test_passing_disturbance_is_retried",
+        test="tests/unit/genie_api/test_api.py::test_passing_disturbance_is_retried",
     ),
     Mutation(
         guarantee="one 404 is no proof that a message is gone",
         file="datasets/messages/outcomes.py",
         changes=(("    if due.is_deletion_seen or due.is_absence_seen:\n", "    if True:\n"),),
-        test="tests/unit/test_outcomes.py::test_first_404_that_nothing_else_tells_of_is_asked_again",
+        test="tests/unit/datasets/messages/test_outcomes.py::test_first_404_that_nothing_else_tells_of_is_asked_again",
     ),
     Mutation(
         guarantee="our own reads are no activity",
@@ -83,19 +83,19 @@ MUTATIONS = (
         guarantee="a token never follows a redirect",
         file="genie_api/exchange.py",
         changes=(("allow_redirects=False", "allow_redirects=True"),),
-        test="tests/unit/test_genie_api.py::test_redirect_is_refused_and_the_token_goes_nowhere_else",
+        test="tests/unit/genie_api/test_api.py::test_redirect_is_refused_and_the_token_goes_nowhere_else",
     ),
     Mutation(
         guarantee="a proxy's page deletes nothing",
         file="genie_api/client.py",
         changes=(("_STATUSES_NEEDING_JSON = frozenset({403, 404})", "_STATUSES_NEEDING_JSON = frozenset()"),),
-        test="tests/unit/test_genie_api.py::test_passing_disturbance_is_retried",
+        test="tests/unit/genie_api/test_api.py::test_passing_disturbance_is_retried",
     ),
     Mutation(
         guarantee="a traceback with local variables shows no token",
         file="secret.py",
         changes=(("        return repr(_MASK)", "        return str(self)"),),
-        test="tests/unit/test_tracebacks.py::test_bug_of_the_http_library_shows_nothing",
+        test="tests/unit/genie_api/test_tracebacks.py::test_bug_of_the_http_library_shows_nothing",
     ),
     Mutation(
         guarantee="the content policy is applied before anything is written",

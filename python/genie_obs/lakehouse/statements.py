@@ -42,7 +42,7 @@ class Rule:
     def call(self, arguments: Sequence[str]) -> str:
         """Return the condition about the given rows, in parentheses, on one line."""
         spelled = dict(zip(self.parameters, arguments, strict=True))
-        words = re.compile(rf"\b({'|'.join(self.parameters)})\b")
+        words = re.compile(rf"(?<!\.)\b({'|'.join(self.parameters)})\b")
         return f"({words.sub(lambda match: spelled[match[1]], self.condition)})"
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from tests.unit.fake_tables import DAY, HOUR, NOON, FakeTables, days, witnessed
 
 from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.datasets.events.audit_log import MAX_SLICE_EVENTS, Window, discover, select_audit_days, select_window
-from genie_obs.ledger.lookup import select_known
 
+TODAY = NOON.date()
 SETTINGS = DiscoverySettings(days_lookback=30, overlap_days=2)
 
 
@@ -102,62 +101,49 @@ def test_watermark_is_the_newest_event_and_never_goes_back_or_ahead(
     assert run(FakeTables({"datasets/events/select_audit_days": answer}), before)[0] == after
 
 
-def known_as(witness: dict[str, Any], **values: Any) -> dict[str, Any]:
-    """Return the ledger row of a message whose last write is not known to it."""
-    return {
-        **witness,
-        "witnessed_date": NOON.date(),
-        "state": "fetched",
-        "created_date": NOON.date(),
-        "last_write_event_time": None,
-        **values,
-    }
+def seen_again(message_id: str, *, is_news: bool, witnessed_date: date = TODAY) -> dict[str, Any]:
+    """Return what the ledger says of a witnessed message that it knows."""
+    return {"workspace_id": "1", "message_id": message_id, "witnessed_date": witnessed_date, "is_news": is_news}
+
+
+def discovery(*witnesses: dict[str, Any], known: list[dict[str, Any]] | None = None) -> FakeTables:
+    return FakeTables(
+        {
+            "datasets/events/select_audit_days": days(2),
+            "datasets/events/select_witnesses": list(witnesses),
+            "ledger/select_seen_again": known or [],
+        }
+    )
 
 
 def test_only_messages_the_ledger_does_not_know_are_new() -> None:
-    known = known_as(witnessed("m1"))
-    fake = FakeTables(
-        {
-            "datasets/events/select_audit_days": days(2),
-            "datasets/events/select_witnesses": [witnessed("m1"), witnessed("m2")],
-            "select_ledger_dates": [known],
-        }
-    )
+    fake = discovery(witnessed("m1"), witnessed("m2"), known=[seen_again("m1", is_news=True)])
 
     assert run(fake, None)[1:] == (2, 1)
     assert fake.executed == [("ledger/merge_witnesses", True), ("ledger/merge_witnesses", False)]
     assert [row["message_id"] for row in fake.merged] == ["m2", "m1"]
 
 
-def test_new_message_that_another_run_recorded_meanwhile_is_merged_as_a_known_one() -> None:
-    fake = FakeTables(
-        {
-            "datasets/events/select_audit_days": days(2),
-            "datasets/events/select_witnesses": [witnessed("m1"), witnessed("m2")],
-        },
-        taken=1,
-    )
-
-    run(fake, None)
-
-    assert fake.executed == [("ledger/merge_witnesses", True), ("ledger/merge_witnesses", False)]
-    assert [row["message_id"] for row in fake.merged] == ["m1", "m2", "m1", "m2"]
-
-
 def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_day_of_its_first_event() -> None:
-    known = known_as(witnessed("m1"), witnessed_date=date(2026, 11, 1))
-    fake = FakeTables(
-        {
-            "datasets/events/select_audit_days": days(2),
-            "datasets/events/select_witnesses": [witnessed("m1"), witnessed("m2")],
-            "select_ledger_dates": [known],
-        }
-    )
+    early = date(2026, 11, 1)
+    fake = discovery(witnessed("m1"), witnessed("m2"), known=[seen_again("m1", is_news=True, witnessed_date=early)])
 
     run(fake, None)
 
-    merged = {row["message_id"]: row["witnessed_date"] for row in fake.merged}
-    assert merged == {"m1": date(2026, 11, 1), "m2": NOON.date()}
+    assert {row["message_id"]: row["witnessed_date"] for row in fake.merged} == {"m1": early, "m2": NOON.date()}
+
+
+def test_ledger_is_asked_with_the_days_around_the_slice() -> None:
+    fake = discovery(witnessed("m1", is_creation_seen=False))
+
+    run(fake, None)
+
+    asked = [values for statement, values in fake.asked if statement == "ledger/select_seen_again"]
+    day_before = date(2026, 10, 31)  # an event of the first day may be dated just before it in another zone
+    assert [(values["from_date"], values["until_date"]) for values in asked] == [
+        (day_before, date(9999, 1, 1)),
+        (date(1970, 1, 1), day_before),
+    ]
 
 
 def test_nothing_witnessed_merges_nothing() -> None:
@@ -168,17 +154,11 @@ def test_nothing_witnessed_merges_nothing() -> None:
 
 
 def test_what_the_ledger_knows_already_is_not_merged_again() -> None:
-    again, more = witnessed("m1"), witnessed("m2")
-    ledger = [known_as(again, last_write_event_time=NOON), known_as(more, last_write_event_time=NOON - HOUR)]
-    fake = FakeTables(
-        {
-            "datasets/events/select_audit_days": days(2),
-            "datasets/events/select_witnesses": [again, more],
-            "select_ledger_dates": ledger,
-        }
-    )
+    known = [seen_again("m1", is_news=False), seen_again("m2", is_news=True)]
+    fake = discovery(witnessed("m1"), witnessed("m2"), known=known)
 
     assert run(fake, None)[1:] == (2, 0)
+    assert fake.executed == [("ledger/merge_witnesses", False)]
     assert [row["message_id"] for row in fake.merged] == ["m2"]
 
 
@@ -190,29 +170,3 @@ def test_deleted_conversations_are_asked_for_only_where_the_days_have_any(deleti
 
     asked = [statement for statement, _ in fake.asked]
     assert asked.count("datasets/events/select_deleted_conversations") == deletions
-
-
-@pytest.mark.parametrize(("is_creation_seen", "look_ups"), [(True, 1), (False, 2)])
-def test_old_part_of_the_ledger_is_read_only_for_messages_whose_creation_was_not_seen(
-    is_creation_seen: bool, look_ups: int
-) -> None:
-    fake = FakeTables({})
-
-    assert (
-        select_known(
-            fake.as_tables(),
-            pa.Table.from_pylist([witnessed("m1", is_creation_seen=is_creation_seen)]),
-            recent_since=NOON.date(),
-        )
-        == {}
-    )
-
-    assert [statement for statement, _ in fake.asked] == ["select_ledger_dates"] * look_ups
-
-
-def test_ledger_that_does_not_exist_yet_knows_nothing() -> None:
-    fake = FakeTables({}, has_tables=False)
-
-    witnesses = pa.Table.from_pylist([witnessed("m1")])
-    assert select_known(fake.as_tables(), witnesses, recent_since=NOON.date()) == {}
-    assert fake.asked == []

@@ -94,7 +94,8 @@ def run_row(state: str, age: timedelta, **values: Any) -> dict[str, Any]:
         "started_at": NOON - age,
         "alive_at": None,
         "finished_at": None,
-        "drift": None,
+        "drift_kinds": None,
+        "sources": None,
         "watermark_after": None,
         **values,
     }
@@ -145,13 +146,14 @@ def test_status_can_be_printed_as_json() -> None:
     assert read["runs"][0]["started_at"] == NOON.isoformat()
 
 
+def kind(what: str, count: int) -> dict[str, Any]:
+    return {"what": what, "count": count}
+
+
 def test_drift_of_the_last_runs_is_shown_once_a_kind_with_when_it_was_last_seen() -> None:
-    newest = run_row("succeeded", timedelta(0), drift=["status: unknown value PAUSED (2 times)"])
-    older = run_row(
-        "succeeded",
-        timedelta(hours=1),
-        drift=["status: unknown value PAUSED (7 times)", "summary: unknown field (1 time)"],
-    )
+    newest = run_row("succeeded", timedelta(0), drift_kinds=[kind("status: unknown value PAUSED", 2)])
+    both = [kind("status: unknown value PAUSED", 7), kind("summary: unknown field", 1)]
+    older = run_row("succeeded", timedelta(hours=1), drift_kinds=both)
 
     report = status(runs=[newest, older])
 
@@ -160,3 +162,19 @@ def test_drift_of_the_last_runs_is_shown_once_a_kind_with_when_it_was_last_seen(
         "summary: unknown field (1 time)": older["started_at"],
     }
     assert [entry["what"] for entry in report.to_dict()["drift"]] == list(report.drift)
+
+
+def source(name: str, state: str) -> dict[str, Any]:
+    return {"name": name, "state": state, "detail": None if state == "read" else f"{name} is {state}"}
+
+
+def test_sources_that_the_newest_run_could_not_read_are_shown() -> None:
+    running = run_row("failed", timedelta(0), sources=None)  # it failed before it looked
+    newest = run_row("succeeded", timedelta(hours=1), sources=[source("a", "read"), source("b", "forbidden")])
+    older = run_row("succeeded", timedelta(hours=2), sources=[source("a", "missing"), source("b", "missing")])
+
+    report = status(runs=[running, newest, older])
+
+    assert report.unread_sources == [source("b", "forbidden")]
+    assert json.loads(json.dumps(report.to_dict()))["unread_sources"] == report.unread_sources
+    assert status().unread_sources == []

@@ -4,21 +4,23 @@ import json
 from typing import Any
 
 import pytest
-from tests.sql.statements.lake import details_row
 
 from genie_obs.datasets.messages.message_rows import parse_message
 from genie_obs.errors import ConfigError
+from genie_obs.lakehouse.schema import table
 from genie_obs.secret import Secret
 from genie_obs.security.content_policy import (
-    TEXT_COLUMNS,
     ContentGuard,
     ContentPolicies,
     ContentSettings,
     Policy,
     parse_policies,
 )
+from genie_obs.security.texts import Texts
 
 KEY = Secret("a key long enough")
+MESSAGE_TEXTS = table("message_details").texts
+SPACE_TEXTS = table("space_details").texts
 MARK = "bob@example.com"
 WORDS = "Zebrafish"
 RAW = {
@@ -47,7 +49,7 @@ def guard(policy: str, **values: Any) -> ContentGuard:
 
 
 def protected(policy: str, **values: Any) -> dict[str, Any]:
-    return guard(policy, **values).protect_message(parse_message(RAW), "1", "s1")
+    return guard(policy, **values).protect(parse_message(RAW), MESSAGE_TEXTS, Policy(policy))
 
 
 def test_policy_of_the_space_goes_before_that_of_the_workspace_before_the_default() -> None:
@@ -72,7 +74,7 @@ def test_every_problem_of_a_policy_is_named() -> None:
 
 
 def test_full_is_the_message_as_it_was_parsed() -> None:
-    assert protected("full") == {**parse_message(RAW), "content_policy": "full"}
+    assert protected("full") == parse_message(RAW)
 
 
 def test_redacted_masks_every_text_and_keeps_the_rest() -> None:
@@ -83,7 +85,6 @@ def test_redacted_masks_every_text_and_keeps_the_rest() -> None:
     assert row["suggested_questions"] == [f"{WORDS} [email] seven"]
     expected = json.loads(parse_message(RAW)["attachments_json"].replace(MARK, "[email]"))
     assert json.loads(row["attachments_json"]) == expected
-    assert row["content_policy"] == "redacted"
 
 
 @pytest.mark.parametrize("policy", ["hashed", "metrics_only"])
@@ -103,21 +104,23 @@ def test_stricter_policies_keep_no_word_but_every_metric(policy: str) -> None:
     )
     assert {name: row[name] for name in kept} == {name: whole[name] for name in kept}
     # Where there was text there still is something, so that answers can be counted.
-    assert [name for name in TEXT_COLUMNS if row.get(name)] == [name for name in TEXT_COLUMNS if whole.get(name)]
+    names = (*MESSAGE_TEXTS.names, *MESSAGE_TEXTS.words)
+    assert [name for name in names if row.get(name)] == [name for name in names if whole.get(name)]
 
 
 def test_known_values_of_enumerations_stay_under_every_policy() -> None:
     raw = {**RAW, "status": "COMPLETED", "feedback": {"rating": "NEGATIVE"}, "error": {"type": "SOMETHING_NEW"}}
 
-    row = guard("metrics_only").protect_message(parse_message(raw), "1", "s1")
+    row = guard("metrics_only").protect(parse_message(raw), MESSAGE_TEXTS, Policy.METRICS_ONLY)
 
     assert (row["status"], row["feedback_rating"], row["error_type"]) == ("COMPLETED", "NEGATIVE", "SOMETHING_NEW")
 
 
 def test_nothing_stays_nothing() -> None:
-    row = guard("metrics_only").protect_message(parse_message({"message_id": "m1"}), "1", "s1")
+    empty = parse_message({"message_id": "m1"})
 
-    assert [row[name] for name in (*TEXT_COLUMNS[:-1], "attachments_json")] == [None] * len(TEXT_COLUMNS)
+    assert guard("metrics_only").protect(empty, MESSAGE_TEXTS, Policy.METRICS_ONLY) == empty
+    assert not [name for name in (*MESSAGE_TEXTS.names, *MESSAGE_TEXTS.words) if empty.get(name)]
 
 
 def test_equal_texts_have_equal_hashes_under_one_key_only() -> None:
@@ -149,25 +152,67 @@ def test_error_of_a_statement_follows_the_stricter_of_policy_and_row() -> None:
     assert of(None, "2", "s", None) is None
 
 
-def test_texts_of_a_space_follow_its_policy_and_its_title_stays() -> None:
-    row = {
-        "title": "Sales",
-        "description": f"{WORDS} {MARK}",
-        "serialized_space": json.dumps({"q": [f"{WORDS} {MARK}"]}),
-    }
-
-    assert guard("full").protect_space(row, "1", "s1") == row
-    assert guard("redacted").protect_space(row, "1", "s1") == {
-        "title": "Sales",
-        "description": f"{WORDS} [email]",
-        "serialized_space": json.dumps({"q": [f"{WORDS} [email]"]}, separators=(",", ":")),
-    }
-    assert guard("1/s1=metrics_only").protect_space(row, "1", "s1") == {
-        "title": "Sales",
-        "description": "[not kept]",
-        "serialized_space": "{}",
-    }
+FOLDER = "/Workspace/Users/bob@example.com/Zebrafish"  # a person's own folder is named by their e-mail address
+SPACE = {
+    "title": "Sales",
+    "description": f"{WORDS} {MARK}",
+    "parent_path": FOLDER,
+    "serialized_space": json.dumps({"q": [f"{WORDS} {MARK}"]}),
+}
 
 
-def test_every_text_column_is_one_of_the_table() -> None:
-    assert set(TEXT_COLUMNS) < set(details_row())
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        (Policy.FULL, SPACE),
+        (
+            Policy.REDACTED,
+            {
+                "title": "Sales",
+                "description": f"{WORDS} [email]",
+                "parent_path": "/Workspace/Users/[email]/Zebrafish",
+                "serialized_space": json.dumps({"q": [f"{WORDS} [email]"]}, separators=(",", ":")),
+            },
+        ),
+        (
+            Policy.METRICS_ONLY,
+            {
+                "title": "Sales",
+                "description": "[not kept]",
+                "parent_path": "[not kept]",
+                "serialized_space": "{}",
+            },
+        ),
+    ],
+)
+def test_texts_of_a_space_follow_its_policy_its_folder_too_and_its_title_stays(
+    policy: Policy, kept: dict[str, Any]
+) -> None:
+    assert guard("full; 1=redacted; 2=metrics_only").protect(SPACE, SPACE_TEXTS, policy) == kept
+
+
+TEXTS = Texts(plain=("note",), lists=("labels",), json={"detail": "{}"}, words=("kind",))
+
+
+def test_only_the_texts_that_a_table_declares_are_touched_and_columns_that_are_not_there_stay_away() -> None:
+    row = {"note": "a", "labels": ["b", None], "detail": '{"c": 1}', "kind": "words", "name": "d", "count": 1}
+
+    kept = guard("metrics_only").protect(row, TEXTS, Policy.METRICS_ONLY)
+
+    assert kept == {
+        "note": "[not kept]",
+        "labels": ["[not kept]", None],
+        "detail": "{}",
+        "kind": "[not kept]",
+        "name": "d",
+        "count": 1,
+    }
+    assert guard("metrics_only").protect({"name": "d"}, TEXTS, Policy.METRICS_ONLY) == {"name": "d"}
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[" * 100_000 + "]" * 100_000], ids=["no JSON", "too deep"])
+def test_json_text_that_cannot_be_walked_is_masked_as_the_text_it_is(text: str) -> None:
+    kept = guard("redacted").protect({"detail": f"{text} {MARK}"}, TEXTS, Policy.REDACTED)
+
+    assert MARK not in kept["detail"]
+    assert kept["detail"].startswith(text[:5])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -74,29 +73,3 @@ def test_garbage_is_left_alone_at_the_end_of_a_process_of_ours_only(call: str, f
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 
     assert done.stdout.splitlines()[-1] == f"{frozen} {frozen}"
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "malloc_info"), reason="only glibc has heaps per thread"
-)
-@pytest.mark.parametrize(("first", "is_one"), [("", False), ("share_one_heap()", True)])
-def test_threads_share_one_heap(first: str, is_one: bool) -> None:
-    script = f"""
-import ctypes, threading
-from genie_obs.lakehouse.engines.sail import share_one_heap
-{first}
-libc = ctypes.CDLL(None)
-libc.fdopen.restype = ctypes.c_void_p
-meeting = threading.Barrier(4)
-def allocate():
-    meeting.wait()
-    libc.malloc(100_000)
-threads = [threading.Thread(target=allocate) for _ in range(4)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-libc.malloc_info(0, ctypes.c_void_p(libc.fdopen(1, b"w")))
-libc.fflush(None)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-
-    assert (done.stdout.count("<heap nr=") == 1) is is_one

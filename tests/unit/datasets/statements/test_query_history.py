@@ -8,27 +8,29 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from tests.unit.fake_tables import NOON, FakeTables
-from tests.unit.fakes import FakeClock
 
 from genie_obs.datasets.statements.query_history import MAX_SLICE_MESSAGES, Enriched, StatementFinder, enrich
-from genie_obs.progress import LogProgress
+from genie_obs.errors import SourceError
 from genie_obs.security.content_policy import ContentGuard, ContentSettings
 
 TODAY = NOON.date()
+HISTORY = "query.history"
 
 
-def run(fake: FakeTables, oldest: date | None = TODAY) -> Enriched:
+def run(fake: FakeTables, oldest: date | None = TODAY, told: list[tuple[str, int]] | None = None) -> Enriched:
+    heard = [] if told is None else told
     return enrich(
         fake.as_tables(),
         run_id="r",
         oldest_stored_date=oldest,
         now=NOON,
-        progress=LogProgress(FakeClock()),
+        on_expected=lambda count: heard.append(("expected", count)),
+        on_done=lambda count: heard.append(("done", count)),
         guard=ContentGuard(ContentSettings()),
     )
 
 
-def answers(floor: date | None, *days: tuple[date, int], found: int = 0) -> dict[str, list[dict[str, Any]]]:
+def answers(floor: date | None, *days: tuple[date, int], found: int = 0) -> dict[str, list[dict[str, Any]] | Exception]:
     statement = {
         "workspace_id": "1", "message_id": "m", "created_date": TODAY, "statement_id": "s", "query_execution_status": "FINISHED",
         "space_id": "s1", "content_policy": "full",
@@ -96,6 +98,23 @@ def test_days_are_joined_in_slices_that_fit_each_from_an_hour_before_its_first_d
     assert asked[1]["started_before"] == NOON + timedelta(hours=1)
 
 
+def test_who_watches_is_told_how_many_are_looked_for_and_of_each_slice() -> None:
+    told: list[tuple[str, int]] = []
+
+    run(FakeTables(answers(TODAY, (TODAY - timedelta(days=1), MAX_SLICE_MESSAGES), (TODAY, 1))), told=told)
+
+    assert told == [("expected", MAX_SLICE_MESSAGES + 1), ("done", MAX_SLICE_MESSAGES), ("done", 1)]
+
+
+def test_history_that_cannot_be_read_any_more_ends_the_pass() -> None:
+    fake = FakeTables(
+        {**answers(TODAY, (TODAY, 5)), "datasets/statements/select_statements": SourceError("gone", source=HISTORY)}
+    )
+
+    with pytest.raises(SourceError, match="gone"):
+        run(fake)
+
+
 def details(**values: Any) -> dict[str, Any]:
     row = {
         "workspace_id": "1", "message_id": "m", "space_id": "s1", "statement_id": "s", "content_policy": "full",
@@ -140,3 +159,24 @@ def test_statement_that_is_not_there_yet_leaves_the_row_as_it_is() -> None:
 
     assert fill(row, found=0)[0] == 0
     assert row == details()
+
+
+def test_answers_are_stored_without_statements_where_the_history_is_not_read() -> None:
+    fake = FakeTables(answers(TODAY, found=1))
+    finder = StatementFinder(fake.as_tables(), ContentGuard(ContentSettings()), is_read=False)
+    row = details()
+
+    assert (finder.fill([row], NOON), fake.asked, row) == (0, [], details())
+    assert finder.failure is None
+
+
+def test_history_that_fails_is_not_asked_again_and_says_why() -> None:
+    failure = SourceError("gone", source=HISTORY)
+    fake = FakeTables({"datasets/statements/select_statements": failure})
+    finder = StatementFinder(fake.as_tables(), ContentGuard(ContentSettings()))
+    row = details()
+
+    assert [finder.fill([row], NOON), finder.fill([row], NOON)] == [0, 0]
+
+    assert (row, len(fake.asked)) == (details(), 1)
+    assert (finder.is_read, finder.failure) == (False, failure)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from tests.unit.fake_tables import NOON, FakeTables, days, witnessed
 from genie_obs.config import parse_settings
 from genie_obs.reports.plan import PlanReport, make_plan
 
-HOUR = timedelta(hours=1)
 WORKSPACES = [{"workspace_id": "1", "workspace_name": "sales"}]
 
 
@@ -24,7 +22,7 @@ def plan(
         {
             "datasets/events/select_audit_days": days(len(seen)) if seen else [],
             "datasets/events/select_witnesses": list(seen),
-            "ledger/select_ledger_dates": known or [],
+            "ledger/select_seen_again": known or [],
             "runs/select_recent_runs": runs or [],
             "runs/select_watermark": [{"watermark": None, "covered_since": None}],
         },
@@ -61,26 +59,14 @@ def test_messages_of_other_spaces_are_left_out() -> None:
     assert report.workspaces[0].due_count == 1
 
 
-def ledger(**values: Any) -> dict[str, Any]:
-    return {
-        "workspace_id": "1", "message_id": "m1", "witnessed_date": NOON.date(), "state": "fetched",
-        "last_attempt_at": NOON + HOUR, "last_write_event_time": NOON - 2 * HOUR, "created_date": NOON.date(), **values,
+@pytest.mark.parametrize(("is_due_again", "calls"), [(True, 1), (False, 0)])
+def test_known_message_is_planned_when_an_event_makes_it_due_again(is_due_again: bool, calls: int) -> None:
+    known = {
+        "workspace_id": "1", "message_id": "m1", "witnessed_date": NOON.date(), "state": "fetched", "created_date": NOON.date(),
+        "is_news": True, "is_due_again": is_due_again,
     }  # fmt: skip
 
-
-@pytest.mark.parametrize(
-    ("known", "calls"),
-    [
-        ({}, 1),  # written at noon, last known write two hours before
-        ({"last_write_event_time": NOON}, 0),
-        ({"last_write_event_time": None}, 1),
-        ({"state": "retry"}, 0),  # waits for its time
-        ({"state": "deleted"}, 1),
-        ({"state": "settling"}, 1),  # its time has not come, but the write makes it due at once
-    ],
-)
-def test_known_message_is_planned_when_it_changed_since(known: dict[str, Any], calls: int) -> None:
-    report = plan(witnessed("m1"), known=[ledger(**known)], has_tables=True)
+    report = plan(witnessed("m1"), known=[known], has_tables=True)
 
     assert (report.message_calls, report.new_message_count) == (calls, 0)
 
