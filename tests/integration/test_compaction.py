@@ -15,7 +15,7 @@ from genie_obs.lakehouse.schema import tables
 
 SPEC: dict[str, Any] = {
     "quirks": False,
-    "message_count": 120,
+    "message_count": 60,
     "workspace_count": 1,
     "space_count": 3,
     "days": 4,

@@ -1,6 +1,7 @@
 """The page around the script: nothing of the data can leave its place."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -24,8 +25,10 @@ def _boot() -> dict[str, str]:
     return {"title": HOSTILE, "when": datetime(2026, 1, 1, tzinfo=UTC).isoformat()}
 
 
-@pytest.mark.parametrize("page", [served_page(_boot()), single_file(_boot(), "packed")])
-def test_hostile_title_stays_inside_its_elements(page: str) -> None:
+@pytest.mark.parametrize("make", [served_page, lambda boot: single_file(boot, "packed")], ids=["served", "single file"])
+def test_hostile_title_stays_inside_its_elements(make: Callable[[dict[str, str]], str]) -> None:
+    page = make(_boot())
+
     assert "<script>alert(1)" not in page
     assert "<title>&lt;/script&gt;" in page
 
