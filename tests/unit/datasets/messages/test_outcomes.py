@@ -6,12 +6,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from tests.unit.due_messages import due, workspace
 from tests.unit.fake_tables import NOON
 
-from genie_obs.config import FetchSettings
 from genie_obs.datasets.messages.message_rows import parse_message
 from genie_obs.datasets.messages.outcomes import (
-    WorkspaceRun,
     absent,
     count_states,
     failed,
@@ -30,29 +29,6 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 MILLISECONDS = int(NOON.timestamp()) * 1_000 + 123
-
-
-def workspace(**settings: Any) -> WorkspaceRun:
-    return WorkspaceRun(workspace_id="1", workspace_name="sales", run_id="run1", settings=FetchSettings(**settings))
-
-
-def due(**values: Any) -> DueMessage:
-    row = {
-        "workspace_id": "1",
-        "message_id": "m1",
-        "space_id": "s1",
-        "conversation_id": "c1",
-        "witnessed_date": NOON.date(),
-        "first_event_time": NOON,
-        "last_write_event_time": NOON,
-        "user_email": "ana@example.com",
-        "state": "pending",
-        "attempts": 0,
-        "created_date": None,
-        "is_deletion_seen": False,
-        "is_absence_seen": False,
-    }
-    return DueMessage(**{**row, **values})
 
 
 def message(**raw: Any) -> dict[str, Any]:
