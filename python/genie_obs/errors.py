@@ -123,7 +123,11 @@ class WorkspaceUnreachableError(WorkspaceError):
 
 
 class CredentialsRefusedError(WorkspaceError):
-    """The workspace's token endpoint refused the service principal."""
+    """The workspace's token endpoint refused the service principal; `api_message` is the service's own text, cleaned and cut."""
+
+    def __init__(self, problem: str, fix: str = "", *, workspace_id: str, host: str, api_message: str = "") -> None:
+        super().__init__(problem, fix, workspace_id=workspace_id, host=host)
+        self.api_message = clean_text(api_message)
 
 
 class UntrustedHostError(WorkspaceError):

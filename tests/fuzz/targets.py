@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from genie_obs.config import FetchSettings
-from genie_obs.datasets.messages.message_drift import find_drift
-from genie_obs.datasets.messages.message_rows import parse_message
 from genie_obs.datasets.messages.outcomes import WorkspaceRun, listed_only, stored
+from genie_obs.datasets.messages.parsing.message_drift import find_drift
+from genie_obs.datasets.messages.parsing.message_rows import parse_message
 from genie_obs.drift import MAX_KINDS, DriftCounter
 from genie_obs.genie_api.exchange import Answer, NotJsonError, parse_json_object
 from genie_obs.lakehouse.schema import table

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from genie_obs.clock import Clock
-from genie_obs.datasets.messages.message_drift import find_drift
-from genie_obs.datasets.messages.message_rows import parse_message
 from genie_obs.datasets.messages.outcomes import Outcome, WorkspaceRun, absent, failed, forbidden, listed_only, stored
+from genie_obs.datasets.messages.parsing.message_drift import find_drift
+from genie_obs.datasets.messages.parsing.message_rows import parse_message
 from genie_obs.datasets.messages.planner import ConversationPlan
 from genie_obs.datasets.messages.users import Asker, UserDirectory
 from genie_obs.datasets.spaces.directory import SpaceDirectory, SpaceVerdict

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from genie_obs.clock import CLOCKS_DIFFER_BY
-from genie_obs.datasets.messages.known_values import is_terminal
+from genie_obs.datasets.messages.parsing.known_values import is_terminal
 from genie_obs.ledger.reasons import Reason
 from genie_obs.ledger.rows import DueMessage
 

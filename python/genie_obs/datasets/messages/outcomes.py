@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from genie_obs.config import FetchSettings
-from genie_obs.datasets.messages.known_values import is_terminal
 from genie_obs.datasets.messages.next_state import (
     RETRY_FIRST,
     NextState,
@@ -17,6 +16,7 @@ from genie_obs.datasets.messages.next_state import (
     count_attempts,
     last_change,
 )
+from genie_obs.datasets.messages.parsing.known_values import is_terminal
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.sizes import text_bytes
 from genie_obs.ledger.reasons import Reason

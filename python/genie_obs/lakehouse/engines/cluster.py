@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from genie_obs.config import EngineSettings
 from genie_obs.errors import EngineError
 from genie_obs.lakehouse.engines.session import ambient_session, connect, is_on_databricks
+from genie_obs.lakehouse.errors import first_line
 from genie_obs.lakehouse.schema import STATISTICS_PROPERTY
 from genie_obs.lakehouse.sql import Names
 
@@ -99,6 +100,4 @@ def _binds_parameters(session: SparkSession) -> bool:
     except Exception as error:
         if "UNBOUND_SQL_PARAMETER" in str(error):
             return False
-        raise EngineError(
-            f"Asking the Spark server failed: {str(error).splitlines()[0][:300]}", "Check that it is up."
-        ) from error
+        raise EngineError(f"Asking the Spark server failed: {first_line(error)}", "Check that it is up.") from error

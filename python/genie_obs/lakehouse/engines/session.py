@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from genie_obs._version import __version__
 from genie_obs.errors import ConfigError, EngineError, clean_text
 from genie_obs.secret import Secret
+from genie_obs.settings import hide_passwords
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,7 +30,7 @@ def connect(url: str) -> SparkSession:
         ConfigError: if no Spark Connect client is installed.
         EngineError: if the server does not answer.
     """
-    shown = url.partition(";")[0]  # what follows may be a token
+    shown = hide_passwords(url)
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:

@@ -9,7 +9,6 @@ import pytest
 from tests.unit.due_messages import due, workspace
 from tests.unit.fake_tables import NOON
 
-from genie_obs.datasets.messages.message_rows import parse_message
 from genie_obs.datasets.messages.outcomes import (
     absent,
     count_states,
@@ -20,6 +19,7 @@ from genie_obs.datasets.messages.outcomes import (
     listed_only,
     stored,
 )
+from genie_obs.datasets.messages.parsing.message_rows import parse_message
 from genie_obs.lakehouse.schema import table
 from genie_obs.ledger.reasons import Reason
 from genie_obs.ledger.rows import DueMessage

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genie_obs.datasets.messages.known_values import KNOWN_ERROR_TYPES, KNOWN_STATUSES, is_terminal
-from genie_obs.datasets.messages.message_drift import find_drift
-from genie_obs.datasets.messages.message_rows import parse_message
+from genie_obs.datasets.messages.parsing.known_values import KNOWN_ERROR_TYPES, KNOWN_STATUSES, is_terminal
+from genie_obs.datasets.messages.parsing.message_drift import find_drift
+from genie_obs.datasets.messages.parsing.message_rows import parse_message
 
 COLUMNS = [
     "message_id",

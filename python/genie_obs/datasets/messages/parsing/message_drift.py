@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from genie_obs.datasets.messages.json_values import to_int64, to_mapping, to_milliseconds
-from genie_obs.datasets.messages.known_values import (
+from genie_obs.datasets.messages.parsing.json_values import to_int64, to_mapping, to_milliseconds
+from genie_obs.datasets.messages.parsing.known_values import (
     KNOWN_ATTACHMENT_KINDS,
     KNOWN_ERROR_TYPES,
     KNOWN_FIELDS,
