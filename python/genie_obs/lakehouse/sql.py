@@ -21,7 +21,7 @@ from genie_obs.lakehouse.statements import declarations
 SYSTEM_SCHEMAS = ("access", "query")
 
 Scalar = str | int | float | bool | date | datetime | None
-Value = Scalar | Sequence[date]
+Value = Scalar | Sequence[date] | Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)

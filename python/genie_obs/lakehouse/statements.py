@@ -49,7 +49,7 @@ class Rule:
 @lru_cache
 def rules() -> tuple[Rule, ...]:
     """Return the rules of the package."""
-    return tuple(_parse_rule(file.read_text(encoding="utf-8")) for file in sorted(_PACKAGE.glob("*/*.rule.sql")))
+    return tuple(_parse_rule(file.read_text(encoding="utf-8")) for file in sorted(_PACKAGE.rglob("*.rule.sql")))
 
 
 def _parse_rule(text: str) -> Rule:
