@@ -54,7 +54,6 @@ def qualify(
     the views that are read instead of system tables, by ``schema.table``. A column, CTE or alias with the name of a table is
     taken for the table: SQL of others is given with no `our_tables`, in a session that finds them by itself.
     """
-
     ours = declarations() if our_tables is None else our_tables
 
     def spell(token: Token, before: str, after: str) -> str:
@@ -171,4 +170,4 @@ def _literal(value: Value) -> str:
     if isinstance(value, date):
         return f"DATE '{value:%Y-%m-%d}'"
     # An empty list must stay valid SQL and match nothing.
-    return ", ".join(_literal(item) for item in sorted(set(value))) or "NULL"
+    return ", ".join(sorted({_literal(item) for item in value})) or "NULL"

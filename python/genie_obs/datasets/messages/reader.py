@@ -133,4 +133,7 @@ async def read_workspaces(
 async def _keep_beating(merger: BatchMerger, heartbeat: Heartbeat, clock: Clock) -> None:
     while True:
         await clock.sleep(heartbeat.seconds_left())
-        await merger.call(heartbeat.beat)
+        try:
+            await merger.call(heartbeat.beat)
+        except Exception as error:  # noqa: BLE001  # a sign is no reason to fail a run that goes on
+            logger.warning("the sign of life could not be stored: %s", type(error).__name__)
