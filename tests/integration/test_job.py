@@ -569,6 +569,24 @@ def test_spaces_are_filled_and_refreshed_once_a_day(clean_world: World) -> None:
     assert all(row["title"].endswith(" renamed") for row in world.read("space_details"))
 
 
+def test_space_that_cannot_be_digested_stops_no_run(
+    clean_world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = clean_world
+    message = next(iter(visible(world).values()))
+    world.account.space(message.workspace_id, message.space_id).title = "odd words"
+    protect = failing_for("odd words", ContentGuard.protect, column="title")
+    monkeypatch.setattr(ContentGuard, "protect", protect)
+
+    record = world.run()
+
+    assert record.status == "succeeded"
+    assert_matches_truth(world)
+    assert message.space_id not in {row["space_id"] for row in world.read("space_details")}
+    assert "RuntimeError at failing_for.<locals>.protect_unless:" in caplog.text
+    assert "odd words" not in caplog.text
+
+
 def test_spaces_of_large_configurations_are_stored_while_others_are_asked_for(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -608,11 +626,11 @@ def test_message_that_cannot_be_read_takes_no_other_with_it(
     assert "odd words" not in caplog.text
 
 
-def failing_for(text: str, protect: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that fails, with a text of the message in its words, for one message."""
+def failing_for(text: str, protect: Callable[..., Any], *, column: str = "content") -> Callable[..., Any]:
+    """Return a method that fails, with the text in its words, for a row with this text."""
 
     def protect_unless(self: ContentGuard, row: dict[str, Any], *args: Any) -> Any:
-        if row.get("content") == text:
+        if row.get(column) == text:
             raise RuntimeError(f"cannot digest {text!r}")
         return protect(self, row, *args)
 

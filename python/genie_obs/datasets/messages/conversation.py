@@ -24,6 +24,7 @@ from genie_obs.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
     WorkspaceError,
+    name_unexpected,
 )
 from genie_obs.genie_api.api import GenieApi
 from genie_obs.lakehouse.arrow_rows import Row
@@ -86,7 +87,7 @@ class ConversationReader:
             await self._fail(waiting.values(), str(error), error.status)
             waiting.clear()
         except Exception as error:  # noqa: BLE001  # the per-item boundary: one odd message must not stop the run
-            _tell(error)
+            logger.error("reading a message failed: %s", name_unexpected(error))  # noqa: TRY400  # the error may quote the message
             reason = f"{type(error).__name__} while reading the answer; please report it"
             await self._fail(waiting.values(), reason, None, Reason.UNREADABLE_ANSWER)
             waiting.clear()
@@ -208,16 +209,4 @@ def _skip_when_odd() -> Iterator[None]:
     except GenieObsError:
         raise
     except Exception as error:  # noqa: BLE001  # the per-item boundary
-        _tell(error)
-
-
-def _tell(error: Exception) -> None:
-    # Type and place only: the text of the error may quote the message.
-    logger.error("reading a message failed: %s %s", type(error).__name__, _place_of(error))
-
-
-def _place_of(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"at {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace is not None else ""
+        logger.error("reading a message failed: %s", name_unexpected(error))  # noqa: TRY400  # the error may quote the message

@@ -157,7 +157,7 @@ class _Fetching:
             workspace_id=workspace_id,
             client_id=self._run.credentials.client_id,
             clock=self._run.clock,
-            guard=self._run.guard,
+            content_guard=self._run.guard,
             drift=self._drift,
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 from genie_obs.drift import DriftCounter
 from genie_obs.errors import ApiError, BadRequestError, PermissionDeniedError
 from genie_obs.genie_api.api import GenieApi
+from genie_obs.json_text import escape_lone_surrogates
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class UserDirectory:
 def _email(user: Mapping[str, Any]) -> str | None:
     name = user.get("userName")
     if isinstance(name, str) and name:
-        return name
+        return escape_lone_surrogates(name)
     emails = user.get("emails")
     values = [item.get("value") for item in emails if isinstance(item, dict)] if isinstance(emails, list) else []
-    return next((value for value in values if isinstance(value, str) and value), None)
+    return next((escape_lone_surrogates(value) for value in values if isinstance(value, str) and value), None)

@@ -120,6 +120,7 @@ def test_failures_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
         ({"userName": "ana@example.com"}, "ana@example.com"),
         ({"userName": "", "emails": [{"value": "bo@example.com"}]}, "bo@example.com"),
         ({"userName": 7, "emails": [None, {"value": ""}, {"value": "cy@example.com"}]}, "cy@example.com"),
+        ({"userName": "\ud800@example.com"}, r"\ud800@example.com"),
         ({"emails": {"value": "no list"}}, None),
         ({}, None),
     ],

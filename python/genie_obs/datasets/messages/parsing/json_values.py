@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from genie_obs.json_text import escape_lone_surrogates, to_json
-
 _SECONDS_BELOW = 100_000_000_000  # the documentation's examples are in seconds, the service sends milliseconds
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
 _LATEST_MS = 4_102_444_800_000  # 2100-01-01
@@ -19,13 +17,6 @@ _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,19}\s*")
 def to_mapping(value: Any) -> Mapping[str, Any]:
     """Return an object, empty in place of anything else."""
     return value if isinstance(value, dict) else {}
-
-
-def to_text(value: Any) -> str | None:
-    """Return a text that UTF-8 can hold; a value of another type as its JSON, None for JSON that is too deep."""
-    if value is None:
-        return None
-    return escape_lone_surrogates(value) if isinstance(value, str) else to_json(value)
 
 
 def to_int64(value: Any) -> int | None:

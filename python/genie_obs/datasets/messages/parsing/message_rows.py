@@ -11,9 +11,9 @@ JSON may hold lone surrogates, which UTF-8 cannot. Each of them is stored as the
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from genie_obs.datasets.messages.parsing.json_values import to_int64, to_mapping, to_milliseconds, to_text
+from genie_obs.datasets.messages.parsing.json_values import to_int64, to_mapping, to_milliseconds
 from genie_obs.datasets.messages.parsing.known_values import FOLLOW_UP_QUESTION, KNOWN_RATINGS
-from genie_obs.json_text import to_json
+from genie_obs.json_text import to_json, to_text
 
 _PARAGRAPH = "\n\n"
 
