@@ -82,24 +82,19 @@ class Lake:
     def select(self, statement: str, **values: Input) -> list[Row]:
         return self.tables.rows(statement, **values)
 
-    def merge_witnesses(self, *rows: Row, at: datetime = NOON, only_new: bool = False) -> int:
+    def merge_witnesses(self, *rows: Row, at: datetime = NOON, expect_new: bool = False) -> int:
         return self.tables.execute(
             "ledger/merge_witnesses",
-            only_new=only_new,
+            expect_new=expect_new,
             witnessed_messages=_relation("message_ledger", rows),
             witnessed_dates=[row["witnessed_date"] for row in rows],
             updated_at=at,
         )
 
-    def merge_messages(self, *rows: Row, at: datetime = NOON + DAY, only_new: bool = False) -> int:
+    def merge_messages(self, *rows: Row, at: datetime = NOON + DAY, expect_new: bool = False) -> int:
         schema = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
-        return self.tables.execute(
-            "datasets/messages/merge_messages",
-            only_new=only_new,
-            fetched_messages=pa.Table.from_pylist(list(rows), schema),
-            created_dates=[row["created_date"] for row in rows],
-            latest_credible_at=at,
-        )
+        fetched = pa.Table.from_pylist(list(rows), schema)
+        return self.tables.merge("message_details", fetched, expect_new=expect_new, latest_credible_at=at)
 
     def merge_outcomes(self, *rows: Row, at: datetime = NOON + DAY) -> None:
         self.tables.execute(
@@ -126,7 +121,7 @@ class Lake:
         self.tables.execute("datasets/statements/merge_statements", joined_statements=statements, created_dates=dates)
 
     def merge_spaces(self, *rows: Row) -> None:
-        self.tables.execute("datasets/spaces/merge_spaces", fetched_spaces=_relation("space_details", rows))
+        self.tables.merge("space_details", _relation("space_details", rows))
 
     def _folder(self, name: str) -> Path:
         return self._root / "system" / name if "/" in name else self._root / "main" / "genie_analytics" / name
@@ -173,6 +168,7 @@ def ledger_row(**values: Any) -> Row:
         "witnesses": ["createConversationMessage"],
         "user_email": "ana@example.com",
         "state": "fetched",
+        "reason_code": None,
         "state_reason": None,
         "http_status": 200,
         "attempts": 1,
@@ -241,7 +237,7 @@ QUERY_COLUMNS = tuple(
 
 
 def fetched_message(**values: Any) -> Row:
-    """Return what a later run hands to merge_messages for `details_row`: the same answer, fetched an hour later."""
+    """Return what a later run hands over for `details_row`: the same answer, fetched an hour later."""
     later = {
         "is_terminal": True,
         "api_fetch_timestamp": NOON + 2 * HOUR,

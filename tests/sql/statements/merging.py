@@ -24,6 +24,7 @@ def outcome(**values: object) -> Row:
         "last_write_event_time": NOON,
         "witnesses": ["api:list"],
         "state": "fetched",
+        "reason_code": None,
         "state_reason": None,
         "http_status": 200,
         "attempts": 2,

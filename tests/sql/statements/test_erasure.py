@@ -21,6 +21,7 @@ from tests.sql.statements.lake import (
     space_row,
 )
 
+from genie_obs.erasure.derived import ERASED, build_erasure
 from genie_obs.erasure.receipt import Receipt
 from genie_obs.erasure.selector import Extent
 from genie_obs.lakehouse.schema import table
@@ -34,24 +35,29 @@ EVERYTHING: dict[str, Any] = {
     "is_row_erased": False,
 }
 NOT_KEPT = "[not kept]"
-_FLAGS = pa.schema([("reason", pa.string()), ("is_row_erased", pa.bool_()), ("is_asker_erased", pa.bool_())])
+_FLAGS = pa.schema(
+    [
+        ("reason_code", pa.string()),
+        ("state_reason", pa.string()),
+        ("is_row_erased", pa.bool_()),
+        ("is_asker_erased", pa.bool_()),
+    ]
+)
 
 
 def erased(extent: Extent, **values: Any) -> Row:
     """Return what the erasure hands to its merges for one message."""
     return {
-        "workspace_id": "1", "message_id": "m1", "witnessed_date": TODAY, "created_date": TODAY, "reason": extent.value,
-        "is_row_erased": extent.is_row, "is_asker_erased": extent.is_asker, **values,
+        "workspace_id": "1", "message_id": "m1", "witnessed_date": TODAY, "created_date": TODAY, "reason_code": extent.value,
+        "state_reason": extent.sentence, "is_row_erased": extent.is_row, "is_asker_erased": extent.is_asker, **values,
     }  # fmt: skip
 
 
 def merge(lake: Lake, *rows: Row) -> None:
     keys = table("message_ledger").arrow_schema("workspace_id", "message_id", "witnessed_date", "created_date")
-    erased = pa.Table.from_pylist(list(rows), pa.unify_schemas([keys, _FLAGS]))
-    lake.tables.execute(
-        "erasure/merge_erased_ledger", erased_messages=erased, witnessed_dates=[TODAY], updated_at=LATER
-    )
-    lake.tables.execute("erasure/merge_erased_messages", erased_messages=erased, created_dates=[TODAY])
+    gone = pa.Table.from_pylist(list(rows), pa.unify_schemas([keys, _FLAGS]))
+    lake.tables.execute("erasure/merge_erased_ledger", erased=gone, witnessed_dates=[TODAY], updated_at=LATER)
+    lake.tables.change("message_details", build_erasure("message_details"), {ERASED: gone}, created_dates=[TODAY])
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
@@ -187,6 +193,25 @@ def test_old_messages_are_counted_until_they_are_erased(lake: Lake) -> None:
     assert lake.select("erasure/select_old_messages", before_date=TODAY, workspace_ids="1") == [{"message_count": 2}]
 
 
+def test_person_is_known_under_every_address_and_id_that_their_messages_have(lake: Lake) -> None:
+    lake.fill(
+        "message_details",
+        details_row(message_id="m1", user_email="Ana@Example.com", user_id="77"),
+        details_row(message_id="m2", user_email="ana.old@example.com", user_id="77"),
+        details_row(message_id="m3", user_email=None, user_id="78"),
+        details_row(message_id="m4", user_email="ana@example.com", user_id=None),
+        details_row(message_id="m5", user_email="bob@example.com", user_id="88"),
+    )
+
+    def names(user: str) -> list[str]:
+        [row] = lake.select("erasure/select_names_of_person", user=user)
+        return sorted(row["names"] or ())
+
+    assert names("ana@example.com") == ["77", "ana@example.com"]
+    assert names("77") == ["77", "ana.old@example.com", "ana@example.com"]
+    assert names("nobody@example.com") == []
+
+
 # -- what goes and what stays --------------------------------------------------------------------------------------------
 
 _TEXTS = (
@@ -207,7 +232,8 @@ def test_texts_go_and_everything_else_stays(lake: Lake) -> None:
         "attachments_json": "[]",
         "content_policy": "erased",
     }
-    closed = {"state": "erased", "state_reason": "erased: texts", "http_status": None, "updated_at": LATER}
+    reason = {"reason_code": "erased_texts", "state_reason": "erased: texts"}
+    closed = {"state": "erased", **reason, "http_status": None, "updated_at": LATER}
     assert lake.read("message_details") == [without_texts, details_row(message_id="m2")]
     assert lake.read("message_ledger") == [ledger_row(**closed), ledger_row(message_id="m2")]
 
@@ -262,10 +288,17 @@ def test_description_and_configuration_of_a_space_go_and_are_not_read_again(lake
     found = lake.select("erasure/select_erasable_spaces", **scope)
 
     spaces = pa.Table.from_pylist(found, table("space_details").arrow_schema("workspace_id", "space_id"))
-    lake.tables.execute("erasure/merge_erased_spaces", erased_spaces=spaces, updated_at=LATER)
-    lake.merge_spaces(space_row(description="new", title="Renamed", fetched_at=LATER, updated_at=LATER))
+    lake.tables.change("space_details", build_erasure("space_details"), {ERASED: spaces})
+    lake.merge_spaces(
+        space_row(description="new", parent_path="/new", title="Renamed", fetched_at=LATER, updated_at=LATER)
+    )
 
-    empty = {"description": NOT_KEPT, "serialized_space": "{}", "content_policy": "erased"}
+    empty = {
+        "description": NOT_KEPT,
+        "parent_path": NOT_KEPT,
+        "serialized_space": "{}",
+        "content_policy": "erased",
+    }
     assert found == [{"workspace_id": "1", "space_id": "s1"}]
     assert lake.read("space_details") == [
         space_row(**empty, title="Renamed", fetched_at=LATER, updated_at=LATER),
@@ -287,33 +320,42 @@ def test_no_event_and_no_answer_opens_an_erased_message(lake: Lake) -> None:
 
     lake.merge_witnesses(
         {**seen, "first_event_time": NOON - HOUR, "last_write_event_time": LATER, "witnesses": ["updateFeedback"],
-         "user_email": "ana@example.com", "state": "pending"}, at=LATER,
+         "user_email": "ana@example.com"}, at=LATER,
     )  # fmt: skip
-    lake.merge_outcomes({**known, "state": "fetched", "last_attempt_at": LATER, "updated_at": LATER})
+    answer = {**known, "state": "fetched", "last_attempt_at": LATER, "updated_at": LATER}
+    lake.merge_outcomes({name: value for name, value in answer.items() if name != "user_email"})
 
     assert lake.only("message_ledger") == known
 
 
 def test_what_a_run_stored_meanwhile_is_found(lake: Lake) -> None:
-    gone = {"state": "erased", "state_reason": "erased: texts", "updated_at": LATER}
+    gone = {"state": "erased", "reason_code": "erased_texts", "updated_at": LATER}
     lake.fill(
         "message_ledger",
         ledger_row(message_id="stored meanwhile", **gone),
-        ledger_row(message_id="row back", **{**gone, "created_date": None}),
+        ledger_row(message_id="row back", **{**gone, "reason_code": "erased_row", "created_date": None}),
+        ledger_row(message_id="made by an older version", **{**gone, "reason_code": None}),
         ledger_row(message_id="as it should be", **gone),
         ledger_row(message_id="long ago", **{**gone, "updated_at": LATER - 9 * DAY}),
         ledger_row(message_id="not erased"),
     )
     lake.fill(
         "message_details",
-        *(details_row(message_id=name) for name in ("stored meanwhile", "row back", "long ago", "not erased")),
+        *(
+            details_row(message_id=name)
+            for name in ("stored meanwhile", "row back", "made by an older version", "long ago", "not erased")
+        ),
         details_row(message_id="as it should be", content_policy="erased"),
     )
 
     found = lake.select("erasure/select_come_back", since=LATER - 7 * DAY)
 
-    assert sorted(names_of(found)) == ["row back", "stored meanwhile"]
-    assert lake.select("erasure/select_erased_lately", since=LATER - 7 * DAY) == [{"message_count": 3}]
+    assert {row["message_id"]: row["reason_code"] for row in found} == {
+        "made by an older version": "erased_texts_and_asker",
+        "row back": "erased_row",
+        "stored meanwhile": "erased_texts",
+    }
+    assert lake.select("erasure/select_erased_lately", since=LATER - 7 * DAY) == [{"message_count": 4}]
 
 
 def test_answer_for_an_erased_row_is_not_stored(lake: Lake) -> None:

@@ -131,7 +131,7 @@ def test_beside_another_run_the_ledger_is_told_after_every_batch(lake: Lake) -> 
 
 
 def test_rows_of_another_run_are_a_sign_that_it_is_at_work(lake: Lake) -> None:
-    lake.merge_messages(fetched_message(message_id="b"), only_new=True)
+    lake.merge_messages(fetched_message(message_id="b"))
     merger, ledger_sizes = make_merger(lake)
 
     merge_all(merger, *(answer(name) for name in "abcd"))

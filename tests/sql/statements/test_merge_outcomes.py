@@ -31,13 +31,14 @@ def after(lake: Lake, known: Row, result: Row) -> Row:
 
 def test_outcome_replaces_the_state_and_nothing_that_discovery_knows(lake: Lake) -> None:
     result = outcome(
-        state="retry", state_reason="503", http_status=503, next_attempt_at=NOON + DAY, created_date=None,
-        first_event_time=NOON + HOUR, space_id="s9", conversation_id="c9",
+        state="retry", reason_code="request_failed", state_reason="503", http_status=503, next_attempt_at=NOON + DAY,
+        created_date=None, first_event_time=NOON + HOUR, space_id="s9", conversation_id="c9",
     )  # fmt: skip
 
     assert after(lake, pending(), result) == {
         **pending(),
         "state": "retry",
+        "reason_code": "request_failed",
         "state_reason": "503",
         "http_status": 503,
         "attempts": 2,
@@ -48,16 +49,12 @@ def test_outcome_replaces_the_state_and_nothing_that_discovery_knows(lake: Lake)
 
 
 def test_reason_and_time_of_an_earlier_failure_are_cleared(lake: Lake) -> None:
-    known = ledger_row(state="retry", state_reason="503", http_status=503, next_attempt_at=NOON)
+    why = {"reason_code": "request_failed", "state_reason": "503", "http_status": 503}
 
-    row = after(lake, known, outcome())
+    row = after(lake, ledger_row(state="retry", **why, next_attempt_at=NOON), outcome())
 
-    assert (row["state"], row["state_reason"], row["http_status"], row["next_attempt_at"]) == (
-        "fetched",
-        None,
-        200,
-        None,
-    )
+    cleared = ("state", "reason_code", "state_reason", "http_status", "next_attempt_at")
+    assert [row[name] for name in cleared] == ["fetched", None, None, 200, None]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +76,13 @@ def test_ignored_outcome_writes_nothing(lake: Lake) -> None:
     lake.merge_outcomes(outcome())
 
     assert lake.version("message_ledger") == version
+
+
+def test_answer_for_a_row_that_is_gone_does_not_enter_the_ledger(lake: Lake) -> None:
+    """Only a message found in a listing comes with a witness; every other outcome is of a row that was there."""
+    lake.merge_outcomes(outcome(witnesses=None))
+
+    assert lake.read("message_ledger") == []
 
 
 def test_message_found_only_in_a_listing_enters_the_ledger(lake: Lake) -> None:
@@ -128,6 +132,7 @@ def test_message_with_a_write_that_was_not_known_when_it_was_asked_for_is_not_fi
     }  # fmt: skip
     assert {row["last_write_event_time"] for row in rows.values()} == {new}
     assert {row["attempts"] for state, row in rows.items() if state != "retry"} == {0}
+    assert {row["reason_code"] for state, row in rows.items() if state != "retry"} == {"changed"}
 
 
 def test_outcome_is_taken_when_the_known_attempt_is_yet_to_come(lake: Lake) -> None:

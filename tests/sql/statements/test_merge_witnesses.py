@@ -1,13 +1,20 @@
-"""merge_witnesses: the ledger learns what the audit log shows, and final messages are reopened by later writes."""
+"""The ledger learns what the audit log shows, and final messages are reopened by later writes.
+
+Discovery asks `select_seen_again` which messages have news and merges those alone, so both must agree about every message.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
+from itertools import product
 
+import pyarrow as pa
 import pytest
 from tests.sql.statements.lake import DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, ledger_row
 
-from genie_obs.datasets.events.audit_log import tells_more
+from genie_obs.lakehouse.schema import table
+from genie_obs.ledger.lookup import WITNESS_COLUMNS
 
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]
 STATES = [*FINAL, "pending", "retry", "settling", "forbidden"]
@@ -29,11 +36,26 @@ def witness(**values: object) -> Row:
     }
 
 
+def seen_again(lake: Lake, *witnesses: Row, **bounds: object) -> dict[str, Row]:
+    """Return what the ledger says of witnessed messages that it knows, by message_id."""
+    ids = [row["message_id"] for row in witnesses]
+    widest = {
+        "from_date": date(1970, 1, 1),
+        "until_date": date(9999, 1, 1),
+        "first_message_id": min(ids),
+        "last_message_id": max(ids),
+    }
+    relation = pa.Table.from_pylist(list(witnesses), table("message_ledger").arrow_schema(*WITNESS_COLUMNS))
+    rows = lake.select("ledger/select_seen_again", witnessed_messages=relation, **{**widest, **bounds})  # type: ignore[arg-type]
+    return {row["message_id"]: row for row in rows}
+
+
 def after_each(lake: Lake, cases: dict[str, tuple[Row, Row]]) -> dict[str, Row]:
+    lake.fill("message_ledger", *({**known, "message_id": name} for name, (known, _) in cases.items()))
+    asked = seen_again(lake, *({**seen, "message_id": name} for name, (_, seen) in cases.items()))
     rows = lake.merge_each("message_ledger", lambda *seen: lake.merge_witnesses(*seen, at=LATER), cases)
-    for name, (known, seen) in cases.items():
-        # Discovery asks before whether a MERGE would change anything, and leaves it out if not.
-        assert tells_more(seen, known) == (rows[name] != known), name
+    for name, (known, _) in cases.items():
+        assert asked[name]["is_news"] == (rows[name] != known), name
     return rows
 
 
@@ -47,6 +69,7 @@ def test_message_seen_for_the_first_time_becomes_pending(lake: Lake) -> None:
     assert lake.only("message_ledger") == {
         **witness(),
         "state": "pending",
+        "reason_code": None,
         "state_reason": None,
         "http_status": None,
         "attempts": 0,
@@ -75,7 +98,7 @@ def test_nothing_new_writes_nothing(lake: Lake) -> None:
 
     lake.merge_witnesses(*(witness(message_id=state) for state in STATES), at=LATER)
 
-    assert not any(tells_more(witness(), ledger_row(state=state)) for state in STATES)
+    assert not any(row["is_news"] for row in seen_again(lake, *(witness(message_id=s) for s in STATES)).values())
     assert lake.version("message_ledger") == version
 
 
@@ -86,7 +109,7 @@ def test_nothing_new_about_a_message_of_which_little_is_known_writes_nothing(lak
 
     lake.merge_witnesses(witness(**unknown), at=LATER)
 
-    assert not tells_more(witness(**unknown), ledger_row(**unknown))
+    assert seen_again(lake, witness(**unknown))["m1"]["is_news"] is False
     assert lake.version("message_ledger") == version
 
 
@@ -101,7 +124,13 @@ def test_another_action_joins_the_witnesses_in_order_and_changes_nothing_else(la
 
 @pytest.mark.parametrize("created_date", [TODAY, None], ids=["stored", "not stored"])
 def test_write_after_the_last_read_reopens_a_final_message(lake: Lake, created_date: object) -> None:
-    known = {"state_reason": "why", "attempts": 7, "next_attempt_at": LATER + DAY, "created_date": created_date}
+    known = {
+        "reason_code": "absent",
+        "state_reason": "why",
+        "attempts": 7,
+        "next_attempt_at": LATER + DAY,
+        "created_date": created_date,
+    }
     written_at = NOON + 2 * HOUR
     seen = witness(last_write_event_time=written_at, witnesses=["updateConversationMessageFeedback"])
 
@@ -110,6 +139,7 @@ def test_write_after_the_last_read_reopens_a_final_message(lake: Lake, created_d
     reopened = {
         **ledger_row(**known),
         "state": "settling" if created_date else "pending",
+        "reason_code": "changed",
         "state_reason": "changed after it was last read",
         "attempts": 0,
         "next_attempt_at": None,
@@ -160,12 +190,13 @@ def test_read_never_reopens(lake: Lake) -> None:
 
 
 def test_settling_message_becomes_due_at_once(lake: Lake) -> None:
-    known = ledger_row(state="settling", state_reason="stored while ASKING_AI", attempts=3, next_attempt_at=LATER + DAY)
+    reason = {"reason_code": "running", "state_reason": "stored while ASKING_AI"}
+    known = ledger_row(state="settling", **reason, attempts=3, next_attempt_at=LATER + DAY)
 
     row = after(lake, known, witness(last_write_event_time=NOON + 2 * HOUR))
 
     assert (row["state"], row["next_attempt_at"], row["attempts"]) == ("settling", None, 3)
-    assert row["state_reason"] == "stored while ASKING_AI"
+    assert {name: row[name] for name in reason} == reason
 
 
 def test_settling_message_keeps_its_time_when_an_older_write_arrives_late(lake: Lake) -> None:
@@ -176,7 +207,13 @@ def test_settling_message_keeps_its_time_when_an_older_write_arrives_late(lake: 
 
 
 def test_message_that_cannot_be_read_now_keeps_its_time(lake: Lake) -> None:
-    waiting = {"state_reason": "why", "attempts": 4, "next_attempt_at": LATER + DAY, "created_date": None}
+    waiting = {
+        "reason_code": "no_permission",
+        "state_reason": "why",
+        "attempts": 4,
+        "next_attempt_at": LATER + DAY,
+        "created_date": None,
+    }
     known = {state: ledger_row(state=state, **waiting) for state in ("retry", "forbidden")}
     written_at = NOON + 2 * HOUR
 
@@ -253,13 +290,91 @@ def test_each_message_is_found_by_workspace_message_and_day(lake: Lake) -> None:
     }
 
 
-def test_only_new_messages_enter_the_ledger_and_the_others_are_left_as_they_are(lake: Lake) -> None:
+def test_new_messages_enter_the_ledger_and_those_that_are_there_after_all_learn_what_is_new(lake: Lake) -> None:
     lake.fill("message_ledger", ledger_row())
     later = witness(last_write_event_time=NOON + DAY)
 
-    written = lake.merge_witnesses(later, {**later, "message_id": "m2"}, only_new=True)
+    met = lake.merge_witnesses(later, {**later, "message_id": "m2"}, expect_new=True)
 
     known, new = lake.read("message_ledger")
-    assert written == 1
-    assert known == ledger_row()
+    assert met == 1
+    assert (known["state"], known["last_write_event_time"]) == ("settling", NOON + DAY)
     assert (new["message_id"], new["state"]) == ("m2", "pending")
+
+
+def test_message_that_is_seen_again_comes_with_what_discovery_and_plan_need(lake: Lake) -> None:
+    lake.fill("message_ledger", ledger_row(), ledger_row(workspace_id="2"), ledger_row(message_id="m2"))
+
+    assert seen_again(lake, witness(last_write_event_time=NOON + HOUR), witness(message_id="m9")) == {
+        "m1": {
+            "workspace_id": "1",
+            "message_id": "m1",
+            "witnessed_date": TODAY,
+            "state": "fetched",
+            "created_date": TODAY,
+            "is_news": True,
+            "is_due_again": True,
+        }
+    }
+
+
+def test_messages_seen_again_are_looked_for_in_a_range_of_days_the_last_one_left_out(lake: Lake) -> None:
+    days = {f"m{n}": TODAY - n * DAY for n in range(4)}
+    lake.fill("message_ledger", *(ledger_row(message_id=name, witnessed_date=at) for name, at in days.items()))
+
+    found = seen_again(lake, *(witness(message_id=name) for name in days), from_date=TODAY - 2 * DAY, until_date=TODAY)
+
+    assert sorted(found) == ["m1", "m2"]
+
+
+def learned(known: Row, seen: Row) -> Row:
+    """Return what becomes of a ledger row, by the rules in words: the second opinion beside the SQL."""
+    if known["state"] == "erased":
+        return known
+    writes = [row["last_write_event_time"] for row in (known, seen) if row["last_write_event_time"] is not None]
+    row = {
+        **known,
+        **{column: seen[column] if known[column] is None else known[column] for column in FILLED},
+        "first_event_time": min(known["first_event_time"], seen["first_event_time"]),
+        "last_write_event_time": max(writes, default=None),
+        "witnesses": sorted({*known["witnesses"], *seen["witnesses"]}),
+    }
+    if row["last_write_event_time"] != known["last_write_event_time"]:  # written since
+        if known["state"] in FINAL:
+            row |= {"state": "settling" if known["created_date"] else "pending", "attempts": 0}
+            row |= {"reason_code": "changed", "state_reason": "changed after it was last read"}
+        if known["state"] in {*FINAL, "settling"}:
+            row["next_attempt_at"] = None
+    return row if row == known else {**row, "updated_at": LATER}
+
+
+def every_case() -> Iterator[tuple[Row, Row]]:
+    """Yield a ledger row and what is seen of it: each state with each relation of times, witnesses and missing fields."""
+    times = product((None, NOON), (None, NOON - HOUR, NOON, NOON + HOUR), (-HOUR, 0 * HOUR, HOUR))
+    witnesses = (["createConversationMessage"], ["cancelMessage", "createConversationMessage"], [])
+    missing = [({}, {}), *(pair for c in FILLED for pair in (({c: None}, {}), ({}, {c: None}), ({c: None}, {c: None})))]
+    stored = (TODAY, None)
+    for state, (known_write, seen_write, offset), actions, (unknown, unseen), day in product(
+        [*STATES, "erased"], list(times), witnesses, missing, stored
+    ):
+        values = {"state": state, "last_write_event_time": known_write, "created_date": day, **unknown}
+        seen = {"last_write_event_time": seen_write, "first_event_time": NOON + offset, "witnesses": actions, **unseen}
+        yield ledger_row(next_attempt_at=LATER + DAY, attempts=3, **values), witness(**seen)
+
+
+def test_what_is_called_news_is_what_the_merge_changes_and_what_is_called_due_again_is_what_it_opens(
+    lake: Lake,
+) -> None:
+    cases = {f"{number:05}": case for number, case in enumerate(every_case())}
+    lake.fill("message_ledger", *({**known, "message_id": name} for name, (known, _) in cases.items()))
+    witnesses = [{**seen, "message_id": name} for name, (_, seen) in cases.items()]
+
+    asked = seen_again(lake, *witnesses)
+    lake.merge_witnesses(*witnesses, at=LATER)
+
+    stored = {row["message_id"]: {**row, "message_id": "m1"} for row in lake.read("message_ledger")}
+    assert len(cases) == len(asked) == len(stored) > 10_000
+    for name, (known, seen) in cases.items():
+        assert stored[name] == learned(known, seen), (known, seen)
+        assert asked[name]["is_news"] == (stored[name] != known), (known, seen)
+        assert asked[name]["is_due_again"] == (stored[name]["next_attempt_at"] is None), (known, seen)

@@ -107,10 +107,10 @@ def test_deletion_of_something_else_is_none_of_the_message(lake: Lake, action: s
 @pytest.mark.parametrize(
     ("values", "is_seen"),
     [
-        ({"state": "retry", "state_reason": "404 although the space can be read; asked for once more"}, True),
-        ({"state": "settling", "state_reason": "404 although the space can be read; asked for once more"}, False),
-        ({"state": "retry", "state_reason": "404 with HTML in it"}, False),
-        ({"state": "retry", "state_reason": None}, False),
+        ({"state": "retry", "reason_code": "absent_once"}, True),
+        ({"state": "settling", "reason_code": "absent_once"}, False),
+        ({"state": "retry", "reason_code": "request_failed"}, False),
+        ({"state": "retry", "reason_code": None}, False),
     ],
 )
 def test_404_of_an_earlier_run_is_told(lake: Lake, values: Row, is_seen: bool) -> None:
