@@ -18,7 +18,7 @@ import pytest
 from tests.browser.preview_world import make_lakehouse, served
 
 from genie_obs.cli import main
-from genie_obs.preview.file.model import parse_dashboard
+from genie_obs.preview.file.parse import parse_dashboard
 from genie_obs.preview.page.site import Site
 from genie_obs.preview.query.parameters import BoundSql
 from genie_obs.preview.query.results import QueryError, Runner

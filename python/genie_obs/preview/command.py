@@ -23,7 +23,7 @@ from genie_obs.config import MAX_DAYS_LOOKBACK, Settings, parse_settings
 from genie_obs.engine import open_engine
 from genie_obs.errors import ConfigError
 from genie_obs.hosts import is_loopback
-from genie_obs.preview.file.model import load_dashboard
+from genie_obs.preview.file.parse import load_dashboard
 from genie_obs.preview.page.site import Site
 from genie_obs.preview.query.results import Runner, use_namespace
 
