@@ -19,7 +19,7 @@ from genie_obs.config import parse_settings
 from genie_obs.lakehouse.engines.engine import open_engine
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.preview.command import open_site
-from genie_obs.preview.file.model import parse_dashboard
+from genie_obs.preview.file.parse import parse_dashboard
 from genie_obs.preview.page.server import serve
 from genie_obs.preview.page.site import Site
 from genie_obs.simulator import AccountSpec, generate_account, write_system_tables

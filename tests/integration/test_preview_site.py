@@ -31,7 +31,7 @@ from tests.browser.preview_world import (
 from genie_obs.command.cli import main
 from genie_obs.config import parse_settings
 from genie_obs.preview.command import open_site, packaged_dashboard
-from genie_obs.preview.file.model import load_dashboard
+from genie_obs.preview.file.parse import load_dashboard
 from genie_obs.preview.page.exporter import export_page
 from genie_obs.preview.page.site import Site, UnknownTileError
 from genie_obs.preview.page.tiles import DATA_KINDS

@@ -21,9 +21,10 @@ from genie_obs.clock import SystemClock
 from genie_obs.config import MAX_DAYS_LOOKBACK, Settings, parse_settings
 from genie_obs.errors import ConfigError, Problem
 from genie_obs.lakehouse.engines.engine import open_engine
-from genie_obs.preview.file.model import load_dashboard
+from genie_obs.preview.file.parse import load_dashboard
 from genie_obs.preview.page.site import Site
 from genie_obs.preview.query.results import Runner, use_namespace
+from genie_obs.security.hosts import is_loopback
 from genie_obs.session.flags import setting_flags
 from genie_obs.session.output import set_up_logging
 
@@ -93,10 +94,10 @@ def dashboard_command() -> None:
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in the browser.")
 def serve_command(*, host: str, port: int, is_exposed: bool, is_opened: bool, **flags: Any) -> None:
     """Serve the dashboard as a web page; filters run its SQL again. Ctrl+C stops."""
-    from genie_obs.preview.page.server import is_loopback, serve
+    from genie_obs.preview.page.server import serve
 
     set_up_logging(None)
-    if not is_loopback(host):
+    if not is_loopback(host.strip("[]")):
         meaning = "whoever reaches this address can read every question and answer, unencrypted and without a password"
         if not is_exposed:
             raise ConfigError(f"--host {host}: {meaning}. Add --expose if that is what you want.")

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from genie_obs.preview.page.document import single_file
-from genie_obs.preview.page.site import Site, messages_of, transcript_statement
+from genie_obs.preview.page.site import Site
 from genie_obs.preview.page.tiles import DATA_KINDS
+from genie_obs.preview.page.transcripts import messages_of, transcript_statement
 from genie_obs.preview.query.filters import Control, State
 from genie_obs.preview.query.parameters import Selection
 from genie_obs.preview.query.results import QueryError

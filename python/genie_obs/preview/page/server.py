@@ -163,11 +163,6 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def is_loopback(host: str) -> bool:
-    """Say whether an address can be reached from this machine only."""
-    return host == "localhost" or (_is_address(host.strip("[]")) and ipaddress.ip_address(host.strip("[]")).is_loopback)
-
-
 async def serve(site: Site, *, host: str, port: int, on_ready: Callable[[str], None], stop: asyncio.Event) -> None:
     """Serve until `stop` is set; `on_ready` gets the address once it answers. Port 0 takes any free one.
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from importlib import resources
 from typing import Any
 
 from genie_obs.preview.file import lenient
@@ -14,10 +13,11 @@ from genie_obs.preview.file.model import Dashboard, Dataset, Page, Query, Widget
 from genie_obs.preview.file.theme import MODES, Theme, custom_parameters, parse_theme, vega_config
 from genie_obs.preview.page.markdown import parse_markdown
 from genie_obs.preview.page.tiles import DATA_KINDS, Tile, TileData, build_tile, placeholder, problem
+from genie_obs.preview.page.transcripts import messages_of, transcript_statement
 from genie_obs.preview.query.columns import columns_of, position_of
 from genie_obs.preview.query.expressions import ExpressionError
 from genie_obs.preview.query.filters import Control, Filtering, State, controls_of, field_bindings, reacts
-from genie_obs.preview.query.parameters import BoundSql, ParameterError, Selection, parse_instant
+from genie_obs.preview.query.parameters import ParameterError, Selection, parse_instant
 from genie_obs.preview.query.results import QueryError, Rows, Runner
 from genie_obs.preview.query.statements import Statement, build_statement, dataset_sql
 
@@ -262,21 +262,6 @@ class Site:
             return {"messages": messages_of(rows)}
         except QueryError as error:
             return {"messages": [], "error": f"The conversation cannot be read: {error}"}
-
-
-def transcript_statement(conversation_ids: Sequence[str], workspace_id: str = "") -> BoundSql:
-    """Return the statement that reads whole conversations, of one workspace if it is named."""
-    sql = (
-        resources.files("genie_obs.preview.page").joinpath("select_transcript.sql").read_text(encoding="utf-8").strip()
-    )
-    return BoundSql(sql, {"conversation_ids": ",".join(conversation_ids), "workspace_id": workspace_id})
-
-
-def messages_of(rows: Rows) -> list[dict[str, Any]]:
-    """Return rows as objects; instants are epoch milliseconds."""
-    names = rows.table.column_names
-    columns = columns_of(rows.table, names, range(len(names)))
-    return [dict(zip(names, values, strict=True)) for values in zip(*(c.values for c in columns), strict=True)]
 
 
 def _sorted_options(values: Sequence[Any], *, first: Sequence[Any]) -> list[Any]:
