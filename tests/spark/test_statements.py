@@ -1,7 +1,7 @@
 """Tests of statements once more, on Apache Spark: same rows in, same rows out as on the local engine.
 
-Every statement is here. Of the merges only the tests whose outcome an engine could decide otherwise, and of many parameters
-the first and the last (`conftest.py`): each costs the JVM seconds, and `test_job.py` compares all that they write, row by row.
+Of the merges only the tests whose outcome an engine could decide otherwise: each costs the JVM seconds, and `test_job.py` compares
+all that they write, row by row. For the same reason a push runs few of these (`every_push.py`), and `make test-all` the rest.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from tests.spark.spark_lake import SparkLake
 from tests.sql.statements import (
     test_discovery_statements,
     test_enrichment,
+    test_erasure,
     test_merge_messages,
     test_merge_outcomes,
     test_merge_witnesses,
@@ -31,6 +32,13 @@ _CHOSEN = {
         "test_statement_that_is_no_longer_the_answer_is_not_joined",
         "test_days_with_statements_to_look_for_are_counted_in_order",
         "test_enrichment_looks_back_as_far_as_recent_runs_may_have_stored",
+    ),
+    test_erasure: (
+        "test_description_and_configuration_of_a_space_go_and_are_not_read_again",
+        "test_old_messages_are_counted_until_they_are_erased",
+        "test_selectors_narrow_each_other_down",
+        "test_what_a_run_stored_meanwhile_is_found",
+        "test_what_is_erased_is_named_again_only_where_something_is_left",
     ),
     test_merge_messages: (
         "test_new_message_is_stored_as_it_is_without_a_joined_statement",
