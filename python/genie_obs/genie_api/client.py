@@ -307,9 +307,12 @@ class WorkspaceClient:
         self._unanswered_calls += 1
         is_never_there = not self._has_answered and failure.kind in _HOPELESS_KINDS
         if is_never_there or self._unanswered_calls >= self._settings.breaker_failures:
-            reason = f"{failure}, after all retries. {_UNREACHABLE_ADVICE}"
             self._given_up = partial(
-                WorkspaceUnreachableError, reason, workspace_id=self._workspace_id, host=self._host
+                WorkspaceUnreachableError,
+                f"{failure}, after all retries",
+                _UNREACHABLE_ADVICE,
+                workspace_id=self._workspace_id,
+                host=self._host,
             )
             self._check_not_given_up()
 

@@ -31,6 +31,11 @@ _MAX_TOKEN_BODY_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 600.0  # when the answer does not say; Databricks says 3600
 _RENEWAL_RETRY_SECONDS = 60.0
 _REFUSING_STATUSES = frozenset({400, 401, 403})
+_CHECK_ADDRESS = "Check that the URL is a Databricks workspace's, and whether a proxy stands in between."
+_CHECK_CREDENTIALS = (
+    "Check the client id, that its secret has not expired, that the service principal is assigned to this workspace, "
+    "and the workspace's IP access list."
+)
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -135,15 +140,17 @@ class TokenSource:
                 retry_after = parse_retry_after(answer.headers.get("Retry-After"), now=self._clock.now())
             except ExchangeError as error:
                 if not is_retryable(error):
-                    raise self._fail(WorkspaceUnreachableError, f"token request: {error}.") from without_frames(error)
+                    problem = f"token request: {error}"
+                    raise self._fail(WorkspaceUnreachableError, problem, _CHECK_ADDRESS) from without_frames(error)
                 problem = f"{error} (token request)"
             elapsed = self._clock.monotonic() - started_at
             delay = self._retry.delay_seconds(
                 attempts, elapsed_seconds=elapsed, retry_after_seconds=retry_after, rng=self._rng
             )
             if delay is None:
-                advice = "Check the URL, DNS, private link and IP access lists from where this job runs."
-                raise self._fail(WorkspaceUnreachableError, f"{problem}, after {attempts} attempts. {advice}")
+                problem = f"{problem}, after {attempts} attempts"
+                fix = "Check the URL, DNS, private link and IP access lists from where this job runs."
+                raise self._fail(WorkspaceUnreachableError, problem, fix)
             await self._clock.sleep(delay)
 
     async def _post(self, attempt: int) -> Answer:
@@ -177,20 +184,18 @@ class TokenSource:
             error = redirect_error(answer, workspace_id=self._workspace_id, host=self._host)
             raise self._fail(UntrustedHostError, error.problem, error.fix)
         if answer.status in _REFUSING_STATUSES:
-            raise self._fail(CredentialsRefusedError, self._describe_refusal(answer))
+            raise self._refuse(answer)
         if answer.status != 200:  # noqa: PLR2004 - HTTP OK
-            reason = f"the token endpoint answered {answer.status}. Check that the URL is a Databricks workspace's."
-            raise self._fail(WorkspaceUnreachableError, reason)
+            problem = f"the token endpoint answered {answer.status}"
+            raise self._fail(WorkspaceUnreachableError, problem, _CHECK_ADDRESS)
         body = parse_json_object(answer)
         token = _take_token(body)
         if not token:
-            reason = (
-                "the token endpoint answered 200 without a usable access_token. Check that the URL is a workspace's."
-            )
-            raise self._fail(WorkspaceUnreachableError, reason)
+            problem = "the token endpoint answered 200 without a usable access_token"
+            raise self._fail(WorkspaceUnreachableError, problem, _CHECK_ADDRESS)
         return token, _parse_lifetime(body.get("expires_in"))
 
-    def _describe_refusal(self, answer: Answer) -> str:
+    def _refuse(self, answer: Answer) -> WorkspaceError:
         hidden = (self._credentials.client_secret, self._credentials.basic_pair())
         try:
             body = parse_json_object(answer)
@@ -199,15 +204,12 @@ class TokenSource:
         code = body.get("error") or body.get("error_code") or ""
         text = body.get("error_description") or body.get("message") or ""
         said = ": ".join(part for part in (clean_text(code, hidden=hidden), clean_text(text, hidden=hidden)) if part)
-        return (
-            f"the token endpoint refused the credentials: {answer.status}{f' {said}' if said else ''}. "
-            "Check the client id, that its secret has not expired, that the service principal is assigned to this "
-            "workspace, and the workspace's IP access list."
-        )
+        problem = f"the token endpoint refused the credentials: {answer.status}{f' {said}' if said else ''}"
+        return self._fail(CredentialsRefusedError, problem, _CHECK_CREDENTIALS, api_message=said)
 
-    def _fail(self, kind: type[WorkspaceError], problem: str, fix: str = "") -> WorkspaceError:
+    def _fail(self, kind: type[WorkspaceError], problem: str, fix: str, **facts: str) -> WorkspaceError:
         # A new exception for every caller: a shared one would collect all their tracebacks.
-        self._failure = lambda: kind(problem, fix, workspace_id=self._workspace_id, host=self._host)
+        self._failure = lambda: kind(problem, fix, workspace_id=self._workspace_id, host=self._host, **facts)
         return self._failure()
 
 

@@ -32,7 +32,7 @@ def check_sources(tables: Tables, scope: Scope, skip_sources: Sequence[str] = ()
     Raises:
         ConfigError: naming the required table, the column or the workspace that is missing, or what cannot be skipped; and the fix.
     """
-    _check_skipped(skip_sources)
+    check_skipped(skip_sources)
     found = [tables.adopt_source(source) for source in SOURCES if source.name not in skip_sources]
     for item in found:
         if item.source.is_required and item.problem:
@@ -76,7 +76,12 @@ def fix_of(found: SourceFound, *, kind: str) -> str:
     )
 
 
-def _check_skipped(skip_sources: Sequence[str]) -> None:
+def check_skipped(skip_sources: Sequence[str]) -> None:
+    """Check that each source that is to be skipped is one, and optional.
+
+    Raises:
+        ConfigError: naming each that is not, and what may be skipped.
+    """
     optional = [source.name for source in SOURCES if not source.is_required]
     wrong = [name for name in skip_sources if name not in optional]
     if wrong:

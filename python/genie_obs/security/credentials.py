@@ -67,7 +67,8 @@ def load_content_hash_key(
 ) -> Secret | None:
     """Return the key of content policy `hashed`, from its variable or else from the secret scope.
 
-    None where nothing is hashed, and nothing is read then; None too where there is no key, which `ContentGuard` refuses.
+    Where nothing is hashed, nothing is read and None is returned. None is also returned where there is no key: `ContentGuard` refuses
+    that.
 
     Raises:
         ConfigError: if a key is needed and the scope cannot be read or lacks it; never quotes a value.
