@@ -116,8 +116,8 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="two runs at once share the work",
-        file="runs/open_runs.py",
-        changes=(("        if self._still_due is not None:\n", "        if False:\n"),),
+        file="datasets/messages/shared_due.py",
+        changes=(("            if self._still_due is not None:\n", "            if False:\n"),),
         test="tests/integration/test_concurrency.py::test_two_runs_at_once_share_the_work",
     ),
 )

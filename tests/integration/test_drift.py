@@ -77,7 +77,16 @@ def stored_messages(world: World) -> list[tuple[str | None, ...]]:
 
 
 OPTIONAL = [(source.name, column) for source in SOURCES for column in source.columns if not column.is_required]
-REQUIRED = [(source.name, column) for source in SOURCES for column in source.columns if column.is_required]
+REQUIRED = [
+    (source.name, column) for source in SOURCES if source.is_required for column in source.columns if column.is_required
+]
+OPTIONAL_SOURCES = [
+    (source.name, column)
+    for source in SOURCES
+    if not source.is_required
+    for column in source.columns
+    if column.is_required
+]
 
 
 def folder_of(table: str) -> str:
@@ -95,7 +104,7 @@ def test_all_optional_columns_missing_at_once_costs_no_message_and_is_told(clean
 
     assert record.status == "succeeded"
     assert stored_messages(clean_world) == expected
-    told = record.drift.lines()
+    told = list(record.drift)
     assert len(told) == len(OPTIONAL)
     for table, column in OPTIONAL:
         assert any(line.startswith(f"system.{table}.{column.path}: missing") for line in told)
@@ -116,6 +125,21 @@ def test_required_column_missing_is_named_before_anything_is_written(
     assert not (clean_world.lakehouse / "main").exists()
 
 
+@pytest.mark.parametrize(("table", "column"), OPTIONAL_SOURCES, ids=lambda value: getattr(value, "path", value))
+def test_optional_source_without_a_column_that_it_needs_is_not_read_and_the_run_goes_on(
+    clean_world: World, table: str, column: SourceColumn
+) -> None:
+    change(clean_world, folder_of(table), without(column.path))
+
+    record = clean_world.run(publish=False)
+
+    assert record.status == "succeeded"
+    [source] = [source for source in record.sources if source.name == table]
+    assert source.state == "lacks_columns"
+    assert column.path in (source.detail or "")
+    assert clean_world.read("message_details")
+
+
 def test_columns_of_other_types_are_converted_and_told(clean_world: World) -> None:
     clean_world.run()
     expected = stored_messages(clean_world)
@@ -129,7 +153,7 @@ def test_columns_of_other_types_are_converted_and_told(clean_world: World) -> No
     record = clean_world.run(publish=False)
 
     assert stored_messages(clean_world) == expected
-    assert record.drift.lines() == [
+    assert list(record.drift) == [
         "system.access.audit.request_params: expected map<string,string>, got string; converted (1 time)",
         "system.access.audit.response.result: expected string, got a field of string; converted (1 time)",
         "system.access.audit.response.status_code: expected int, got a field of string; converted (1 time)",
@@ -165,7 +189,7 @@ def test_new_values_and_shapes_of_messages_are_stored_and_told(clean_world: Worl
     assert useless.message_id in details
     ledger = {row["message_id"]: row["state"] for row in clean_world.read("message_ledger")}
     assert ledger[paused.message_id] in {"settling", "abandoned"}
-    told = [line.rpartition(" (")[0] for line in record.drift.lines()]
+    told = [line.rpartition(" (")[0] for line in record.drift]
     assert set(told) >= {
         "status: unknown value PAUSED_FOR_REVIEW",
         "error.type: unknown value QUOTA_OF_TOMORROW_EXCEPTION",
@@ -196,7 +220,7 @@ def test_new_statuses_of_workspaces_and_statements_are_told_and_not_taken_for_ba
 
     assert (record.status, record.unread_count) == ("succeeded", 0)
     count = record.statements_joined_count
-    assert record.drift.lines() == [
+    assert list(record.drift) == [
         "system.access.workspaces_latest.status: unknown value HIBERNATING (2 times)",
         f"system.query.history.execution_status: unknown value TELEPORTED ({count} times)",
     ]
