@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 QUERY_FILE = ROOT / "sql" / "genie_observability_queries.sql"
+VIEWS = ROOT / "sql" / "views"
 HEADER_KEYS = ("query", "title", "answers", "grain", "reads", "params")
 
 _START = re.compile(r"^-- query: ", re.MULTILINE)
@@ -27,7 +28,7 @@ class Query:
     answers: str
     grain: str
     reads: tuple[str, ...]
-    sql: str  # one statement, without header and semicolon
+    sql: str  # one statement, without header and semicolon; the views it reads are written out before it
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -70,16 +71,31 @@ def _parse_block(block: str, section: str) -> Query:
         raise ValueError(f"query {header['query']}: end the statement with a semicolon")
     if ";" in _STRING_OR_COMMENT.sub("", sql[:-1]):
         raise ValueError(f"query {header['query']}: more than one statement; make one block of each")
-    reads = () if header["reads"] == "none" else tuple(name.strip() for name in header["reads"].split(","))
+    named = () if header["reads"] == "none" else tuple(name.strip() for name in header["reads"].split(","))
+    views = [name for name in named if (VIEWS / f"{name}.sql").is_file()]
     return Query(
         query_id=header["query"],
         section=section,
         title=header["title"],
         answers=header["answers"],
         grain=header["grain"],
-        reads=reads,
-        sql=sql[:-1].rstrip(),
+        reads=tuple(name for name in named if name not in views),
+        sql=_with_views(sql[:-1].rstrip(), views),
     )
+
+
+def _with_views(sql: str, views: list[str]) -> str:
+    """Return a statement with the views it reads as its first common table expressions: it runs where they are not created."""
+    if not views:
+        return sql
+    written = ",\n".join(f"{name} AS (\n{_body_of(name)}\n)" for name in views)
+    rest = sql.removeprefix("WITH ")
+    return f"WITH {written},\n{rest}" if rest != sql else f"WITH {written}\n{sql}"
+
+
+def _body_of(view: str) -> str:
+    _, _, body = (VIEWS / f"{view}.sql").read_text(encoding="utf-8").partition(f"CREATE OR REPLACE VIEW {view} AS\n")
+    return "\n".join(f"  {line}" for line in body.strip().removesuffix(";").splitlines())
 
 
 def _section_at(text: str, position: int) -> str:

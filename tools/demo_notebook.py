@@ -61,7 +61,7 @@ from IPython.display import HTML, display  # noqa: A004  # each kind of notebook
 
 from genie_obs.clock import SystemClock
 from genie_obs.config import parse_settings
-from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.engines.engine import open_engine
 from genie_obs.lakehouse.source_checks import check_sources
 from genie_obs.lakehouse.sql import qualify
 from genie_obs.lakehouse.tables import Tables

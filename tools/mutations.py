@@ -99,11 +99,11 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="the content policy is applied before anything is written",
-        file="datasets/messages/reader.py",
+        file="datasets/messages/conversation.py",
         changes=(
             (
-                "        return self._work.guard.protect_message(message, self._context.workspace_id, place.space_id)",
-                "        return message",
+                '        protected = self.content_guard.protect(message, table("message_details").texts, policy)',
+                "        protected = message",
             ),
         ),
         test="tests/integration/test_privacy.py::test_policy_is_applied_before_anything_is_written_and_when_a_message_is_read_again",

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from genie_obs.errors import BadValueError
 from genie_obs.security.content_policy import ContentSettings
 from genie_obs.security.hosts import HostRules, parse_allowed_host
-from genie_obs.settings import build, declared_in, identifier, ids, number, setting, take_values, whole_number, words
+from genie_obs.settings import (
+    build,
+    declared_in,
+    hide_passwords,
+    identifier,
+    ids,
+    number,
+    setting,
+    take_values,
+    whole_number,
+    words,
+)
 
 MAX_DAYS_LOOKBACK = 3_650
 _SPARK_CONNECT = re.compile(r"sc://[^\s/]+(/.*)?")
@@ -60,6 +71,11 @@ class EngineSettings:
         metavar="NAME",
         help="Catalog of the system tables, for Spark servers without Unity Catalog.",
     )
+
+    def __repr__(self) -> str:
+        # The address of an engine may hold a token.
+        shown = (f"{item.name}={hide_passwords(str(getattr(self, item.name)))!r}" for item in fields(self))
+        return f"EngineSettings({', '.join(shown)})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,15 @@ class ConfigError(GenieObsError):
         return "\n".join([f"{len(self.problems)} problems:", *(f"  - {problem}" for problem in self.problems)])
 
 
+def name_unexpected(error: BaseException) -> str:
+    """Return type and place of an error that nobody foresaw; never its text, which may quote what a person wrote."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{place}"
+
+
 class BadValueError(ValueError):
     """The text of a setting cannot be read: `problem` says what is wrong with it, `fix` what to write instead."""
 
@@ -123,7 +132,11 @@ class WorkspaceUnreachableError(WorkspaceError):
 
 
 class CredentialsRefusedError(WorkspaceError):
-    """The workspace's token endpoint refused the service principal."""
+    """The workspace's token endpoint refused the service principal; `api_message` is the service's own text, cleaned and cut."""
+
+    def __init__(self, problem: str, fix: str = "", *, workspace_id: str, host: str, api_message: str = "") -> None:
+        super().__init__(problem, fix, workspace_id=workspace_id, host=host)
+        self.api_message = clean_text(api_message)
 
 
 class UntrustedHostError(WorkspaceError):

@@ -58,6 +58,13 @@ def to_json(value: Any) -> str | None:
         return None  # nested about a thousand levels deep, or a number of thousands of digits; `find_drift` names it
 
 
+def to_text(value: Any) -> str | None:
+    """Return a text that UTF-8 can hold; a value of another type as its JSON, None for nothing and for JSON that is too deep."""
+    if value is None:
+        return None
+    return escape_lone_surrogates(value) if isinstance(value, str) else to_json(value)
+
+
 def escape_lone_surrogates(text: str) -> str:
     """Return text that UTF-8 can hold: each lone surrogate as the six characters of its escape."""
     if text.isascii():

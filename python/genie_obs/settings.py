@@ -11,8 +11,10 @@ from genie_obs.errors import BadValueError, ConfigError, Problem
 from genie_obs.identifiers import is_id, is_identifier
 
 _DECLARATION = "setting"
-# An address may carry a password before the @, and a Spark Connect address a token behind the first semicolon.
-_HIDDEN = ((re.compile(r"[^\s/]*@"), "***@"), (re.compile(r"(sc://[^;]*);.*"), r"\1;***"))
+# Where a value may hold a secret: in an address, before an @, and behind a name that says so.
+_ADDRESS = re.compile(r"(\bsc:/*|//)(.*)", re.IGNORECASE)
+_USER_INFO = re.compile(r"((?:^|\s)(?:[\w-]+=)?)(?!\S*//)\S*@")
+_NAMED_SECRET = re.compile(r"([\w-]*(?:token|secret|password)[\w-]*=)[^;&\s]*", re.IGNORECASE)
 
 N = TypeVar("N", int, float)
 T = TypeVar("T")
@@ -96,17 +98,30 @@ def take_values(
         try:
             values[item.name] = item.parse(text) if text else item.default
         except BadValueError as error:
-            problems.append(Problem(f"{source} {hide_passwords(text)!r}: {error.problem}", error.fix))
+            problem = f"{source} {hide_passwords(text)!r}: {hide_passwords(error.problem)}"
+            problems.append(Problem(problem, error.fix))
     if problems:
         raise ConfigError(problems)
     return values
 
 
 def hide_passwords(text: str) -> str:
-    """Return the text of a setting as it may be shown or logged."""
-    for pattern, shown in _HIDDEN:
-        text = pattern.sub(shown, text)
-    return text
+    """Return the text of a setting as it may be shown or logged, also where it is mistyped.
+
+    An address may hold a password before its @. A Spark Connect address may hold a token behind its first semicolon:
+    `sc://host:443/;token=abc` becomes `sc://host:443/;***`.
+    """
+    text = _ADDRESS.sub(lambda found: found[1] + _hide_in_address(found[2]), text)
+    text = _USER_INFO.sub(r"\1***@", text)
+    return _NAMED_SECRET.sub(r"\1***", text)
+
+
+def _hide_in_address(address: str) -> str:
+    place, mark, parameters = re.match(r"([^;?]*)([;?]?)(.*)", address, re.DOTALL).groups()  # type: ignore[union-attr]  # matches all
+    if "@" in parameters:
+        return "***"  # the mark may be a part of the password
+    _, at, host = place.rpartition("@")
+    return (f"***@{host}" if at else place) + (f"{mark}***" if mark else "")
 
 
 def identifier(text: str) -> str:

@@ -13,7 +13,8 @@ from sqlglot import exp
 from tests.deploy.bundle import ROOT, load_bundle
 from tests.sql.statements.lake import Lake, Row
 
-from genie_obs.lakehouse.sql import our_tables, qualify
+from genie_obs.lakehouse.sql import qualify
+from genie_obs.lakehouse.statements import our_tables
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from genie_obs.config import parse_settings
-from genie_obs.lakehouse import local
-from genie_obs.lakehouse.engine import Engine, open_engine
+from genie_obs.lakehouse.engines import local
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
 from genie_obs.lakehouse.sql import Value
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.pipeline.run import run_ingest

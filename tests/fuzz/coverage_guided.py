@@ -14,7 +14,10 @@ import atheris
 
 with atheris.instrument_imports(
     include=[
-        "genie_obs.datasets.messages.message_rows",
+        "genie_obs.datasets.messages.parsing.json_values",
+        "genie_obs.datasets.messages.parsing.message_drift",
+        "genie_obs.datasets.messages.parsing.message_rows",
+        "genie_obs.datasets.messages.next_state",
         "genie_obs.datasets.messages.outcomes",
         "genie_obs.genie_api.exchange",
         "genie_obs.drift",

@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from genie_obs.config import Settings, parse_settings
-from genie_obs.lakehouse.engine import Engine, open_engine
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
 from genie_obs.lakehouse.schema import tables
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.pipeline.run import run_ingest

@@ -9,13 +9,13 @@ import pytest
 from deltalake import DeltaTable
 from tests.integration.conftest import UNTIL, MakeWorld, World
 
-from genie_obs.lakehouse import local
-from genie_obs.lakehouse.local import LocalEngine
+from genie_obs.lakehouse.engines import local
+from genie_obs.lakehouse.engines.local import LocalEngine
 from genie_obs.lakehouse.schema import tables
 
 SPEC: dict[str, Any] = {
     "quirks": False,
-    "message_count": 120,
+    "message_count": 60,
     "workspace_count": 1,
     "space_count": 3,
     "days": 4,

@@ -10,21 +10,24 @@ from typing import Any
 import jupytext
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "Genie Observability Demo.ipynb"
 SIZE = "SIMULATED_MESSAGES = 500"
+# nbformat and nbclient build grammars for two seconds as they are imported, which every worker would pay as it collects.
 
 
 @pytest.fixture(scope="module")
 def stored() -> Any:
+
     return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # nbformat is typed in part
 
 
 @pytest.fixture(scope="module")
 def executed(stored: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Run every cell in a kernel of its own, in an empty folder; the account is smaller, nothing else is changed."""
+    from nbclient import NotebookClient
+
     notebook = nbformat.from_dict(stored)  # type: ignore[no-untyped-call]  # nbformat is typed in part
     [configuration] = [cell for cell in notebook.cells if SIZE in cell.source]
     configuration.source = configuration.source.replace(SIZE, "SIMULATED_MESSAGES = 120")
@@ -59,6 +62,7 @@ def test_notebook_is_up_to_date_with_its_source(stored: Any) -> None:
 
 
 def test_notebook_is_valid_and_stored_without_outputs(stored: Any) -> None:
+
     nbformat.validate(stored)
     code = [cell for cell in stored.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)

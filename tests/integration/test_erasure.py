@@ -15,7 +15,7 @@ from genie_obs.command.cli import main
 from genie_obs.erasure.erase import run_erase
 from genie_obs.erasure.receipt import hash_user
 from genie_obs.erasure.selector import Extent, Selector
-from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.sql import Value
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.record import RunRecord
@@ -269,11 +269,11 @@ def test_retention_erases_what_is_older_at_the_end_of_every_run(world: World) ->
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "name what to erase"),
-        (["--user", "ana maria"], "holds no blank"),
-        (["--space", "a b"], "is no id"),
-        (["--older-than", "yesterday"], "neither a number of days nor a day"),
-        (["--older-than", "2999-01-01"], "lies ahead"),
+        ([], "nothing says what to erase"),
+        (["--user", "ana maria"], "holds a blank"),
+        (["--space", "a b"], "is not an id"),
+        (["--older-than", "yesterday"], "cannot be read"),
+        (["--older-than", "2999-01-01"], "lies in the future"),
     ],
 )
 def test_unclear_request_is_refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from deltalake import DeltaTable
 from tests.integration.conftest import DAY, HOUR, MINUTE, UNTIL, MakeWorld, World
 
+from genie_obs.security.content_policy import ContentGuard
 from genie_obs.simulator import FaultRule, SimulatedMessage, grow, message_body
 
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}
@@ -181,7 +183,7 @@ def test_statement_that_is_not_in_the_history_yet_is_joined_by_a_later_run_witho
     asked = world.account.ask(workspace_id=workspace_id, statement_delay=3 * HOUR)
     world.account.advance(MINUTE)
     first = world.run()
-    assert first.statements_missing_count >= 1
+    assert first.statements_missing_count
     assert world.by_key("message_details")[workspace_id, asked.message_id]["query_execution_status"] is None
 
     world.account.advance(4 * HOUR)
@@ -258,8 +260,8 @@ def test_message_that_never_becomes_final_is_abandoned_and_says_so(clean_world: 
     asked = world.account.ask(workspace_id=workspace_id, outcome="stuck")
     world.account.advance(HOUR)
     world.run()
-    for _ in range(9):
-        world.account.advance(DAY)
+    for _ in range(3):
+        world.account.advance(3 * DAY)
         world.run()
 
     row = world.by_key("message_ledger")[workspace_id, asked.message_id]
@@ -386,7 +388,7 @@ def test_messages_of_a_deleted_workspace_are_tried_for_days_and_then_abandoned(c
     row = world.by_key("message_ledger")[gone, asked.message_id]
     assert row["state"] == "abandoned"
     assert "workspaces_latest" in row["state_reason"]
-    assert (last.due_count, last.status, last.workspace_errors) == (0, "succeeded", [])
+    assert (last.due_count, last.status, last.workspace_errors) == (0, "succeeded", ())
 
 
 def test_workspace_that_left_the_account_is_no_reason_to_fail_while_nothing_of_it_is_due(clean_world: World) -> None:
@@ -402,7 +404,7 @@ def test_workspace_that_left_the_account_is_no_reason_to_fail_while_nothing_of_i
         assert world.server.stats.calls(workspace_id=gone) == 0
         assert world.server.stats.calls("list_spaces", kept) == 1
 
-    assert [(run.status, run.workspace_errors, run.due_count) for run in runs] == [("succeeded", [], 0)] * 3
+    assert [(run.status, run.workspace_errors, run.due_count) for run in runs] == [("succeeded", (), 0)] * 3
 
 
 def test_account_whose_only_workspace_left_costs_no_call(make_world: MakeWorld) -> None:
@@ -459,6 +461,32 @@ def test_message_that_only_a_listing_shows_is_stored_and_enters_the_ledger(clean
     assert world.by_key("message_ledger")[key]["witnesses"] == ["api:list"]
     assert world.by_key("message_ledger")[key]["state"] == "fetched"
     assert_ledger_is_complete(world)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), 20 * DAY], ids=["new", "old"])
+def test_asker_is_looked_up_again_after_an_outage_of_the_directory_of_users(clean_world: World, age: timedelta) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    unseen = world.account.ask(workspace_id=workspace_id, audit=False)
+    assert unseen.user is not None
+    for _ in range(2):
+        world.account.ask(workspace_id=workspace_id, conversation_id=unseen.conversation_id)
+    world.account.advance(age + MINUTE)
+    world.server.set_faults([FaultRule(operation="scim_user", status=503)])
+    key = (workspace_id, unseen.message_id)
+
+    world.run()
+    assert world.by_key("message_details")[key]["content"] == unseen.content
+    assert world.by_key("message_details")[key]["user_email"] is None
+    row = world.by_key("message_ledger")[key]
+    assert (row["state"], row["reason_code"], row["http_status"]) == ("settling", "asker_unknown", 200)
+
+    world.server.set_faults([])
+    world.account.advance(DAY)
+    world.run()
+    assert world.by_key("message_details")[key]["user_email"] == unseen.user.email
+    assert world.by_key("message_ledger")[key]["state"] == "fetched"
+    assert world.message_calls() == 1
 
 
 def test_conversation_deleted_as_a_whole_marks_its_messages(clean_world: World) -> None:
@@ -541,6 +569,24 @@ def test_spaces_are_filled_and_refreshed_once_a_day(clean_world: World) -> None:
     assert all(row["title"].endswith(" renamed") for row in world.read("space_details"))
 
 
+def test_space_that_cannot_be_digested_stops_no_run(
+    clean_world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = clean_world
+    message = next(iter(visible(world).values()))
+    world.account.space(message.workspace_id, message.space_id).title = "odd words"
+    protect = failing_for("odd words", ContentGuard.protect, column="title")
+    monkeypatch.setattr(ContentGuard, "protect", protect)
+
+    record = world.run()
+
+    assert record.status == "succeeded"
+    assert_matches_truth(world)
+    assert message.space_id not in {row["space_id"] for row in world.read("space_details")}
+    assert "RuntimeError at failing_for.<locals>.protect_unless:" in caplog.text
+    assert "odd words" not in caplog.text
+
+
 def test_spaces_of_large_configurations_are_stored_while_others_are_asked_for(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -553,6 +599,42 @@ def test_spaces_of_large_configurations_are_stored_while_others_are_asked_for(
     merges = [commit for commit in world.delta("space_details").history() if commit["operation"] == "MERGE"]
     assert len(merges) > 1
     assert_matches_truth(world)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_message_that_cannot_be_read_takes_no_other_with_it(
+    clean_world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_listed: bool
+) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    first = world.account.ask(workspace_id=workspace_id, text="first")
+    odd = world.account.ask(workspace_id=workspace_id, conversation_id=first.conversation_id, text="odd words")
+    last = world.account.ask(workspace_id=workspace_id, conversation_id=first.conversation_id, text="last")
+    monkeypatch.setattr(ContentGuard, "protect", failing_for("odd words", ContentGuard.protect))
+    if not is_listed:
+        monkeypatch.setattr("genie_obs.datasets.messages.planner.is_listing_cheaper", lambda *_: False)
+    world.account.advance(MINUTE)
+
+    world.run()
+
+    ledger = world.by_key("message_ledger")
+    rows = [ledger[workspace_id, message.message_id] for message in (first, odd, last)]
+    assert [row["state"] for row in rows] == ["fetched", "retry", "fetched"]
+    assert (rows[1]["reason_code"], rows[1]["attempts"]) == ("unreadable_answer", 1)
+    assert rows[1]["state_reason"] == "RuntimeError while reading the answer; please report it"
+    assert "reading a message failed: RuntimeError at failing_for.<locals>.protect_unless:" in caplog.text
+    assert "odd words" not in caplog.text
+
+
+def failing_for(text: str, protect: Callable[..., Any], *, column: str = "content") -> Callable[..., Any]:
+    """Return a method that fails, with the text in its words, for a row with this text."""
+
+    def protect_unless(self: ContentGuard, row: dict[str, Any], *args: Any) -> Any:
+        if row.get(column) == text:
+            raise RuntimeError(f"cannot digest {text!r}")
+        return protect(self, row, *args)
+
+    return protect_unless
 
 
 def test_throttled_service_is_read_to_the_end(make_world: MakeWorld) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable
+from tests.integration.conftest import UNTIL
 
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, write_system_tables
-from tests.integration.conftest import UNTIL
 
 ROOT = Path(__file__).parents[2]
 NOT_KEPT = "[not kept]"

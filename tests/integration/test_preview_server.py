@@ -19,10 +19,10 @@ from tests.browser.preview_world import make_lakehouse, served
 
 from genie_obs.command.cli import main
 from genie_obs.lakehouse.sql import Names
-from genie_obs.preview.model import parse_dashboard
-from genie_obs.preview.parameters import BoundSql
-from genie_obs.preview.results import QueryError, Runner
-from genie_obs.preview.site import Site
+from genie_obs.preview.file.parse import parse_dashboard
+from genie_obs.preview.page.site import Site
+from genie_obs.preview.query.parameters import BoundSql
+from genie_obs.preview.query.results import QueryError, Runner
 
 
 @dataclass
@@ -210,12 +210,22 @@ def test_values_of_different_types_are_different_statements() -> None:
     assert len(engine.statements) == 4
 
 
-def test_other_addresses_need_a_flag_and_are_told_what_it_means(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["dashboard", "serve", "--host", "0.0.0.0", "--port", "0"]) == 2  # noqa: S104  # refused, not bound
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "192.168.1.9", "example.com", "localhost.example.com"])  # noqa: S104  # refused
+def test_other_addresses_need_a_flag_and_are_told_what_it_means(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dashboard", "serve", "--host", host, "--port", "0"]) == 2
 
     said = capsys.readouterr().err
     assert "read every question and answer, unencrypted and without a password" in said
     assert "--expose" in said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])
+def test_addresses_of_this_machine_need_no_flag(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dashboard", "serve", "--host", host, "--dashboard", "/nowhere"]) == 2
+
+    said = capsys.readouterr().err
+    assert "--dashboard /nowhere: cannot be read" in said
+    assert "--expose" not in said
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,14 +29,15 @@ from tests.browser.preview_world import (
 )
 
 from genie_obs.command.cli import main
-from genie_obs.preview.command import packaged_dashboard
-from genie_obs.preview.exporter import export_page
-from genie_obs.preview.filters import CrossFilter, State
-from genie_obs.preview.model import load_dashboard
-from genie_obs.preview.parameters import Selection
-from genie_obs.preview.results import Runner
-from genie_obs.preview.site import Site, UnknownTileError
-from genie_obs.preview.tiles import DATA_KINDS
+from genie_obs.config import parse_settings
+from genie_obs.preview.command import open_site, packaged_dashboard
+from genie_obs.preview.file.parse import load_dashboard
+from genie_obs.preview.page.exporter import export_page
+from genie_obs.preview.page.site import Site, UnknownTileError
+from genie_obs.preview.page.tiles import DATA_KINDS
+from genie_obs.preview.query.filters import CrossFilter, State
+from genie_obs.preview.query.parameters import BoundSql, Selection
+from genie_obs.preview.query.results import Runner
 
 NOTHING_CHOSEN = State()
 
@@ -227,6 +229,54 @@ def test_odd_file_opens_and_says_what_is_wrong(site: Site, name: str) -> None:
     if tile["kind"] == "error":
         assert len(tile["message"]) > 10
     json.dumps(tile, allow_nan=False)
+
+
+FOREIGN_SQL = {
+    "column": "SELECT erasures AS a FROM (SELECT 7 AS erasures)",
+    "qualified column": "SELECT x.erasures AS a FROM (SELECT 7 AS erasures) AS x",
+    "CTE": "WITH message_details AS (SELECT 7 AS a) SELECT a FROM message_details",
+    "CTE beside another": "WITH space_details AS (SELECT 7 AS a), b AS (SELECT a FROM space_details) SELECT a FROM b",
+    "alias of a column": "SELECT 7 AS message_ledger, 7 AS a",
+    "alias of a relation": "SELECT ingestion_runs.a FROM (SELECT 7 AS a) AS ingestion_runs",
+    "column of an alias": "SELECT s.a.erasures AS a FROM (SELECT named_struct('erasures', 7) AS a) AS s",
+}
+
+
+@pytest.mark.parametrize("sql", FOREIGN_SQL.values(), ids=FOREIGN_SQL)
+def test_names_of_our_tables_may_mean_something_else_in_a_file(site: Site, sql: str) -> None:
+    tile = other_dashboard(site, _odd(sql, _table("a"))).tile("p0w0", NOTHING_CHOSEN)
+    assert tile.get("rows") == [[7]], tile.get("message")
+
+
+OWN_SQL = {
+    "bare": "FROM message_details",
+    "quoted": "FROM `message_details`",
+    "with its schema": "FROM genie_analytics.message_details",
+    "in full": "FROM main.genie_analytics.message_details AS m",
+    "after a comma": "FROM (SELECT 1) AS one, message_details",
+    "joined": "FROM (SELECT 1) AS one CROSS JOIN message_details",
+    "in a CTE": "FROM (WITH m AS (SELECT * FROM message_details) SELECT * FROM m)",
+    "as a table": "FROM (TABLE message_details)",
+}
+
+
+@pytest.mark.parametrize("source", OWN_SQL.values(), ids=OWN_SQL)
+def test_our_tables_are_found_wherever_a_relation_stands(site: Site, source: str) -> None:
+    tile = other_dashboard(site, _odd(f"SELECT count(*) AS a {source}", _table("a"))).tile("p0w0", NOTHING_CHOSEN)
+    assert tile.get("rows") == [[MESSAGE_COUNT]], tile.get("message")
+
+
+def test_system_tables_are_found(site: Site) -> None:
+    sql = "SELECT count(DISTINCT system.access.audit.workspace_id) > 0 AS a FROM system.access.audit"
+    assert other_dashboard(site, _odd(sql, _table("a"))).tile("p0w0", NOTHING_CHOSEN).get("rows") == [[True]]
+
+
+def test_schema_may_have_a_name_that_must_be_quoted(lakehouse: Path) -> None:
+    shutil.copytree(lakehouse / "main" / "genie_analytics", lakehouse / "my-catalog" / "my-schema")
+    place = {"engine": "local", "lakehouse": str(lakehouse), "catalog": "my-catalog", "schema": "my-schema"}
+    with open_site(parse_settings(place, {})) as site:
+        rows = site.runner.rows(BoundSql("SELECT count(*) AS a FROM message_details"))
+    assert rows.table.to_pylist() == [{"a": MESSAGE_COUNT}]
 
 
 def test_rows_beyond_the_limit_are_cut_and_said(site: Site) -> None:

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from databricks.sdk import WorkspaceClient
 from tests.deploy.minilake_server import GOOD_TOKEN, READING_TOKEN, running_minilake
 
 from genie_obs.secret import SECRET_SCOPE
 from genie_obs.security.credentials import CLIENT_ID_KEY, CLIENT_SECRET_KEY
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "create_genie_obs_secrets.py"
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -44,6 +46,8 @@ def minilake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def workspace(minilake: str) -> WorkspaceClient:
     """The workspace the job runs in, without any scope."""
+    from databricks.sdk import WorkspaceClient
+
     client = WorkspaceClient(host=minilake, token=GOOD_TOKEN, auth_type="pat")
     for scope in list(client.secrets.list_scopes()):
         assert scope.name

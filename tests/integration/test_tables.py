@@ -16,7 +16,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from genie_obs.config import EngineSettings
 from genie_obs.errors import ConfigError
-from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.engines.engine import open_engine
 from genie_obs.lakehouse.schema import Column, Table, table, tables
 from genie_obs.lakehouse.sources import AUDIT, COLUMN_FIX
 from genie_obs.lakehouse.sql import Names

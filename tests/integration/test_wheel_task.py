@@ -200,9 +200,20 @@ def test_parameters_come_in_every_form_the_launcher_may_use() -> None:
 
 def test_all_unknown_parameters_are_named_together() -> None:
     with pytest.raises(ConfigError) as raised:
-        parse_parameters(["ingest", "--day-lookback=7"])
-    assert len(raised.value.problems) == 2
-    assert "'--day-lookback' is no parameter" in raised.value.problems[1].problem
+        parse_parameters(["ingest", "--schema=s", "--day_lookback=7"])
+    assert [problem.problem for problem in raised.value.problems] == [
+        "'ingest' is no parameter of this task", "'--day_lookback' is no parameter of this task",
+    ]  # fmt: skip
+    assert "--days-lookback, " in raised.value.problems[0].fix
+    assert raised.value.problems[1].fix == "Did you mean --days-lookback?"
+
+
+@pytest.mark.parametrize("arguments", [["--client-secret=hush"], ["--client-secret", "hush"]])
+def test_value_of_an_unknown_parameter_is_not_repeated(arguments: list[str]) -> None:
+    with pytest.raises(ConfigError, match="'--client-secret' is no parameter") as raised:
+        parse_parameters(arguments)
+    assert len(raised.value.problems) == 1
+    assert "hush" not in str(raised.value)
 
 
 def test_options_are_checked_together() -> None:

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from tools.spark_connect_server import missing_parts, spark_connect_server
 
 from genie_obs.config import EngineSettings
-from genie_obs.lakehouse.cluster import ClusterEngine
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
 
 # These modules are imported, not collected: without this their asserts would say nothing when they fail.
 pytest.register_assert_rewrite("tests.sql.statements", "tests.integration.conftest", "tests.spark.comparison")

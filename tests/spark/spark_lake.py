@@ -12,9 +12,9 @@ from tests.sql.statements import lake
 from tests.sql.statements.lake import Lake, Row
 
 from genie_obs.config import EngineSettings
-from genie_obs.lakehouse.cluster import ClusterEngine
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
 from genie_obs.lakehouse.schema import table
-from genie_obs.lakehouse.sql import our_tables
+from genie_obs.lakehouse.statements import our_tables
 from genie_obs.lakehouse.tables import Tables
 
 SYSTEM_TABLES = ("access/audit", "access/workspaces_latest", "query/history")

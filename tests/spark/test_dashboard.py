@@ -17,9 +17,10 @@ from tools.dashboard_queries import Query, load_queries
 
 from genie_obs.clock import SystemClock
 from genie_obs.config import parse_settings
-from genie_obs.lakehouse.cluster import ClusterEngine
-from genie_obs.lakehouse.engine import Engine, open_engine
-from genie_obs.lakehouse.sql import inline_parameters, our_tables, qualify
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
+from genie_obs.lakehouse.sql import inline_parameters, qualify
+from genie_obs.lakehouse.statements import our_tables
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress

@@ -24,8 +24,8 @@ from tests.spark.spark_lake import CATALOG, register_system_tables
 from tests.spark.workspace_stand_in import TOKEN, running_workspace, tls_front
 
 from genie_obs.config import EngineSettings
-from genie_obs.lakehouse.cluster import ClusterEngine
-from genie_obs.lakehouse.sql import our_tables
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
+from genie_obs.lakehouse.statements import our_tables
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from tests.spark.spark_lake import CATALOG, spark_settings
 
 from genie_obs.erasure.erase import run_erase
 from genie_obs.erasure.selector import Extent, Selector
-from genie_obs.lakehouse.cluster import ClusterEngine
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
 from genie_obs.lakehouse.schema import table, tables
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.record import RunRecord
@@ -53,7 +53,7 @@ def rows_of(engine: ClusterEngine, name: str) -> list[dict[str, Any]]:
 
 
 def save_run(on: Tables, run_id: str, **values: Any) -> None:
-    RunRecord(run_id=run_id, started_at=NOON, engine="connect", **values).save(on)
+    RunRecord(run_id=run_id, started_at=NOON, engine="connect", **values).store(on)
 
 
 def test_create_makes_every_table_as_declared_and_is_safe_to_repeat(opened: Open) -> None:
@@ -198,7 +198,7 @@ def test_instants_keep_their_microseconds_and_come_back_aware(opened: Open) -> N
     on.create()
     at = datetime(2026, 11, 20, 23, 59, 59, 999_999, tzinfo=UTC)
 
-    RunRecord(run_id="run1", started_at=at, engine="connect").save(on)
+    RunRecord(run_id="run1", started_at=at, engine="connect").store(on)
 
     [row] = on.rows("runs/select_recent_runs")
     assert row["started_at"] == at

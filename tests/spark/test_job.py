@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from tests.spark.spark_lake import CATALOG, register_system_tables
 
 from genie_obs.config import parse_settings
 from genie_obs.doctor.run import run_doctor
-from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.engines.engine import open_engine
 from genie_obs.lakehouse.sources import SOURCES, Source, SourceColumn
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.record import RunRecord
@@ -173,7 +174,8 @@ class AtAccount:
         return 0.0
 
     async def sleep(self, seconds: float) -> None:
-        """Return at once."""
+        """Let time pass a hundred times as fast."""
+        await asyncio.sleep(max(0.0, seconds) / 100)
 
 
 def test_missing_system_table_and_column_are_named(worlds: Worlds, tmp_path: Path) -> None:
@@ -181,10 +183,12 @@ def test_missing_system_table_and_column_are_named(worlds: Worlds, tmp_path: Pat
     on = Tables(engine)
 
     for source in SOURCES:
-        assert on.adopt_source(source, fix="") == []
-    with pytest.raises(Exception, match=r"system\.access\.nothing does not exist or is not visible\. Do this\."):
-        on.adopt_source(Source("access.nothing", (SourceColumn("event_id"),)), fix="Do this.")
-    with pytest.raises(Exception, match=r"system\.access\.audit: invented is missing"):
-        on.adopt_source(Source("access.audit", (SourceColumn("invented", is_required=True),)), fix="")
+        found = on.adopt_source(source)
+        assert (found.state, found.problem, found.drift) == ("read", None, ())
+    nothing = on.adopt_source(Source("access.nothing", (SourceColumn("event_id"),)))
+    assert (nothing.state, nothing.problem) == ("missing", "system.access.nothing does not exist or is not visible")
+    lacking = on.adopt_source(Source("access.audit", (SourceColumn("invented", is_required=True),)))
+    assert lacking.state == "lacks_columns"
+    assert (lacking.problem or "").startswith("system.access.audit: invented is missing")
 
     engine.close()

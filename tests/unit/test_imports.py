@@ -6,7 +6,10 @@ import sys
 import pytest
 
 # Of a run without a terminal and with nothing to do; the engine brings pyarrow and what pyspark needs anyway.
-RUN = "import genie_obs.command.cli, genie_obs.command.ingest, genie_obs.session.job, genie_obs.lakehouse.engine, genie_obs.pipeline.run"
+RUN = (
+    "import genie_obs.command.cli, genie_obs.command.ingest, genie_obs.session.job, genie_obs.lakehouse.engines.engine, "
+    "genie_obs.pipeline.run"
+)
 
 
 @pytest.mark.parametrize(

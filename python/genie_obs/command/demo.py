@@ -105,7 +105,7 @@ def _prepare(folder: Path) -> None:
         ConfigError: if the folder holds something that is no demo.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / _MARKER).is_file():
-        raise ConfigError(f"--folder {folder}: it exists and was not made by the demo. Name a new or empty folder.")
+        raise ConfigError(f"--folder {folder}: it exists and was not made by the demo", "Name a new or empty folder.")
     folder.mkdir(parents=True, exist_ok=True)
     # First the marker: a demo that is interrupted can be made again.
     (folder / _MARKER).touch()

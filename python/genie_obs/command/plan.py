@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
+from datetime import datetime
 
 import click
 from rich.console import Console
@@ -12,12 +14,12 @@ from rich.table import Table
 
 from genie_obs.clock import SystemClock
 from genie_obs.command.words import name_workspace, say_duration, say_instant
-from genie_obs.config import parse_settings
+from genie_obs.config import Settings, parse_settings
 from genie_obs.lakehouse.source_checks import check_sources
 from genie_obs.reports.plan import PlanReport, make_plan
-from genie_obs.secret import CLIENT_ID_VARIABLE
+from genie_obs.security.credentials import SecretReader, find_client_id
 from genie_obs.session.flags import ALL_SETTINGS, output_flags, setting_flags
-from genie_obs.session.job import credentials_environ, open_tables
+from genie_obs.session.job import credentials_environ, open_tables, secret_reader
 from genie_obs.session.output import print_result, set_up_logging
 
 logger = logging.getLogger(__name__)
@@ -30,13 +32,31 @@ def plan_command(*, is_json: bool, log_level: str | None, **flags: str | None) -
     """Show what `ingest` would do: due messages, calls per workspace, time. Calls nothing, writes nothing."""
     settings = parse_settings(flags, os.environ)
     set_up_logging(log_level)
+    report = run_plan(settings, credentials_environ(), secret_reader(settings), now=SystemClock().now())
+    print_result(json.dumps(report.to_dict()) if is_json else lambda console: print_plan(console, report))
+
+
+def run_plan(
+    settings: Settings, environ: Mapping[str, str], secrets: SecretReader | None, *, now: datetime
+) -> PlanReport:
+    """Open the tables and work out what a run started now would fetch.
+
+    Args:
+        settings: as `ingest` would get them.
+        environ: where credentials are looked for first. A plan needs none, but with them it knows the reads of earlier runs.
+        secrets: reader of the secret scope, on Databricks.
+        now: the time of the run, UTC.
+
+    Raises:
+        ConfigError: if a source, a column or a workspace is missing.
+        EngineError: if the session cannot be opened.
+    """
+    client_id = find_client_id(environ, secrets)
     with open_tables(settings) as tables:
         sources = check_sources(tables, settings.scope)
         for line in sources.drift:
             logger.warning("not as this version knows it: %s", line)
-        client_id = credentials_environ().get(CLIENT_ID_VARIABLE, "").strip()
-        report = make_plan(tables, settings, sources.workspaces, client_id=client_id, now=SystemClock().now())
-    print_result(json.dumps(report.to_dict()) if is_json else lambda console: print_plan(console, report))
+        return make_plan(tables, settings, sources.workspaces, client_id=client_id, now=now)
 
 
 def print_plan(console: Console, plan: PlanReport) -> None:

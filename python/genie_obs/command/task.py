@@ -6,6 +6,7 @@ that must not look green has to raise.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import sys
@@ -120,13 +121,28 @@ def run_task(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[RunR
 @click.pass_context
 def _parameters(ctx: click.Context, /, **values: str | None) -> dict[str, str]:
     """Return the parameters given by name; a job passes every parameter, also those left blank."""
-    if ctx.args:
-        known = ", ".join(sorted(parameter.name or "" for parameter in ctx.command.params))
-        fix = f"Known are {known}."
+    if unknown := _unknown(ctx.args):
+        known = sorted(parameter.opts[0] for parameter in ctx.command.params)
         raise ConfigError(
-            [Problem(f"{hide_passwords(argument)!r} is no parameter of this task", fix) for argument in ctx.args]
+            [Problem(f"{name!r} is no parameter of this task", _suggestion(name, known)) for name in unknown]
         )
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name.replace("_", "-"), known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Known are {', '.join(known)}."
+
+
+def _unknown(arguments: Sequence[str]) -> list[str]:
+    """Return the names of parameters that the task does not know, without their values: those may be secret."""
+    names: list[str] = []
+    is_value = False
+    for argument in arguments:
+        if not is_value:
+            names.append(argument.partition("=")[0])
+        is_value = not is_value and argument.startswith("--") and "=" not in argument
+    return names
 
 
 def parse_parameters(arguments: Sequence[str]) -> dict[str, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 
+from genie_obs.doctor.grants import assignment_fix
 from genie_obs.errors import (
     ApiError,
     CredentialsRefusedError,
     NotFoundError,
     PermissionDeniedError,
+    Problem,
     TransientApiError,
     UnauthenticatedError,
     UntrustedHostError,
@@ -23,9 +24,17 @@ _NETWORK_WORDS = re.compile(
     r"\bIP ACL\b|IP address\b.*\bblocked|unauthorized network access|public access is not allowed|network polic(?:y|ies)",
     re.IGNORECASE,
 )
-# Our own advice follows the service's words and names IP access lists, too.
-_OUR_ADVICE = re.compile(r"\. (?:Check|Correct|Grant) .*", re.DOTALL)
 
+NETWORK_FIX = (
+    "add the job's outgoing addresses to the workspace's (and account's) IP access list or ingress network policy, "
+    "or run the job inside the allowed network; no grant helps"
+)
+_CHECK_CREDENTIALS = (
+    "check that the client id is the service principal's application id and that its OAuth secret is current; make a new one: "
+    "databricks account service-principal-secrets create <service-principal-id>"
+)
+_MOVED = "check the workspace's address; one that was deleted or moved redirects: leave it out with --workspace-ids"
+_NOT_REACHED = "check the address, DNS, private link and firewall from where the job runs, then try again"
 _NO_ANSWER_FIXES = {
     NoAnswerKind.DNS: "check the address, the DNS of private link, and on serverless compute the network policy: allow this host",
     NoAnswerKind.REFUSED: "check the address, the firewall and private link from where the job runs",
@@ -34,27 +43,24 @@ _NO_ANSWER_FIXES = {
 }
 
 
-def describe_no_answer(error: ExchangeError, host: str) -> tuple[str, str]:
+def describe_no_answer(error: ExchangeError, host: str) -> Problem:
     """Return what kept an HTTP answer from coming, and its fix."""
     if not isinstance(error, NoAnswerError):
-        return f"{host} answers, but not like a workspace: {error}", "check the address, and for a proxy in between"
+        return Problem(
+            f"{host} answers, but not like a workspace: {error}", "check the address, and for a proxy in between"
+        )
     if error.kind is NoAnswerKind.TLS:
         fix = "where a proxy inspects TLS, trust its authority: SSL_CERT_FILE=/path/to/ca-bundle.pem; else check the address"
-        return f"{host}: {error}", fix
-    return f"{host} is not reachable: {error}", _NO_ANSWER_FIXES[error.kind]
+        return Problem(f"{host}: {error}", fix)
+    return Problem(f"{host} is not reachable: {error}", _NO_ANSWER_FIXES[error.kind])
 
 
 def is_network_refusal(text: str) -> bool:
-    """Say whether a refusal is about where the request comes from, not about who sends it."""
+    """Say whether a refusal is about where the request comes from, not about who sends it.
+
+    `text` is what the service said. Texts of ours are never asked about.
+    """
     return bool(_NETWORK_WORDS.search(text))
-
-
-def network_fix() -> str:
-    """Return what lets this network in."""
-    return (
-        "add the job's outgoing addresses to the workspace's (and account's) IP access list or ingress network policy, "
-        "or run the job inside the allowed network; no grant helps"
-    )
 
 
 def text_of_answer(answer: Answer) -> str:
@@ -66,59 +72,29 @@ def text_of_answer(answer: Answer) -> str:
     return clean_text(body.get("message") or body.get("error_description") or "")
 
 
-def explain_workspace_error(error: WorkspaceError) -> tuple[str, str]:
-    """Return what a workspace's refusal was, without advice, and the fix."""
-    said = _OUR_ADVICE.sub("", error.problem)
-    if is_network_refusal(said):
-        return said, network_fix()
+def explain_workspace_error(error: WorkspaceError) -> Problem:
+    """Return why a workspace gave no token or no answer, and the fix."""
     if isinstance(error, CredentialsRefusedError):
-        fix = (
-            "check that the client id is the service principal's application id and that its OAuth secret is current; make a new one: "
-            "databricks account service-principal-secrets create <service-principal-id>"
-        )
-        return said, fix
-    if isinstance(error, UntrustedHostError):
-        return (
-            said,
-            "check the workspace's address; one that was deleted or moved redirects: leave it out with --workspace-ids",
-        )
-    return said, "check the address, DNS, private link and firewall from where the job runs, then try again"
+        return Problem(error.problem, NETWORK_FIX if is_network_refusal(error.api_message) else _CHECK_CREDENTIALS)
+    return Problem(error.problem, _MOVED if isinstance(error, UntrustedHostError) else _NOT_REACHED)
 
 
-def explain_api_error(error: ApiError, client_id: str) -> tuple[str, str]:
+def explain_api_error(error: ApiError, client_id: str) -> Problem:
     """Return why the list of spaces was refused, and the fix."""
     said = " ".join(str(part) for part in (error.status, error.error_code, error.api_message) if part) or "no answer"
     if is_network_refusal(error.api_message):
-        return f"this network is refused: {said}", network_fix()
+        return Problem(f"this network is refused: {said}", NETWORK_FIX)
     if isinstance(error, UnauthenticatedError):
-        return f"not accepted: {said}", assignment_fix("<workspace-id>", client_id)
+        return Problem(f"not accepted: {said}", assignment_fix("<workspace-id>", client_id))
     if isinstance(error, PermissionDeniedError):
         fix = f"give service principal {client_id} the entitlements Workspace access and Databricks SQL access in this workspace"
-        return f"listing spaces is refused: {said}", fix
+        return Problem(f"listing spaces is refused: {said}", fix)
     if isinstance(error, NotFoundError):
-        return (
-            f"there is no Genie API: {said}",
-            "have a workspace admin enable Genie, or leave the workspace out with --workspace-ids",
-        )
+        fix = "have a workspace admin enable Genie, or leave the workspace out with --workspace-ids"
+        return Problem(f"there is no Genie API: {said}", fix)
     if isinstance(error, TransientApiError):
-        return (
-            f"the service fails: {said}",
-            "try again later; if it persists, report the request id to Databricks support",
-        )
-    return f"listing spaces failed: {said}", "report it with the version of genie-obs: the API may have changed"
-
-
-def assignment_fix(workspace_id: str, client_id: str) -> str:
-    """Return the command that assigns the service principal to a workspace."""
-    return (
-        f"assign service principal {client_id} to this workspace: databricks account workspace-assignment update "
-        f'{workspace_id} <service-principal-id> --json \'{{"permissions": ["USER"]}}\''
+        fix = "try again later; if it persists, report the request id to Databricks support"
+        return Problem(f"the service fails: {said}", fix)
+    return Problem(
+        f"listing spaces failed: {said}", "report it with the version of genie-obs: the API may have changed"
     )
-
-
-def grant_command(host: str, space_id: str, client_id: str) -> str:
-    """Return the command that grants CAN MANAGE on a space, to be run by someone who manages it."""
-    entry = {"service_principal_name": client_id, "permission_level": "CAN_MANAGE"}
-    body = json.dumps({"access_control_list": [entry]})
-    url = host if "://" in host else f"https://{host}"
-    return f"DATABRICKS_HOST={url} databricks api patch /api/2.0/permissions/genie/{space_id} --json '{body}'"

@@ -8,23 +8,24 @@ from urllib.parse import urlsplit
 
 from genie_obs.clock import Clock
 from genie_obs.config import Settings
+from genie_obs.doctor.our_tables import check_our_tables, select_known_spaces
 from genie_obs.doctor.report import Check, DoctorReport, fail, ok, skip
 from genie_obs.doctor.setup import CredentialsFound, check_content_policy, check_credentials, check_versions
-from genie_obs.doctor.tables import (
-    check_our_tables,
-    check_sources,
-    not_checked,
-    select_known_spaces,
-)
-from genie_obs.doctor.workspaces import WorkspaceQuestions, check_workspaces
+from genie_obs.doctor.system_tables import check_system_tables
+from genie_obs.doctor.workspace import WorkspaceQuestions
+from genie_obs.doctor.workspaces import check_workspaces
 from genie_obs.doctor.writing import check_target
-from genie_obs.errors import ConfigError, EngineError, GenieObsError
+from genie_obs.errors import EngineError, GenieObsError
 from genie_obs.genie_api.loop import run_async
-from genie_obs.lakehouse.engine import Engine, open_engine
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
 from genie_obs.security.credentials import SecretReader
+from genie_obs.settings import hide_passwords
 
 _SPARK_CONNECT_PORT = 15002  # what an address without a port means
 _CONNECT_SECONDS = 10.0
+_SERVER_FIX = "check that the server or the compute is up, and its address"
+_NEED_THE_ENGINE = ("system tables", "target schema", "our tables")
+_NO_WORKSPACES = skip("workspaces", "not checked without the list of workspaces")
 
 
 def run_doctor(
@@ -46,10 +47,9 @@ def run_doctor(
         _check_port(settings.engine.engine)
         engine = open_engine(settings.engine)
     except GenieObsError as error:
-        checks.append(_no_engine(settings, error))
-        checks.extend(not_checked("not checked without the engine"))
-        checks.append(skip("workspaces", "not checked without the list of workspaces"))
-        return DoctorReport(tuple(checks))
+        checks.append(fail("engine", error.problem, fix=error.fix or _SERVER_FIX))
+        checks.extend(skip(name, "not checked without the engine") for name in _NEED_THE_ENGINE)
+        return DoctorReport((*checks, _NO_WORKSPACES))
     try:
         checks.extend(_check_with_engine(engine, settings, found, clock))
     finally:
@@ -58,13 +58,13 @@ def run_doctor(
 
 
 def _check_with_engine(engine: Engine, settings: Settings, found: CredentialsFound, clock: Clock) -> list[Check]:
-    checks = [ok("engine", f"{_without_token(settings.engine.engine)}: session opened")]
-    sources = check_sources(engine, settings, clock.now())
+    checks = [ok("engine", f"{hide_passwords(settings.engine.engine)}: session opened")]
+    sources = check_system_tables(engine, settings, clock.now())
     checks.extend(sources.checks)
     checks.append(check_target(engine, settings.engine.lakehouse))
     checks.extend(check_our_tables(engine))
     if not sources.workspaces:
-        return [*checks, skip("workspaces", "not checked without the list of workspaces")]
+        return [*checks, _NO_WORKSPACES]
     questions = WorkspaceQuestions(
         workspaces=sources.workspaces,
         spaces=select_known_spaces(engine, settings.scope),
@@ -84,23 +84,12 @@ def _check_port(engine: str) -> None:
     """
     if not engine.startswith("sc://"):
         return
-    address = urlsplit(engine)
+    shown = hide_passwords(engine)
     try:
-        socket.create_connection(
-            (address.hostname or "", address.port or _SPARK_CONNECT_PORT), _CONNECT_SECONDS
-        ).close()
-    except (OSError, ValueError) as error:
-        raise EngineError(f"no connection to the server: {error}") from error
-
-
-def _no_engine(settings: Settings, error: GenieObsError) -> Check:
-    given, shown = settings.engine.engine, _without_token(settings.engine.engine)
-    # What to do is the second sentence of a ConfigError, and the second line of an EngineError, if it says so at all.
-    detail, _, advice = str(error).replace(given, shown).partition(". " if isinstance(error, ConfigError) else "\n")
-    advice = advice or "check that the server or the compute is up, and its address"
-    return fail("engine", f"{shown}: {detail.splitlines()[0]}", fix=advice.splitlines()[0])
-
-
-def _without_token(engine: str) -> str:
-    """Return an engine's name as it may be shown: the part of an address behind the slash can hold a token."""
-    return engine if not engine.startswith("sc://") else "/".join(engine.split("/")[:3])
+        address = urlsplit(engine)
+        place = (address.hostname or "", address.port or _SPARK_CONNECT_PORT)
+        socket.create_connection(place, _CONNECT_SECONDS).close()
+    except ValueError:  # its text quotes the address
+        raise EngineError(f"the address {shown} cannot be read", "Use sc://host:port.") from None
+    except OSError as error:
+        raise EngineError(f"no connection to {shown}: {error}", _SERVER_FIX) from error

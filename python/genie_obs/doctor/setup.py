@@ -100,8 +100,7 @@ def check_content_policy(
     try:
         ContentGuard(content, hash_key=load_content_hash_key(content, environ, secrets))
     except ConfigError as error:
-        detail, _, fix = str(error).partition(". ")
-        return [fail("content policy", detail, fix=fix)]
+        return [fail("content policy", error.problem, fix=error.fix)]
     return [ok("content policy", "the key of policy hashed is there and long enough")]
 
 
@@ -113,7 +112,7 @@ def _no_credentials(error: ConfigError, *, has_scope: bool, in_variables: bool) 
             fix=f"set both {CLIENT_ID_VARIABLE} and {CLIENT_SECRET_VARIABLE}",
         )
     if has_scope:
-        return fail("credentials", str(error).partition(". ")[0], fix=_STORE)
+        return fail("credentials", error.problem, fix=_STORE)
     return fail(
         "credentials",
         "none: neither of the two environment variables is set",

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from genie_obs.doctor.grants import new_schema_fix
 from genie_obs.doctor.report import Check, fail, ok
-from genie_obs.doctor.tables import current_principal, first_line
-from genie_obs.lakehouse.engine import Engine
-from genie_obs.lakehouse.schema import tables
+from genie_obs.errors import EngineError
+from genie_obs.lakehouse.engines.engine import Engine
+from genie_obs.lakehouse.errors import engine_errors
+from genie_obs.lakehouse.schema import tables as declared_tables
 from genie_obs.lakehouse.tables import Tables
 
 _NAME = "target schema"
@@ -27,21 +29,27 @@ def check_target(engine: Engine, lakehouse: Path) -> Check:
     """
     where = f"{engine.names.catalog}.{engine.names.schema}"
     try:
-        on = Tables(engine)
-        existing = [table for table in tables() if on.has_table(table.name)]
-        if engine.kind != "local":
-            for table in existing:
-                # Of no row: the privilege is checked, no file is read and no version is made.
-                engine.spark.sql(f"DELETE FROM {engine.names.table(table.name)} WHERE FALSE").collect()  # noqa: S608  # validated name
-            if len(existing) == len(tables()):
+        with engine_errors():
+            if engine.kind != "local" and _may_change_all_tables(engine):
                 return ok(_NAME, f"{where}: all our tables may be changed")
-        with _scratch_place(engine, lakehouse) as (schema, folder):
-            _prove(engine, schema, folder)
-        if folder is not None and (locked := _locked_folders(folder.parent)):
-            return fail(_NAME, f"{where}: {locked} is read-only", fix=f"chmod -R u+w {folder.parent}")
-    except Exception as error:  # noqa: BLE001  # engines and file systems raise what they like; here it is a finding
-        return fail(_NAME, f"{where} cannot be written: {first_line(error)}", fix=_fix(engine, lakehouse))
+            with _scratch_place(engine, lakehouse) as (schema, folder):
+                _prove(engine, schema, folder)
+            locked = None if folder is None else _locked_folder(folder.parent)
+    except EngineError as error:
+        return fail(_NAME, f"{where} cannot be written: {error.problem}", fix=_fix(engine, lakehouse))
+    if locked:
+        return fail(_NAME, f"{where}: {locked} is read-only", fix=f"chmod -R u+w {locked.parent.parent}")
     return ok(_NAME, f"{where}: a scratch table was created, filled, emptied and dropped")
+
+
+def _may_change_all_tables(engine: Engine) -> bool:
+    """Prove that each of our tables that exists may be changed; return whether all of them exist."""
+    on = Tables(engine)
+    existing = [table for table in declared_tables() if on.has_table(table.name)]
+    for table in existing:
+        # Of no row: the privilege is checked, no file is read and no version is made.
+        _run(engine, f"DELETE FROM {engine.names.table(table.name)} WHERE FALSE")  # noqa: S608  # validated name
+    return len(existing) == len(declared_tables())
 
 
 def _prove(engine: Engine, schema: str, folder: Path | None) -> None:
@@ -50,12 +58,12 @@ def _prove(engine: Engine, schema: str, folder: Path | None) -> None:
     if folder is not None:
         escaped = str(folder).replace("'", "\\'")
         location = f" LOCATION '{escaped}'"
-    engine.spark.sql(f"CREATE TABLE {scratch} (probe INT) USING DELTA{location}").collect()
+    _run(engine, f"CREATE TABLE {scratch} (probe INT) USING DELTA{location}")
     try:
-        engine.spark.sql(f"INSERT INTO {scratch} VALUES (1)").collect()  # noqa: S608  # a name made here
-        engine.spark.sql(f"DELETE FROM {scratch} WHERE probe = 1").collect()  # noqa: S608  # a name made here
+        _run(engine, f"INSERT INTO {scratch} VALUES (1)")  # noqa: S608  # a name made here
+        _run(engine, f"DELETE FROM {scratch} WHERE probe = 1")  # noqa: S608  # a name made here
     finally:
-        engine.spark.sql(f"DROP TABLE {scratch}").collect()
+        _run(engine, f"DROP TABLE {scratch}")
 
 
 @contextmanager
@@ -65,18 +73,18 @@ def _scratch_place(engine: Engine, lakehouse: Path) -> Iterator[tuple[str, Path 
     schema = names.table("probe").rpartition(".")[0]
     if engine.kind == "local":
         with _scratch_folder(lakehouse.resolve() / names.catalog / names.schema) as folder:
-            engine.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}").collect()
+            _run(engine, f"CREATE SCHEMA IF NOT EXISTS {schema}")
             yield schema, folder
         return
     is_new = not engine.spark.catalog.databaseExists(schema)
     if is_new:
-        engine.spark.sql(f"CREATE SCHEMA {schema}").collect()
+        _run(engine, f"CREATE SCHEMA {schema}")
     try:
         yield schema, None
     finally:
         if is_new:
             # Without CASCADE: whatever appeared in it meanwhile is not ours to drop.
-            engine.spark.sql(f"DROP SCHEMA {schema}").collect()
+            _run(engine, f"DROP SCHEMA {schema}")
 
 
 @contextmanager
@@ -93,17 +101,21 @@ def _scratch_folder(schema_folder: Path) -> Iterator[Path]:
                 parent.rmdir()
 
 
-def _locked_folders(schema_folder: Path) -> str | None:
+def _locked_folder(schema_folder: Path) -> Path | None:
     """Return the log folder of one of our tables that may not be written, though the schema's folder may."""
-    logs = (schema_folder / table.name / "_delta_log" for table in tables())
-    return next((str(log) for log in logs if log.is_dir() and not os.access(log, os.W_OK)), None)
+    logs = (schema_folder / table.name / "_delta_log" for table in declared_tables())
+    return next((log for log in logs if log.is_dir() and not os.access(log, os.W_OK)), None)
+
+
+def _run(engine: Engine, command: str) -> None:
+    """Run a command that only names a schema or a table, validated or made here.
+
+    Commands take no parameters, so names are part of their text; each is one line, which says more here than in a file.
+    """
+    engine.spark.sql(command).collect()
 
 
 def _fix(engine: Engine, lakehouse: Path) -> str:
     if engine.kind == "local":
         return f"make {lakehouse / engine.names.catalog / engine.names.schema} a folder you may write, or name another --lakehouse"
-    names, who = engine.names, current_principal(engine)
-    return (
-        f"GRANT USE CATALOG, CREATE SCHEMA ON CATALOG {names.catalog} TO `{who}`; "
-        f"where the schema exists: GRANT ALL PRIVILEGES ON SCHEMA {names.catalog}.{names.schema} TO `{who}`"
-    )
+    return new_schema_fix(engine)

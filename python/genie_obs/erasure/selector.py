@@ -105,10 +105,8 @@ def parse_selector(
 def _parse_age(older_than: str, today: date, problems: list[Problem]) -> date | None:
     fix = "Give a number of days, or a day such as 2026-01-31."
     try:
-        if older_than.isdecimal():
-            before = today - timedelta(days=int(older_than))
-        else:
-            before = date.fromisoformat(older_than)
+        is_days = older_than.isdecimal()
+        before = today - timedelta(days=int(older_than)) if is_days else date.fromisoformat(older_than)
     except (ValueError, OverflowError):
         problems.append(Problem(f"--older-than {older_than!r}: neither a number of days nor a day", fix))
         return None

@@ -15,8 +15,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from genie_obs.lakehouse.sql import declarations, load_statement, our_tables
 from genie_obs.lakehouse.sql_types import arrow_type
+from genie_obs.lakehouse.statements import declarations, load_statement, our_tables
 from genie_obs.security.texts import Texts
 
 STATISTICS_PROPERTY = "delta.dataSkippingStatsColumns"

@@ -1,4 +1,4 @@
-"""SQL statements: loaded from files, names qualified by token, values bound.
+"""SQL text for one engine: names qualified by token, values bound or written as literals, rows as relations.
 
 A statement names our tables without catalog and schema and system tables in full (``system.access.audit``), so that it
 reads the same in a SQL editor, on Databricks, on Apache Spark and on Sail. Queries carry ``:parameters`` to the engine.
@@ -9,34 +9,19 @@ literal; rows travel as Arrow relations, which a statement reads by name like a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from pathlib import Path
 
 from genie_obs.identifiers import quote_identifier
+from genie_obs.lakehouse.sql_tokens import Token, join, tokens
+from genie_obs.lakehouse.statements import declarations
 
-_PACKAGE = Path(__file__).parents[1]
 SYSTEM_SCHEMAS = ("access", "query")
 
-_DECLARED = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+) \($", re.MULTILINE)
-
 Scalar = str | int | float | bool | date | datetime | None
-Value = Scalar | Sequence[date]
-
-_TOKEN = re.compile(
-    r"""(?P<comment>--[^\n]*|/\*.*?\*/)
-      | (?P<string>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*")
-      | (?P<quoted>`[^`]*`)
-      | (?P<parameter>(?<![:\w]):[A-Za-z_]\w*)
-      | (?P<system>(?<![.\w])system\.[A-Za-z_]\w*\.[A-Za-z_]\w*)
-      | (?P<word>[A-Za-z_]\w*)
-      | (?P<space>\s+)
-      | (?P<other>.)""",
-    re.VERBOSE | re.DOTALL,
-)
+Value = Scalar | Sequence[date] | Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,81 +41,26 @@ class Names:
         return ".".join(map(quote_identifier, (self.system_catalog, *name.split("."))))
 
 
-@lru_cache
-def load_statement(name: str) -> str:
-    """Return the text of a statement, named by its room and file: ``ledger/select_due``; rules in it are written out."""
-    return expand_rules((_PACKAGE / f"{name}.sql").read_text(encoding="utf-8").strip())
-
-
-def has_statement(name: str) -> bool:
-    """Say whether there is a statement of this name."""
-    return (_PACKAGE / f"{name}.sql").is_file()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """A condition that several statements share: a file ``<name>.rule.sql`` whose first line is ``-- name(one, other): what it says``."""
-
-    name: str
-    parameters: tuple[str, ...]
-    condition: str
-
-    def call(self, arguments: Sequence[str]) -> str:
-        """Return the condition about the given rows, in parentheses, on one line."""
-        spelled = dict(zip(self.parameters, arguments, strict=True))
-        words = re.compile(rf"(?<!\.)\b({'|'.join(self.parameters)})\b")
-        return f"({words.sub(lambda match: spelled[match[1]], self.condition)})"
-
-
-@lru_cache
-def rules() -> tuple[Rule, ...]:
-    """Return the rules of the package."""
-    return tuple(_parse_rule(file.read_text(encoding="utf-8")) for file in sorted(_PACKAGE.glob("*/*.rule.sql")))
-
-
-def _parse_rule(text: str) -> Rule:
-    head = re.match(r"-- (?P<name>\w+)\((?P<parameters>[\w, ]+)\): ", text)
-    if head is None:
-        raise ValueError("a rule begins with -- name(one, other): what it says")
-    lines = [line.strip() for line in text.splitlines() if not line.startswith("--")]
-    return Rule(
-        name=head["name"], parameters=tuple(head["parameters"].split(", ")), condition=" ".join(filter(None, lines))
-    )
-
-
-def expand_rules(text: str) -> str:
-    """Return a statement with each rule in it, such as ``is_reopened(l, w)``, written out, and those in the rules too."""
-    by_name = {rule.name: rule for rule in rules()}
-    call = re.compile(rf"\b({'|'.join(by_name)})\((\w+(?:, \w+)*)\)")
-    expanded = call.sub(lambda match: by_name[match[1]].call(match[2].split(", ")), text)
-    return expanded if expanded == text else expand_rules(expanded)
-
-
-@lru_cache
-def declarations() -> dict[str, str]:
-    """Return our tables: the name of each, and its declaration as `load_statement` takes it. A folder with a `table.sql` is a table."""
-    files = sorted([*_PACKAGE.glob("*/table.sql"), *_PACKAGE.glob("datasets/**/table.sql")])
-    names = [file.relative_to(_PACKAGE).with_suffix("").as_posix() for file in files]
-    return {_DECLARED.search(load_statement(name))[1]: name for name in names}  # type: ignore[index]  # each has one, or is no SQL
-
-
-def our_tables() -> tuple[str, ...]:
-    """Return the names of our tables."""
-    return tuple(declarations())
-
-
-def qualify(text: str, names: Names, stand_ins: Mapping[str, str] | None = None) -> str:
+def qualify(
+    text: str,
+    names: Names,
+    stand_ins: Mapping[str, str] | None = None,
+    *,
+    our_tables: Collection[str] | None = None,
+) -> str:
     """Return the statement with our tables and the system catalog spelled for one engine.
 
     Works on tokens: strings, comments, quoted names, column qualifiers and longer words stay as they are. `stand_ins` names
-    the views that are read instead of system tables, by ``schema.table``.
+    the views that are read instead of system tables, by ``schema.table``. A column, CTE or alias with the name of a table is
+    taken for the table: SQL of others is given with no `our_tables`, in a session that finds them by itself.
     """
+    ours = declarations() if our_tables is None else our_tables
 
-    def spell(kind: str, token: str, before: str, after: str) -> str:
-        if kind == "system":
-            return _system_table(token, names, stand_ins or {})
-        is_ours = kind == "word" and before != "." and token in declarations() and not after.startswith(".")
-        return names.table(token) if is_ours else token
+    def spell(token: Token, before: str, after: str) -> str:
+        if token.kind == "other" and token.text.startswith("system."):
+            return _system_table(token.text, names, stand_ins or {})
+        is_ours = token.kind == "word" and before != "." and token.text in ours and not after.startswith(".")
+        return names.table(token.text) if is_ours else token.text
 
     return _rewrite(text, spell)
 
@@ -138,8 +68,9 @@ def qualify(text: str, names: Names, stand_ins: Mapping[str, str] | None = None)
 def inline_parameters(text: str, values: Mapping[str, Value]) -> str:
     """Return the statement with the given parameters as typed literals, where an engine cannot bind them."""
 
-    def replace(kind: str, token: str, _before: str, _after: str) -> str:
-        return _literal(values[token[1:]]) if kind == "parameter" and token[1:] in values else token
+    def replace(token: Token, _before: str, _after: str) -> str:
+        is_given = token.kind == "marker" and token.text[1:] in values
+        return _literal(values[token.text[1:]]) if is_given else token.text
 
     return _rewrite(text, replace)
 
@@ -152,11 +83,11 @@ def mark_relations(text: str, relations: Collection[str]) -> str:
     """
     unread = set(relations)
 
-    def spell(kind: str, token: str, before: str, after: str) -> str:
-        if kind == "word" and before != "." and token in relations and not after.startswith("."):
-            unread.discard(token)
-            return f"{{{token}}}"
-        return token.replace("{", "{{").replace("}", "}}")
+    def spell(token: Token, before: str, after: str) -> str:
+        if token.kind == "word" and before != "." and token.text in relations and not after.startswith("."):
+            unread.discard(token.text)
+            return f"{{{token.text}}}"
+        return token.text.replace("{", "{{").replace("}", "}}")
 
     marked = _rewrite(text, spell)
     if unread:
@@ -167,14 +98,16 @@ def mark_relations(text: str, relations: Collection[str]) -> str:
 @lru_cache
 def system_tables_of(text: str) -> tuple[str, ...]:
     """Return the system tables a statement reads, as ``schema.table``, in order."""
-    found = (match.group().partition(".")[2] for match in _TOKEN.finditer(text) if match.lastgroup == "system")
+    found = (
+        token.text.partition(".")[2] for token in _with_system_names(tokens(text)) if token.text.startswith("system.")
+    )
     return tuple(dict.fromkeys(found))
 
 
 @lru_cache
 def parameters_of(text: str) -> frozenset[str]:
     """Return the names of the parameters a statement takes."""
-    return frozenset(match.group()[1:] for match in _TOKEN.finditer(text) if match.lastgroup == "parameter")
+    return frozenset(token.text[1:] for token in tokens(text) if token.kind == "marker")
 
 
 def insert_only(merge: str) -> str:
@@ -190,14 +123,31 @@ def insert_only(merge: str) -> str:
     return head + not_matched + insert
 
 
-def _rewrite(text: str, replace: Callable[[str, str, str, str], str]) -> str:
-    tokens = [(match.lastgroup or "other", match.group()) for match in _TOKEN.finditer(text)]
+def _rewrite(text: str, replace: Callable[[Token, str, str], str]) -> str:
+    """Replace each token, given with the text of the one before it and of the two after it."""
+    found = _with_system_names(tokens(text))
     pieces: list[str] = []
-    for index, (kind, token) in enumerate(tokens):
-        before = tokens[index - 1][1] if index else ""
-        after = "".join(piece for _, piece in tokens[index + 1 : index + 3])
-        pieces.append(replace(kind, token, before, after))
+    for index, token in enumerate(found):
+        before = found[index - 1].text if index else ""
+        pieces.append(replace(token, before, join(found[index + 1 : index + 3])))
     return "".join(pieces)
+
+
+def _with_system_names(found: list[Token]) -> list[Token]:
+    """Return the tokens, the five of each ``system.schema.table`` as one of kind `other`."""
+    merged: list[Token] = []
+    index = 0
+    while index < len(found):
+        size = 5 if found[index].text == "system" and _is_system_name(found, index) else 1
+        merged.append(found[index] if size == 1 else Token("other", join(found[index : index + size])))
+        index += size
+    return merged
+
+
+def _is_system_name(found: list[Token], start: int) -> bool:
+    is_qualified = start > 0 and found[start - 1].text == "."
+    shape = [token.kind == "word" or token.text for token in found[start : start + 5]]
+    return not is_qualified and shape == [True, ".", True, ".", True]
 
 
 def _system_table(token: str, names: Names, stand_ins: Mapping[str, str]) -> str:
@@ -220,4 +170,4 @@ def _literal(value: Value) -> str:
     if isinstance(value, date):
         return f"DATE '{value:%Y-%m-%d}'"
     # An empty list must stay valid SQL and match nothing.
-    return ", ".join(_literal(item) for item in sorted(set(value))) or "NULL"
+    return ", ".join(sorted({_literal(item) for item in value})) or "NULL"

@@ -12,22 +12,21 @@ import pyarrow as pa
 
 from genie_obs.errors import EngineError, SourceError
 from genie_obs.lakehouse.arrow_rows import to_rows
-from genie_obs.lakehouse.engine import Engine
+from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.merge import NEW_ROWS, build_merge, date_keys
 from genie_obs.lakehouse.schema import Column, Table, tables
 from genie_obs.lakehouse.schema import table as table_named
 from genie_obs.lakehouse.sources import Source, SourceFound, State, check_source, explain_unreadable
 from genie_obs.lakehouse.sql import (
     Value,
-    has_statement,
     inline_parameters,
     insert_only,
-    load_statement,
     mark_relations,
     parameters_of,
     qualify,
     system_tables_of,
 )
+from genie_obs.lakehouse.statements import has_statement, load_statement
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

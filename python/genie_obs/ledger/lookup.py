@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
@@ -22,6 +23,31 @@ _KEY_COLUMNS = ("workspace_id", "message_id")
 _ROWS_AT_ONCE = 200_000  # of a look-up: they travel to the engine as one message
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """A statement that joins the ledger with a relation of messages."""
+
+    statement: str
+    relation: str
+    columns: tuple[str, ...]
+
+    def ask(self, tables: Tables, messages: pa.Table, *, from_date: date, until_date: date) -> dict[Key, Row]:
+        """Return what it says of the messages witnessed in a range of days, by key."""
+        found: dict[Key, Row] = {}
+        schema = table("message_ledger").arrow_schema(*self.columns)
+        for start in range(0, messages.num_rows, _ROWS_AT_ONCE):
+            part = messages.slice(start, _ROWS_AT_ONCE).select(schema.names).cast(schema)
+            ids = pc.min_max(part["message_id"]).as_py()
+            bounds = {"first_message_id": ids["min"], "last_message_id": ids["max"]}
+            values = {self.relation: part, "from_date": from_date, "until_date": until_date, **bounds}
+            found |= {key_of(row): row for row in tables.rows(self.statement, **values)}
+        return found
+
+
+_KNOWN = _Question(statement="ledger/select_known", relation="wanted_messages", columns=_KEY_COLUMNS)
+_SEEN_AGAIN = _Question(statement="ledger/select_seen_again", relation="witnessed_messages", columns=WITNESS_COLUMNS)
+
+
 def select_known(tables: Tables, messages: pa.Table, *, recent_since: date) -> dict[Key, Row]:
     """Return the witnessed_date of those messages that the ledger knows, by key.
 
@@ -31,7 +57,7 @@ def select_known(tables: Tables, messages: pa.Table, *, recent_since: date) -> d
         recent_since: a message whose creation was seen since this day cannot have been witnessed before; only the others
             need the older part of the ledger.
     """
-    return _look_up_twice(tables, "ledger/select_known", "wanted_messages", _KEY_COLUMNS, messages, recent_since)
+    return _ask_twice(_KNOWN, tables, messages, recent_since)
 
 
 def select_seen_again(tables: Tables, witnesses: pa.Table, *, recent_since: date) -> dict[Key, Row]:
@@ -42,46 +68,18 @@ def select_seen_again(tables: Tables, witnesses: pa.Table, *, recent_since: date
         witnesses: one row per message, as `select_witnesses` gives them.
         recent_since: as in `select_known`.
     """
-    statement, relation = "ledger/select_seen_again", "witnessed_messages"
-    return _look_up_twice(tables, statement, relation, WITNESS_COLUMNS, witnesses, recent_since)
+    return _ask_twice(_SEEN_AGAIN, tables, witnesses, recent_since)
 
 
-def _look_up_twice(
-    tables: Tables, statement: str, relation: str, columns: tuple[str, ...], messages: pa.Table, recent_since: date
-) -> dict[Key, Row]:
+def _ask_twice(question: _Question, tables: Tables, messages: pa.Table, recent_since: date) -> dict[Key, Row]:
     """Look into the recent part of the ledger, and into the older part for those that are not there and may be old."""
     if not messages.num_rows or not tables.has_table("message_ledger"):
         return {}
-    known = _look_up(tables, statement, relation, columns, messages, recent_since, _LATEST)
+    known = question.ask(tables, messages, from_date=recent_since, until_date=_LATEST)
     older = messages.filter(pc.invert(messages["is_creation_seen"]))
     if known:
         older = older.filter(pa.array([key not in known for key in keys_of(older)], pa.bool_()))
-    return known | _look_up(tables, statement, relation, columns, older, _EARLIEST, recent_since)
-
-
-def _look_up(
-    tables: Tables,
-    statement: str,
-    relation: str,
-    columns: tuple[str, ...],
-    messages: pa.Table,
-    from_date: date,
-    until_date: date,
-) -> dict[Key, Row]:
-    found: dict[Key, Row] = {}
-    schema = table("message_ledger").arrow_schema(*columns)
-    for start in range(0, messages.num_rows, _ROWS_AT_ONCE):
-        part = messages.slice(start, _ROWS_AT_ONCE).select(schema.names).cast(schema)
-        ids = pc.min_max(part["message_id"]).as_py()
-        values = {
-            relation: part,
-            "from_date": from_date,
-            "until_date": until_date,
-            "first_message_id": ids["min"],
-            "last_message_id": ids["max"],
-        }
-        found |= {key_of(row): row for row in tables.rows(statement, **values)}
-    return found
+    return known | question.ask(tables, older, from_date=_EARLIEST, until_date=recent_since)
 
 
 def keys_of(rows: pa.Table) -> Iterator[Key]:

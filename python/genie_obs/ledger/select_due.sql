@@ -17,8 +17,8 @@ WITH due AS (
       OR array_contains(witnesses, 'genieDeleteConversationMessage')
       OR array_contains(witnesses, 'deleteConversation') AS is_deletion_seen,
     state = 'retry' AND reason_code <=> 'absent_once' AS is_absence_seen
-  FROM message_ledger
-  WHERE state IN ('pending', 'retry', 'settling', 'forbidden')
+  FROM message_ledger AS l
+  WHERE is_open(l)
     AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
     AND space_id IS NOT NULL
     AND conversation_id IS NOT NULL

@@ -14,7 +14,8 @@ from genie_obs.ledger.rows import Key, key_of
 
 _OUTCOME_COLUMNS = (
     "workspace_id", "message_id", "space_id", "conversation_id", "witnessed_date", "first_event_time", "last_write_event_time",
-    "witnesses", "state", "reason_code", "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date", "updated_at",
+    "witnesses", "state", "reason_code", "state_reason", "http_status", "attempts", "next_attempt_at", "last_attempt_at", "created_date",
+    "updated_at",
 )  # fmt: skip
 
 

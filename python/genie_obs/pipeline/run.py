@@ -166,7 +166,7 @@ def _store_end(
     )
     try:
         record.store(context.tables)
-    except Exception as error:  # noqa: BLE001  # the error that the run fails for must not be hidden by this one
+    except Exception as error:  # the error that the run fails for must not be hidden by this one
         if not is_failing:
             raise
         logger.warning("the record of the run could not be stored: %s", type(error).__name__)

@@ -20,10 +20,11 @@ import click
 from genie_obs.clock import SystemClock
 from genie_obs.config import MAX_DAYS_LOOKBACK, Settings, parse_settings
 from genie_obs.errors import ConfigError, Problem
-from genie_obs.lakehouse.engine import open_engine
-from genie_obs.preview.model import load_dashboard
-from genie_obs.preview.results import Runner, use_namespace
-from genie_obs.preview.site import Site
+from genie_obs.lakehouse.engines.engine import open_engine
+from genie_obs.preview.file.parse import load_dashboard
+from genie_obs.preview.page.site import Site
+from genie_obs.preview.query.results import Runner, use_namespace
+from genie_obs.security.hosts import is_loopback
 from genie_obs.session.flags import setting_flags
 from genie_obs.session.output import set_up_logging
 
@@ -93,10 +94,10 @@ def dashboard_command() -> None:
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in the browser.")
 def serve_command(*, host: str, port: int, is_exposed: bool, is_opened: bool, **flags: Any) -> None:
     """Serve the dashboard as a web page; filters run its SQL again. Ctrl+C stops."""
-    from genie_obs.preview.server import is_loopback, serve
+    from genie_obs.preview.page.server import serve
 
     set_up_logging(None)
-    if not is_loopback(host):
+    if not is_loopback(host.strip("[]")):
         meaning = "whoever reaches this address can read every question and answer, unencrypted and without a password"
         if not is_exposed:
             raise ConfigError(f"--host {host}: {meaning}. Add --expose if that is what you want.")
@@ -143,7 +144,7 @@ def write_export(site: Site, out: Path, *, every_filter_value: bool = False) -> 
     Raises:
         ConfigError: if the file cannot be written.
     """
-    from genie_obs.preview.exporter import export_page
+    from genie_obs.preview.page.exporter import export_page
 
     content = export_page(site, every_filter_value=every_filter_value).encode()
     try:

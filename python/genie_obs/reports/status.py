@@ -106,12 +106,13 @@ def check_created(tables: Tables) -> None:
     """
     if missing := [table.name for table in declared_tables() if not tables.has_table(table.name)]:
         raise ConfigError(
-            f"Not there yet: {', '.join(missing)}. Create them with 'genie-obs init' or run 'genie-obs ingest'."
+            f"tables that do not exist yet: {', '.join(missing)}",
+            "Create them with 'genie-obs init', or run 'genie-obs ingest'.",
         )
     if outdated := tables.outdated():
         raise ConfigError(
-            f"Made by an older version, some columns are missing: {', '.join(outdated)}. "
-            "Add them with 'genie-obs init' or run 'genie-obs ingest'."
+            f"tables made by an older version, which lack columns: {', '.join(outdated)}",
+            "Add the columns with 'genie-obs init', or run 'genie-obs ingest'.",
         )
 
 

@@ -34,7 +34,8 @@ class StepRecord:
 class RunRecord:
     """One row of `ingestion_runs`; the columns are documented in its declaration. Instants are UTC.
 
-    A record does not change: `after` gives the next one, with what a step came to. Counts are of what this run did; what it could not find out is NULL.
+    A record does not change: `after` gives the next one, with what a step came to.
+    Counts are of what this run did; what it could not find out is NULL.
     """
 
     run_id: str

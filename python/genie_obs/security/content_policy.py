@@ -218,13 +218,11 @@ class ContentGuard:
 def _checked_key(key: Secret | None) -> bytes:
     where = f"Set {CONTENT_HASH_KEY_VARIABLE}, or store {CONTENT_HASH_KEY} in the secret scope {SECRET_SCOPE}"
     if not key:
-        raise ConfigError(
-            f"Content policy 'hashed' needs a key: without one, a short question can be guessed from its hash. {where}."
-        )
+        problem = "Content policy 'hashed' needs a key: without one, a short question can be guessed from its hash"
+        raise ConfigError(problem, f"{where}.")
     if len(key.reveal()) < _LEAST_KEY_CHARACTERS:
-        raise ConfigError(
-            f"The key of content policy 'hashed' is too short; use {_LEAST_KEY_CHARACTERS} characters or more. {where}."
-        )
+        problem = "The key of content policy 'hashed' is too short"
+        raise ConfigError(problem, f"{where}; use {_LEAST_KEY_CHARACTERS} characters or more.")
     return key.reveal().encode()
 
 

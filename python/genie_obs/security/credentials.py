@@ -1,6 +1,7 @@
 """Where the service principal's credentials and the key of the hashes come from: variables, else the secret scope."""
 
 import functools
+import logging
 from collections.abc import Callable, Mapping
 
 from genie_obs.errors import ConfigError
@@ -14,6 +15,8 @@ from genie_obs.secret import (
     Secret,
 )
 from genie_obs.security.content_policy import ContentSettings
+
+logger = logging.getLogger(__name__)
 
 SecretReader = Callable[[str, str], str]
 """Reads one secret by (scope, key); `dbutils.secrets.get` is one."""
@@ -40,11 +43,23 @@ def load_credentials(environ: Mapping[str, str], secrets: SecretReader | None) -
     if found is None:
         cause = f" (reading the scope failed: {', '.join(sorted(refusals))})" if refusals else ""
         raise ConfigError(
-            f"No service principal credentials{cause}. Set {CLIENT_ID_VARIABLE} and {CLIENT_SECRET_VARIABLE}, "
-            f"or store the keys {CLIENT_ID_KEY} and {CLIENT_SECRET_KEY} in the secret scope {SECRET_SCOPE} "
-            "and grant READ on it to the job."
+            f"No service principal credentials{cause}",
+            f"Set {CLIENT_ID_VARIABLE} and {CLIENT_SECRET_VARIABLE}, or store the keys {CLIENT_ID_KEY} and "
+            f"{CLIENT_SECRET_KEY} in the secret scope {SECRET_SCOPE} and grant READ on it to the job.",
         )
     return found
+
+
+def find_client_id(environ: Mapping[str, str], secrets: SecretReader | None) -> str:
+    """Return the client id that a run would use, for a command that needs no credentials; '' where a run would find none.
+
+    With it the reads of earlier runs are told from those of people. Without it they are told by their user agent alone.
+    """
+    try:
+        return load_credentials(environ, secrets).client_id
+    except ConfigError as error:
+        logger.warning("goes on without credentials: %s", error.problem)
+        return ""
 
 
 def load_content_hash_key(
@@ -66,7 +81,8 @@ def load_content_hash_key(
     if refusals:
         raise ConfigError(
             f"Content policy 'hashed' needs a key, and reading {CONTENT_HASH_KEY} from the secret scope {SECRET_SCOPE} failed "
-            f"({', '.join(refusals)}). Store it there and grant READ on the scope to the job, or set {CONTENT_HASH_KEY_VARIABLE}."
+            f"({', '.join(refusals)})",
+            f"Store it there and grant READ on the scope to the job, or set {CONTENT_HASH_KEY_VARIABLE}.",
         )
     return Secret(key) if key else None
 
@@ -77,7 +93,7 @@ def _read_pair(names: tuple[str, str], read: Callable[[str], str], *, place: str
         return None
     if not client_id or not client_secret:
         missing, present = names if not client_id else reversed(names)
-        raise ConfigError(f"The {place} {missing} is missing or empty while {present} is set. Set both.")
+        raise ConfigError(f"The {place} {missing} is missing or empty while {present} is set", "Set both.")
     return Credentials(client_id=client_id, client_secret=client_secret)
 
 

@@ -40,7 +40,7 @@ def open_tables(settings: Settings) -> Iterator[Tables]:
         ConfigError: if the lakehouse folder is none, or packages of the engine are not installed.
         EngineError: if the session cannot be opened.
     """
-    from genie_obs.lakehouse.engine import open_engine
+    from genie_obs.lakehouse.engines.engine import open_engine
     from genie_obs.lakehouse.tables import Tables
 
     engine = open_engine(settings.engine)

@@ -27,7 +27,7 @@ from deltalake import write_deltalake
 from tools.dashboard_queries import Query
 
 from genie_obs.config import EngineSettings
-from genie_obs.lakehouse.engine import Engine, open_engine
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
 from genie_obs.lakehouse.schema import table, tables
 from genie_obs.lakehouse.sql import qualify
 from genie_obs.simulator.schemas import AUDIT, QUERY_HISTORY, WORKSPACES

@@ -14,7 +14,8 @@ from tools.build_dashboard import DASHBOARD_FILE, SQL_FOLDER, render
 from tools.dashboard_queries import ROOT, Query, load_queries
 from tools.lvdash_lint import lint
 
-from genie_obs.lakehouse.sql import our_tables, qualify
+from genie_obs.lakehouse.sql import qualify
+from genie_obs.lakehouse.statements import load_view, our_tables
 
 QUERIES = load_queries()
 DASHBOARD = json.loads((SQL_FOLDER / DASHBOARD_FILE).read_text(encoding="utf-8"))
@@ -84,15 +85,12 @@ def test_ratios_stand_next_to_their_count() -> None:
             assert any(column.endswith("_count") for column in columns), query.query_id
 
 
-def test_both_lists_of_error_types_are_the_same_and_complete() -> None:
-    lists = [
-        match
-        for query in QUERIES.values()
-        for match in re.findall(r"FROM VALUES\n(.*?)\n    AS known", query.sql, re.DOTALL)
-    ]
-    assert len(lists) == 2
-    assert len(set(lists)) == 1
-    assert len(set(re.findall(r"^    \('([A-Z_]+)', ", lists[0], re.MULTILINE))) == ERROR_TYPES
+def test_error_types_stand_in_one_view_that_queries_read_as_their_first_expression() -> None:
+    named = re.findall(r"^    \('([A-Z_]+)', ", load_view("error_types"), re.MULTILINE)
+    assert len(set(named)) == len(named) == ERROR_TYPES
+    readers = [query.query_id for query in QUERIES.values() if "JOIN error_types" in query.sql]
+    assert readers == ["failures", "failure_causes"]
+    assert all(QUERIES[name].sql.startswith("WITH error_types AS (\n  SELECT") for name in readers)
 
 
 def test_built_files_are_up_to_date() -> None:

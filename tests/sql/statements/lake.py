@@ -14,9 +14,9 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from genie_obs.config import EngineSettings
-from genie_obs.lakehouse.engine import open_engine
+from genie_obs.lakehouse.engines.engine import open_engine
 from genie_obs.lakehouse.schema import table, tables
-from genie_obs.lakehouse.sql import our_tables
+from genie_obs.lakehouse.statements import our_tables
 from genie_obs.lakehouse.tables import Input, Tables
 from genie_obs.simulator.schemas import AUDIT, QUERY_HISTORY, WORKSPACES
 

@@ -50,7 +50,7 @@ def make_merger(lake: Lake, *, batch_size: int = 1, is_shared: bool = False) -> 
         batch_size=batch_size,
         clock=FakeClock(ASKED_AT),
         statements=StatementFinder(lake.tables, ContentGuard(ContentSettings())),
-        shared=SharedDue(lambda: nothing, piece_rows=batch_size, is_shared=is_shared),
+        shared=SharedDue(lambda: nothing, chunk_rows=batch_size, is_shared=is_shared),
         on_merged=lambda _: ledger_sizes.append(len(lake.read("message_ledger"))),
     )
     return merger, ledger_sizes

@@ -13,16 +13,8 @@ from sqlglot import exp
 import genie_obs
 from genie_obs.lakehouse.merge import NEW_ROWS, build_merge
 from genie_obs.lakehouse.schema import tables
-from genie_obs.lakehouse.sql import (
-    Names,
-    declarations,
-    inline_parameters,
-    load_statement,
-    our_tables,
-    parameters_of,
-    qualify,
-    rules,
-)
+from genie_obs.lakehouse.sql import Names, inline_parameters, parameters_of, qualify
+from genie_obs.lakehouse.statements import declarations, load_statement, our_tables, rules
 
 PACKAGE = Path(genie_obs.__file__).parent
 FILES = {file.relative_to(PACKAGE).with_suffix("").as_posix(): file for file in sorted(PACKAGE.rglob("*.sql"))}

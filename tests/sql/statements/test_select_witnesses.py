@@ -266,9 +266,11 @@ def test_question_our_principal_asked_with_another_tool_is_a_message(lake: Lake)
     assert (row["user_email"], row["last_write_event_time"]) == (CLIENT_ID, NOON)
 
 
-def test_without_a_client_id_events_without_identity_stay(lake: Lake) -> None:
-    """`plan` and `status` run without credentials; an empty id must not stand for everyone unknown."""
-    event = audit_event("genieGetConversationMessage", params=IDS, email="ana@example.com", subject="ana")
+@pytest.mark.parametrize("email", ["ana@example.com", "", None])
+@pytest.mark.parametrize("subject", ["ana", "", None])
+def test_without_a_client_id_reads_of_everybody_stay(lake: Lake, email: str | None, subject: str | None) -> None:
+    """`plan` works without credentials. An empty client id must not match an event that lacks an e-mail or a name."""
+    event = audit_event("genieGetConversationMessage", params=IDS, email=email, subject=subject)
 
     assert len(witnesses(lake, event, client_id="")) == 1
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from genie_obs.datasets.messages.message_rows import parse_message
+from genie_obs.datasets.messages.parsing.message_rows import parse_message
 from genie_obs.lakehouse.schema import CONTENT_POLICY, Table, tables
 from genie_obs.lakehouse.sources import SOURCES
 

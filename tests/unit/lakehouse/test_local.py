@@ -16,7 +16,7 @@ import pytest
 def test_threads_started_from_then_on_share_the_heaps_there_are(first: str, is_one: bool) -> None:
     script = f"""
 import ctypes, threading
-from genie_obs.lakehouse.local import _share_one_heap as share_one_heap
+from genie_obs.lakehouse.engines.sail import share_one_heap
 {first}
 libc = ctypes.CDLL(None)
 libc.fdopen.restype = ctypes.c_void_p

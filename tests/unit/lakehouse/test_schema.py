@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from genie_obs.lakehouse.schema import table, tables
-from genie_obs.lakehouse.sql import our_tables
+from genie_obs.lakehouse.statements import our_tables
 from genie_obs.runs.record import RunRecord
 
 ALL = tables()

@@ -11,18 +11,14 @@ from hypothesis import strategies as st
 from genie_obs.identifiers import is_identifier, quote_identifier
 from genie_obs.lakehouse.sql import (
     Names,
-    Rule,
-    expand_rules,
-    has_statement,
     inline_parameters,
     insert_only,
-    load_statement,
     mark_relations,
     parameters_of,
     qualify,
-    rules,
     system_tables_of,
 )
+from genie_obs.lakehouse.statements import Rule, expand_rules, has_statement, load_statement, rules
 
 NAMES = Names(catalog="main", schema="genie", system_catalog="other")
 

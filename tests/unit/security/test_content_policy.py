@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from genie_obs.datasets.messages.message_rows import parse_message
+from genie_obs.datasets.messages.parsing.message_rows import parse_message
 from genie_obs.errors import ConfigError
 from genie_obs.lakehouse.schema import table
 from genie_obs.secret import Secret

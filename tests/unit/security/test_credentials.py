@@ -4,7 +4,7 @@ import pytest
 
 from genie_obs.errors import ConfigError
 from genie_obs.secret import Credentials, Secret
-from genie_obs.security.credentials import load_credentials
+from genie_obs.security.credentials import find_client_id, load_credentials
 
 SECRET = "made-up-value"
 CREDENTIALS = Credentials(client_id="app-1", client_secret=Secret(SECRET))
@@ -53,3 +53,17 @@ def test_half_of_the_variables_names_the_missing_one(missing: str) -> None:
 def test_half_of_the_scope_names_the_missing_key(missing: str) -> None:
     with pytest.raises(ConfigError, match=f"{missing} is missing"):
         load_credentials({}, lambda _, key: "" if key == missing else "x")
+
+
+def test_client_id_is_found_wherever_a_run_finds_its_credentials() -> None:
+    stored = {("genie-obs", "sp_client_id"): "app-2", ("genie-obs", "sp_client_secret"): SECRET}
+
+    assert find_client_id(ENVIRON, no_secret) == "app-1"
+    assert find_client_id({}, lambda scope, key: stored[scope, key]) == "app-2"
+
+
+@pytest.mark.parametrize("environ", [{}, {"DATABRICKS_SP_CLIENT_SECRET": SECRET}])
+def test_no_client_id_is_no_error(environ: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    assert find_client_id(environ, no_secret) == ""
+    assert "without credentials" in caplog.text
+    assert SECRET not in caplog.text

@@ -26,7 +26,9 @@ WITH events AS (
     AND NOT (
       COALESCE(user_agent, '') LIKE 'genie-obs/%'
       OR (
-        (COALESCE(user_identity.email, '') = :client_id OR COALESCE(user_identity.subject_name, '') = :client_id)
+        -- Without credentials the id is empty, and matches nobody.
+        :client_id <> ''
+        AND (COALESCE(user_identity.email, '') = :client_id OR COALESCE(user_identity.subject_name, '') = :client_id)
         AND action_name RLIKE '^(genieGet|genieList|genieGenerateDownload|get|list)'
       )
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from genie_obs.clock import Clock
 from genie_obs.datasets.messages.outcomes import Outcome, count_states, find_stored
+from genie_obs.datasets.messages.parsing.known_values import TERMINAL_STATUSES
 from genie_obs.datasets.messages.shared_due import SharedDue
 from genie_obs.datasets.spaces.store import merge_spaces
 from genie_obs.datasets.statements.query_history import StatementFinder
@@ -259,4 +260,11 @@ def _merge_details(tables: Tables, details: list[Row], *, latest_credible_at: da
     """Merge rows of messages, and return whether first answers were there already."""
     columns = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
     rows = pa.Table.from_pylist(details, columns)
-    return tables.merge("message_details", rows, expect_new=is_first, latest_credible_at=latest_credible_at) > 0
+    met = tables.merge(
+        "message_details",
+        rows,
+        expect_new=is_first,
+        latest_credible_at=latest_credible_at,
+        terminal_statuses=sorted(TERMINAL_STATUSES),
+    )
+    return met > 0

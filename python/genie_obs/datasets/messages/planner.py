@@ -1,4 +1,14 @@
-"""The fetch planner: per conversation the cheaper of listing its messages and asking for each alone."""
+"""The fetch planner: for each conversation the cheaper of listing its messages and asking for each alone.
+
+A listing costs one call per 100 messages that the conversation has, due or not; asking alone costs one call per due message:
+
+| messages known | due | listing | alone | chosen |
+|---:|---:|---:|---:|---|
+| 4 | 4 | 1 call | 4 calls | listing |
+| 4 | 1 | 1 call | 1 call | alone: the same, and a smaller answer |
+| 500 | 3 | 5 calls | 3 calls | alone |
+| 500 | 40 | 5 calls | 40 calls | listing |
+"""
 
 from __future__ import annotations
 
@@ -15,7 +25,7 @@ from genie_obs.ledger.rows import ConversationSize, ConversationSizes, DueMessag
 
 PAGE_SIZE = 100  # largest page third-party clients are known to get
 _ROWS_AT_ONCE = 2_000
-_LEAST_WORKERS = 16  # also a workspace with little to do, and slow answers, must not be the last to end
+_LEAST_WORKERS = 16  # else a workspace with little to do, but slow answers, would be the last to end
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,7 +35,9 @@ class ConversationPlan:
     space_id: str
     conversation_id: str
     due: dict[str, DueMessage] = field(default_factory=dict)  # by message_id
-    final_message_ids: frozenset[str] = frozenset()
+    final_message_ids: frozenset[str] = (
+        frozenset()
+    )  # as far as they are known: a listing shows them too, and they are skipped
     is_listed: bool = False
     expected_calls: int = 0
 
@@ -37,7 +49,7 @@ _DUE_COLUMNS = [item.name for item in fields(DueMessage)]
 def is_listing_cheaper(due_count: int, message_count: int) -> bool:
     """Say whether listing the conversation takes fewer calls than one call per due message.
 
-    `message_count` is what the ledger knows; a conversation has at least its due messages.
+    `message_count` is what the ledger knows of the conversation, which may be less than it has, but not less than `due_count`.
     """
     return count_pages(max(due_count, message_count)) < due_count
 
@@ -50,9 +62,11 @@ def count_pages(message_count: int) -> int:
 def share_workers(workspace_ids: pa.ChunkedArray, max_concurrency: int) -> dict[str, int]:
     """Return how many conversations of each workspace are read at once, given the workspace of every due message.
 
-    In proportion to what is due, `max_concurrency` for the workspace with the most: all of them then work back through the days
-    at about the same pace, and a batch of outcomes touches few days, by which a MERGE costs. None ends later for it than the
-    largest, unless it answers more slowly.
+    The workspace with the most due messages gets `max_concurrency`, the others in proportion, at least 16. So all of them work back
+    through the days at about the same pace. A batch of outcomes then touches few days, and the days are what a MERGE costs by.
+
+    For example, with `max_concurrency` 64 and 1,000, 500 and 1 due messages: 64, 32 and 16 conversations at once. The first two take
+    about the same time, so the second ends no later than if it had 64.
     """
     counts = {item["values"]: item["counts"] for item in pc.value_counts(workspace_ids).to_pylist()}
     most = max(counts.values(), default=0)
@@ -63,9 +77,9 @@ def share_workers(workspace_ids: pa.ChunkedArray, max_concurrency: int) -> dict[
 
 
 def plan_conversations(due: pa.Table, sizes: ConversationSizes) -> Iterator[ConversationPlan]:
-    """Yield a plan per conversation of one workspace; `due` has conversations together, in the order to fetch them.
+    """Yield a plan for each conversation of one workspace; `due` has conversations together, in the order to fetch them.
 
-    Rows become objects a few thousand at a time, so that a large backlog stays Arrow until it is needed.
+    Rows become objects some thousands at a time: a large backlog stays Arrow, which takes less memory, until its turn comes.
     """
     for (space_id, conversation_id), messages in groupby(
         _iterate(due), key=lambda message: (message.space_id, message.conversation_id)

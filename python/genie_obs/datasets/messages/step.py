@@ -27,5 +27,5 @@ def fetch_messages(run: Run) -> StepResult:
         return StepResult(rows=0, calls=0, numbers=dict.fromkeys(_NOTHING, 0))
     from genie_obs.datasets.messages.fetch import fetch_due  # a run with nothing to do needs no HTTP client
 
-    shared = SharedDue(select, piece_rows=run.settings.fetch.batch_size, is_shared=bool(run.others.at_work))
+    shared = SharedDue(select, chunk_rows=run.settings.fetch.batch_size, is_shared=bool(run.others.at_work))
     return run_async(lambda: fetch_due(run, spaces=spaces, due=due, sizes=select_sizes(run.tables, due), shared=shared))

@@ -20,7 +20,7 @@
 -- update if:    NOT (old.content_policy <=> 'erased') AND (old.api_fetch_timestamp IS NULL
 --               OR new.api_fetch_timestamp >= old.api_fetch_timestamp OR old.api_fetch_timestamp > :latest_credible_at)
 -- insert if:    NOT new.is_deleted
--- rule status:  CASE WHEN old.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED') AND NOT new.is_terminal
+-- rule status:  CASE WHEN old.status IN (:terminal_statuses) AND NOT new.is_terminal
 --               THEN old.status ELSE COALESCE(new.status, old.status) END
 -- rule updated_timestamp: GREATEST(new.updated_timestamp, old.updated_timestamp)
 -- rule attachments_count: CASE WHEN new.attachments_json IS NULL THEN old.attachments_count

@@ -1,20 +1,27 @@
-"""Spaces of one workspace: kept up to date once a day, and the judge of whether their messages may be read."""
+"""The spaces of one workspace: kept up to date once a day, and the judge of whether their messages may be read."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from genie_obs.clock import Clock
-from genie_obs.drift import DriftCounter, json_type
-from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from genie_obs.datasets.spaces.space_rows import parse_instant, parse_space
+from genie_obs.drift import DriftCounter
+from genie_obs.errors import (
+    ApiError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    name_unexpected,
+)
 from genie_obs.genie_api.api import GenieApi
 from genie_obs.genie_api.workers import run_workers
+from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.sizes import text_bytes
 from genie_obs.ledger.states import RECHECK_AFTER
@@ -22,12 +29,12 @@ from genie_obs.security.content_policy import ContentGuard
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
-
 _ASKED_AT_ONCE = 64  # the limiter allows no more in flight, unless told to
-# Of texts not merged yet: configurations may be large, and an account has thousands of spaces. A MERGE that changes rows writes
-# the whole table anew, so rather few of them.
+# Texts that wait to be merged: configurations may be large, and an account has thousands of spaces. But a MERGE that changes rows
+# writes the whole table anew, so there should be few of them.
 _MANY_BYTES = 32 * 1024 * 1024
+# What is known of a space for the whole run: not its configuration.
+_KEPT = ("space_id", "title", "etag", "space_updated_at", "state", "state_reason", "http_status", "fetched_at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +49,11 @@ class SpaceVerdict:
 
 
 class SpaceDirectory:
-    """Knows the spaces of one workspace; asks for each at most once a day, and lists the workspace once a day."""
+    """Knows the spaces of one workspace: lists them once a day, and then asks for each that may have changed.
+
+    For example, of 1,000 spaces 3 were edited since yesterday and 2 are new. The listing shows it by etag or time of update, so the day
+    costs 1 listing of 10 pages and 5 requests. A space that was forbidden is asked for every day.
+    """
 
     def __init__(
         self,
@@ -52,11 +63,22 @@ class SpaceDirectory:
         workspace_id: str,
         client_id: str,
         clock: Clock,
-        guard: ContentGuard,
+        content_guard: ContentGuard,
         drift: DriftCounter | None = None,
     ) -> None:
+        """Make a directory.
+
+        Args:
+            api: of the workspace.
+            known: what is stored of its spaces.
+            workspace_id: its id.
+            client_id: of the service principal, which advice names.
+            clock: says what is a day old.
+            content_guard: makes of a space what may be stored.
+            drift: counts what this version does not know.
+        """
         self._api = api
-        self._guard = guard
+        self._content_guard = content_guard
         self._drift = drift or DriftCounter()
         self._workspace_id = workspace_id
         self._client_id = client_id
@@ -68,22 +90,25 @@ class SpaceDirectory:
         self._changed_bytes = 0
 
     async def refresh(self, wanted: Iterable[str], *, save: Callable[[], Awaitable[None]]) -> None:
-        """Ask for what is due: everything once a day, and spaces never asked before.
+        """Ask for the spaces that were last asked for a day ago, and for those of `wanted` that never were.
 
-        `save` is to merge what changed so far; it is called whenever that has become much, not at the end.
+        `save` is called whenever much has changed, to merge it; not at the end.
+
+        Raises:
+            WorkspaceError: if the whole workspace is lost.
         """
         now = self._clock.now()
         new = {space_id for space_id in wanted if space_id not in self._known}
         stale = {space_id for space_id, row in self._known.items() if row["fetched_at"] <= now - RECHECK_AFTER}
         listed = await self._list() if stale or not self._known else {}
-        fresh = {space_id for space_id, space in listed.items() if self._is_unchanged(space)}
-        for space_id in fresh:
-            self._record_readable(listed[space_id])
-        asked = sorted((new | stale | set(listed)) - fresh)
-        left = iter(asked)
+        unchanged = {space_id for space_id, space in listed.items() if self._is_unchanged(space)}
+        for space_id in unchanged:
+            self._record_readable(space_id, listed[space_id])
+        asked = sorted((new | stale | set(listed)) - unchanged)
+        waiting = iter(asked)
 
         async def ask() -> None:
-            for space_id in left:
+            for space_id in waiting:
                 await self._ask(space_id)
                 if self._changed_bytes >= _MANY_BYTES:
                     await save()
@@ -129,7 +154,7 @@ class SpaceDirectory:
         try:
             spaces = [space async for space in self._api.list_spaces()]
         except ApiError as error:
-            # Not needed to go on: each known space is then asked for alone.
+            # The run goes on without: each known space is then asked for alone.
             logger.warning("listing the spaces of workspace %s failed: %s", self._workspace_id, error)
             return {}
         return {space["space_id"]: space for space in spaces if isinstance(space.get("space_id"), str)}
@@ -139,7 +164,7 @@ class SpaceDirectory:
         known = self._known.get(space["space_id"])
         if known is None or known["state"] != "readable":
             return False
-        etag, updated_at = space.get("etag"), _instant(space.get("update_time"))
+        etag, updated_at = space.get("etag"), parse_instant(space.get("update_time"))
         return bool(etag and etag == known["etag"]) or bool(updated_at and updated_at == known["space_updated_at"])
 
     async def _ask(self, space_id: str) -> None:
@@ -150,12 +175,10 @@ class SpaceDirectory:
             what = "not shared with the service principal, or gone" if error.status == 404 else "access refused"  # noqa: PLR2004
             self._record_forbidden(space_id, error.status, what)
         except ApiError as error:
-            # Neither yes nor no: what was known stays, else messages are tried; the space is asked again in the next run.
             logger.warning("reading space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
-            unknown = {"space_id": space_id, "state": "readable", "fetched_at": self._clock.now()}
-            self._known.setdefault(space_id, dict.fromkeys(_KEPT) | unknown)
+            self._leave_open(space_id)
         else:
-            self._record_readable({**space, "space_id": space_id})
+            self._record_readable(space_id, space)
             if was_forbidden:
                 await self._recheck(space_id)
 
@@ -175,27 +198,21 @@ class SpaceDirectory:
             # The configuration needs CAN EDIT, the title does not.
             return await self._api.get_space(space_id)
 
-    def _record_readable(self, space: Mapping[str, Any]) -> None:
-        row: Row = {name: self._text(space, name) for name in _TEXTS}
-        row |= {column: self._instant(space, name) for column, name in _INSTANTS.items()}
-        policy = self._guard.policy_of(self._workspace_id, space["space_id"])
-        row = self._guard.protect(row, table("space_details").texts, policy)
-        self._record(space["space_id"], row, state="readable", reason=None, http_status=200)
+    def _leave_open(self, space_id: str) -> None:
+        """Note neither yes nor no: what was known stays, else messages are tried. The next run asks for the space again."""
+        open_row = {"space_id": space_id, "state": "readable", "fetched_at": self._clock.now()}
+        self._known.setdefault(space_id, dict.fromkeys(_KEPT) | open_row)
 
-    def _text(self, space: Mapping[str, Any], name: str) -> str | None:
-        """Return a text; of another type, as JSON."""
-        value = space.get(name)
-        if value is None or isinstance(value, str):
-            return value
-        self._drift.add(f"space.{name}: expected string, got {json_type(value)}")
-        return json.dumps(value, ensure_ascii=False)
-
-    def _instant(self, space: Mapping[str, Any], name: str) -> datetime | None:
-        value = space.get(name)
-        instant = _instant(value)
-        if value is not None and instant is None:
-            self._drift.add(f"space.{name}: expected RFC 3339 time, got {json_type(value)}")
-        return instant
+    def _record_readable(self, space_id: str, space: Mapping[str, Any]) -> None:
+        try:
+            row = parse_space(space, self._drift)
+            policy = self._content_guard.policy_of(self._workspace_id, space_id)
+            row = self._content_guard.protect(row, table("space_details").texts, policy)
+        except Exception as error:  # noqa: BLE001  # the per-item boundary: one odd space must not stop the run
+            logger.error("space %s: %s", space_id, name_unexpected(error))  # noqa: TRY400  # the error may quote the space
+            self._leave_open(space_id)
+            return
+        self._record(space_id, row, state="readable", reason=None, http_status=200)
 
     def _record_forbidden(self, space_id: str, http_status: int | None, what: str) -> None:
         grant = (
@@ -212,29 +229,12 @@ class SpaceDirectory:
             "fetched_at": now,
             "updated_at": now,
         }
-        kept = self._changed.get(space_id) or {
+        earlier = self._changed.get(space_id) or {
             "workspace_id": self._workspace_id,
             "space_id": space_id,
             "is_new": space_id not in self._taken,
         }
-        self._changed[space_id] = {**kept, **values, **status}
+        self._changed[space_id] = {**earlier, **values, **status}
         self._changed_bytes += text_bytes(values.values())
         known = self._known.get(space_id, {}) | self._changed[space_id]
         self._known[space_id] = {name: known.get(name) for name in _KEPT}
-
-
-_TEXTS = ("title", "description", "warehouse_id", "parent_path", "serialized_space", "etag")
-_INSTANTS = {"space_created_at": "create_time", "space_updated_at": "update_time"}
-# What is known of a space for the whole run: not its configuration.
-_KEPT = ("space_id", "title", "etag", "space_updated_at", "state", "state_reason", "http_status", "fetched_at")
-
-
-def _instant(value: object) -> datetime | None:
-    """Return an RFC 3339 time as an aware instant, None where there is none or it cannot be read."""
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts import other, xy
 from genie_obs.preview.charts.frame import ChartError, Frame
-from genie_obs.preview.parameters import parse_instant
-from genie_obs.preview.theme import is_colour
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.theme import is_colour
+from genie_obs.preview.query.parameters import parse_instant
 
 __all__ = ["CHART_KINDS", "CUSTOM", "ChartError", "Frame", "build_chart"]
 

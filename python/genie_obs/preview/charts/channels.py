@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts.frame import DAY, WEEK, Frame, distinct, grain_of, label_of, steps_between
-from genie_obs.preview.columns import Column
-from genie_obs.preview.formats import d3_format, parse_format
-from genie_obs.preview.theme import is_colour, with_tints
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.formats import d3_format, parse_format
+from genie_obs.preview.file.theme import is_colour, with_tints
+from genie_obs.preview.query.columns import Column
 
 ScaleType = Literal["temporal", "quantitative", "nominal"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from genie_obs.preview import lenient
-from genie_obs.preview.columns import Column
-from genie_obs.preview.expressions import truncation_unit
-from genie_obs.preview.model import Field, Widget
-from genie_obs.preview.theme import Theme
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.model import Field, Widget
+from genie_obs.preview.file.theme import Theme
+from genie_obs.preview.query.columns import Column
+from genie_obs.preview.query.expressions import truncation_unit
 
 SELECTION = "databricks_mark_selection"
 """Name of the selection that makes a chart a source of cross-filters; AI/BI's own name for it."""

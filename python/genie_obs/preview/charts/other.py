@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts.channels import (
     as_bands,
     as_cells,
@@ -27,8 +26,9 @@ from genie_obs.preview.charts.frame import (
     step_of,
 )
 from genie_obs.preview.charts.xy import TOOLTIP, Spec, dim_unselected, numbered_series, selection, series_colour
-from genie_obs.preview.expressions import bin_width
-from genie_obs.preview.formats import d3_format, parse_format
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.formats import d3_format, parse_format
+from genie_obs.preview.query.expressions import bin_width
 
 _LIGHT_AT_THE_END = frozenset({"viridis", "magma", "inferno", "plasma", "cividis", "turbo"})
 _BOX_PARTS = ("whiskerStart", "boxStart", "boxMid", "boxEnd", "whiskerEnd")

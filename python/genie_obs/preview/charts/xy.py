@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts.channels import (
     as_bands,
     as_steps,
@@ -26,7 +25,8 @@ from genie_obs.preview.charts.frame import (
     label_of,
     measures_of,
 )
-from genie_obs.preview.formats import d3_format, parse_format
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.formats import d3_format, parse_format
 
 Spec = dict[str, Any]
 

@@ -6,12 +6,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from tests.unit.due_messages import due, workspace
 from tests.unit.fake_tables import NOON
 
-from genie_obs.config import FetchSettings
-from genie_obs.datasets.messages.message_rows import parse_message
 from genie_obs.datasets.messages.outcomes import (
-    Context,
     absent,
     count_states,
     failed,
@@ -21,6 +19,7 @@ from genie_obs.datasets.messages.outcomes import (
     listed_only,
     stored,
 )
+from genie_obs.datasets.messages.parsing.message_rows import parse_message
 from genie_obs.lakehouse.schema import table
 from genie_obs.ledger.reasons import Reason
 from genie_obs.ledger.rows import DueMessage
@@ -30,29 +29,6 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 MILLISECONDS = int(NOON.timestamp()) * 1_000 + 123
-
-
-def context(**settings: Any) -> Context:
-    return Context(workspace_id="1", workspace_name="sales", run_id="run1", settings=FetchSettings(**settings))
-
-
-def due(**values: Any) -> DueMessage:
-    row = {
-        "workspace_id": "1",
-        "message_id": "m1",
-        "space_id": "s1",
-        "conversation_id": "c1",
-        "witnessed_date": NOON.date(),
-        "first_event_time": NOON,
-        "last_write_event_time": NOON,
-        "user_email": "ana@example.com",
-        "state": "pending",
-        "attempts": 0,
-        "created_date": None,
-        "is_deletion_seen": False,
-        "is_absence_seen": False,
-    }
-    return DueMessage(**{**row, **values})
 
 
 def message(**raw: Any) -> dict[str, Any]:
@@ -66,7 +42,7 @@ def message(**raw: Any) -> dict[str, Any]:
 def store(
     due_message: DueMessage, raw: dict[str, Any], *, at: Any = NOON + HOUR, **settings: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    outcome = stored(context(**settings), due_message, raw, space_name="Orders", fetched_at=at)
+    outcome = stored(workspace(**settings), due_message, raw, space_name="Orders", fetched_at=at)
     assert outcome.details is not None
     return outcome.ledger, outcome.details
 
@@ -76,8 +52,8 @@ def test_states_are_the_nine_documented_ones() -> None:
 
 
 def test_answer_is_the_first_where_the_ledger_knows_of_no_row() -> None:
-    first = stored(context(), due(), message(), space_name=None, fetched_at=NOON)
-    again = stored(context(), due(created_date=NOON.date()), message(), space_name=None, fetched_at=NOON)
+    first = stored(workspace(), due(), message(), space_name=None, fetched_at=NOON)
+    again = stored(workspace(), due(created_date=NOON.date()), message(), space_name=None, fetched_at=NOON)
 
     assert (first.is_first, again.is_first) == (True, False)
 
@@ -190,6 +166,7 @@ def test_message_is_given_up_some_days_after_its_last_change() -> None:
     )
 
     assert (ledger["state"], ledger["next_attempt_at"]) == ("abandoned", None)
+    assert ledger["reason_code"] == "never_final"
     assert ledger["state_reason"] == "stored, but still EXECUTING_QUERY 7 days after its last change"
 
 
@@ -202,6 +179,50 @@ def test_time_that_is_yet_to_come_is_no_change() -> None:
     assert ledger["state"] == "abandoned"
 
 
+@pytest.mark.parametrize(("age", "wait"), [(MINUTE, 2 * MINUTE), (4 * HOUR, 2 * HOUR), (30 * DAY, DAY)])
+def test_final_message_whose_asker_was_not_told_is_stored_and_asked_for_again(age: timedelta, wait: timedelta) -> None:
+    at = NOON + age
+
+    raw = message(created_timestamp=int(NOON.timestamp()) * 1_000)
+
+    outcome = stored(workspace(), due(), raw, space_name=None, fetched_at=at, is_asker_pending=True)
+
+    kept = ("state", "reason_code", "next_attempt_at", "attempts")
+    assert [outcome.ledger[name] for name in kept] == ["settling", "asker_unknown", at + wait, 1]
+    assert outcome.details is not None
+    assert outcome.details["is_terminal"]
+
+
+@pytest.mark.parametrize(
+    ("age", "attempts", "state"),
+    [(6 * DAY, 50, "settling"), (8 * DAY, 6, "settling"), (8 * DAY, 7, "fetched"), (100 * DAY, 0, "settling")],
+)
+def test_asker_is_looked_for_some_days_and_some_times(age: timedelta, attempts: int, state: str) -> None:
+    waiting = due(state="settling", attempts=attempts)
+
+    outcome = stored(workspace(), waiting, message(), space_name=None, fetched_at=NOON + age, is_asker_pending=True)
+
+    assert (outcome.ledger["state"], outcome.ledger["attempts"]) == (state, attempts + 1)
+    assert (outcome.ledger["next_attempt_at"] is None) == (state == "fetched")
+
+
+def test_attempts_that_failed_before_take_none_from_looking_for_the_asker() -> None:
+    outcome = stored(
+        workspace(), due(state="retry", attempts=15), message(), space_name=None, fetched_at=NOON + 30 * DAY,
+        is_asker_pending=True,
+    )  # fmt: skip
+
+    assert (outcome.ledger["state"], outcome.ledger["attempts"]) == ("settling", 1)
+
+
+def test_unfinished_message_is_followed_for_its_answer_first() -> None:
+    raw = message(status="ASKING_AI")
+
+    outcome = stored(workspace(), due(), raw, space_name=None, fetched_at=NOON + MINUTE, is_asker_pending=True)
+
+    assert (outcome.ledger["state"], outcome.ledger["reason_code"]) == ("settling", "running")
+
+
 def test_message_that_never_becomes_final_is_abandoned_but_stored() -> None:
     ledger, details = store(due(), message(status="ASKING_AI"), at=NOON + 3 * DAY, settle_days=2)
 
@@ -211,7 +232,7 @@ def test_message_that_never_becomes_final_is_abandoned_but_stored() -> None:
 
 
 def test_deletion_of_a_stored_message_marks_it() -> None:
-    outcome = gone(context(), due(created_date=NOON.date()), at=NOON)
+    outcome = gone(workspace(), due(created_date=NOON.date()), at=NOON)
 
     assert (outcome.ledger["state"], outcome.ledger["http_status"]) == ("deleted", 404)
     assert outcome.details is not None
@@ -219,7 +240,7 @@ def test_deletion_of_a_stored_message_marks_it() -> None:
 
 
 def test_deletion_that_was_witnessed_is_one_also_if_nothing_was_stored() -> None:
-    outcome = gone(context(), due(is_deletion_seen=True), at=NOON)
+    outcome = gone(workspace(), due(is_deletion_seen=True), at=NOON)
     find_stored(outcome, None)
 
     assert (outcome.ledger["state"], outcome.ledger["state_reason"], outcome.details) == (
@@ -230,31 +251,32 @@ def test_deletion_that_was_witnessed_is_one_also_if_nothing_was_stored() -> None
 
 
 def test_first_404_that_nothing_else_tells_of_is_asked_again() -> None:
-    outcome = absent(context(), due(created_date=NOON.date()), at=NOON)
+    outcome = absent(workspace(), due(created_date=NOON.date()), at=NOON)
 
-    kept = ("state", "http_status", "next_attempt_at")
-    assert [outcome.ledger[name] for name in kept] == ["retry", 404, NOON + 5 * MINUTE]
+    kept = ("state", "reason_code", "http_status", "next_attempt_at")
+    assert [outcome.ledger[name] for name in kept] == ["retry", "absent_once", 404, NOON + 5 * MINUTE]
     assert outcome.details is None
 
 
 @pytest.mark.parametrize("proof", ["is_deletion_seen", "is_absence_seen"])
 def test_404_counts_with_a_deletion_in_the_audit_log_or_with_another_404(proof: str) -> None:
-    outcome = absent(context(), due(state="retry", created_date=NOON.date(), **{proof: True}), at=NOON)
+    outcome = absent(workspace(), due(state="retry", created_date=NOON.date(), **{proof: True}), at=NOON)
 
-    assert outcome.ledger["state"] == "deleted"
+    reason = "deleted" if proof == "is_deletion_seen" else "absent"
+    assert (outcome.ledger["state"], outcome.ledger["reason_code"]) == ("deleted", reason)
     assert outcome.details is not None
     assert outcome.details["is_deleted"]
 
 
 def test_message_nobody_ever_saw_is_not_found() -> None:
-    outcome = gone(context(), due(), at=NOON)
+    outcome = gone(workspace(), due(), at=NOON)
     find_stored(outcome, None)
 
     assert (outcome.ledger["state"], outcome.details) == ("not_found", None)
 
 
 def test_message_that_is_gone_and_was_stored_without_the_ledger_being_told_is_deleted() -> None:
-    outcome = gone(context(), due(), at=NOON)
+    outcome = gone(workspace(), due(), at=NOON)
     find_stored(outcome, NOON.date())
 
     assert (outcome.ledger["state"], outcome.ledger["created_date"]) == ("deleted", NOON.date())
@@ -264,7 +286,7 @@ def test_message_that_is_gone_and_was_stored_without_the_ledger_being_told_is_de
 
 def test_forbidden_message_waits_with_the_reason() -> None:
     outcome = forbidden(
-        context(), due(), code=Reason.NO_PERMISSION, reason="grant it", http_status=403, at=NOON, retry_at=NOON + DAY
+        workspace(), due(), code=Reason.NO_PERMISSION, reason="grant it", http_status=403, at=NOON, retry_at=NOON + DAY
     )
 
     kept = ("state", "reason_code", "state_reason", "http_status", "next_attempt_at")
@@ -278,34 +300,35 @@ def test_forbidden_message_waits_with_the_reason() -> None:
 )
 def test_failure_is_tried_again_later_and_later(attempts: int, wait: timedelta) -> None:
     outcome = failed(
-        context(max_attempts=1_000), due(state="retry", attempts=attempts), reason="503", http_status=503, at=NOON
+        workspace(max_attempts=1_000), due(state="retry", attempts=attempts), reason="503", http_status=503, at=NOON
     )
 
     assert (outcome.ledger["state"], outcome.ledger["attempts"]) == ("retry", attempts + 1)
-    assert outcome.ledger["next_attempt_at"] == NOON + wait
+    assert (outcome.ledger["reason_code"], outcome.ledger["next_attempt_at"]) == ("request_failed", NOON + wait)
 
 
 def test_failure_is_given_up_when_the_attempts_are_used_up() -> None:
-    outcome = failed(context(max_attempts=3), due(state="retry", attempts=2), reason="503", http_status=503, at=NOON)
+    outcome = failed(workspace(max_attempts=3), due(state="retry", attempts=2), reason="503", http_status=503, at=NOON)
 
     assert (outcome.ledger["state"], outcome.ledger["next_attempt_at"]) == ("abandoned", None)
+    assert outcome.ledger["reason_code"] == "attempts_used_up"
     assert outcome.ledger["state_reason"] == "given up after 3 attempts: 503"
 
 
 @pytest.mark.parametrize("state", ["settling", "forbidden"])
 def test_polling_uses_no_attempts_up(state: str) -> None:
-    outcome = failed(context(max_attempts=3), due(state=state, attempts=99), reason="503", http_status=503, at=NOON)
+    outcome = failed(workspace(max_attempts=3), due(state=state, attempts=99), reason="503", http_status=503, at=NOON)
 
     assert (outcome.ledger["state"], outcome.ledger["attempts"]) == ("retry", 1)
 
 
 def test_failure_without_an_answer_has_no_status() -> None:
-    assert failed(context(), due(), reason="timed out", http_status=None, at=NOON).ledger["http_status"] is None
+    assert failed(workspace(), due(), reason="timed out", http_status=None, at=NOON).ledger["http_status"] is None
 
 
 @pytest.mark.parametrize(("timestamp", "day"), [(MILLISECONDS, NOON.date()), (None, NOON.date() + DAY)])
 def test_listed_message_is_stored_under_its_own_day_or_that_of_the_listing(timestamp: int | None, day: date) -> None:
-    outcome = listed_only(context(), message(created_timestamp=timestamp), space_name=None, fetched_at=NOON + DAY)
+    outcome = listed_only(workspace(), message(created_timestamp=timestamp), space_name=None, fetched_at=NOON + DAY)
 
     assert outcome.is_listed_only
     assert outcome.details is not None
@@ -315,11 +338,11 @@ def test_listed_message_is_stored_under_its_own_day_or_that_of_the_listing(times
 
 def test_every_outcome_fills_the_ledger_in_full() -> None:
     outcomes = [
-        stored(context(), due(), message(), space_name=None, fetched_at=NOON),
-        gone(context(), due(), at=NOON),
-        forbidden(context(), due(), code=Reason.WITHHELD, reason="r", http_status=403, at=NOON, retry_at=NOON),
-        failed(context(), due(), reason="r", http_status=None, at=NOON),
-        listed_only(context(), message(), space_name=None, fetched_at=NOON),
+        stored(workspace(), due(), message(), space_name=None, fetched_at=NOON),
+        gone(workspace(), due(), at=NOON),
+        forbidden(workspace(), due(), code=Reason.NO_PERMISSION, reason="r", http_status=403, at=NOON, retry_at=NOON),
+        failed(workspace(), due(), reason="r", http_status=None, at=NOON),
+        listed_only(workspace(), message(), space_name=None, fetched_at=NOON),
     ]
 
     columns = set(table("message_ledger").arrow_schema().names) - {"user_email"}
@@ -331,7 +354,7 @@ def test_payload_is_every_text_of_the_message_in_bytes() -> None:
     more = {"answer_text": "売上は?", "suggested_questions": ["a", "bc"], "query_row_count": 7}
 
     few, many = (
-        stored(context(), due(), message() | texts, space_name=None, fetched_at=NOON).payload_bytes
+        stored(workspace(), due(), message() | texts, space_name=None, fetched_at=NOON).payload_bytes
         for texts in ({}, more)
     )
 
