@@ -12,7 +12,7 @@ from tests.sql.statements.lake import DAY, HOUR, NOON, TODAY, Lake, Row, details
 from genie_obs.erasure.erase import run_erase
 from genie_obs.erasure.selector import Extent, Selector
 from genie_obs.lakehouse.schema import table
-from genie_obs.lakehouse.sql import declarations
+from genie_obs.lakehouse.statements import declarations
 
 FOLDER = Path(__file__).parent / "made_up"
 LATER = NOON + HOUR
