@@ -17,6 +17,7 @@ from genie_obs.lakehouse.merge import date_keys
 from genie_obs.lakehouse.schema import CONTENT_POLICY, Table, table, tables
 from genie_obs.security.texts import NOT_KEPT, WORD_PATTERN
 
+_DAYS_OF_A_MESSAGE = ("witnessed_date", "created_date")
 ERASED = "erased"  # the relation: one row per message, space or name of a person
 
 
@@ -25,12 +26,17 @@ def tables_erased_with(whom: str) -> tuple[str, ...]:
     return tuple(item.name for item in tables() if item.erased_with == whom)
 
 
+def message_dates(declared: Table) -> tuple[str, ...]:
+    """Return the days of a message by which a table is partitioned; another day, such as that of an event, is not known of a message."""
+    return tuple(key for key in date_keys(declared) if key in _DAYS_OF_A_MESSAGE)
+
+
 @lru_cache
 def build_erasure(name: str) -> str:
     """Return the MERGE that erases from a table what the relation `erased` names.
 
-    The relation has workspace_id and message_id, is_asker_erased and is_row_erased (and the date columns of the table's key) for
-    `message`; workspace_id and space_id for `space`; a person's e-mail or id in small letters as `name` for `person`.
+    The relation has workspace_id and message_id, is_asker_erased and is_row_erased (and what `message_dates` names) for `message`;
+    workspace_id and space_id for `space`; a person's e-mail or id in small letters as `name` for `person`.
     """
     declared = table(name)
     lines = [f"MERGE INTO {name} AS old", f"USING {ERASED} AS e", "ON " + "\n  AND ".join(_conditions(declared))]
@@ -47,8 +53,9 @@ def _conditions(declared: Table) -> list[str]:
         return [" OR ".join(f"lower(old.{column}) = e.name" for column in declared.people)]
     if declared.erased_with == "space":
         return ["old.workspace_id = e.workspace_id", "old.space_id = e.space_id"]
-    keys = ("workspace_id", "message_id", *date_keys(declared))
-    return [*(f"old.{key} = e.{key}" for key in keys), *(f"old.{key} IN (:{key}s)" for key in date_keys(declared))]
+    dates = message_dates(declared)
+    keys = ("workspace_id", "message_id", *dates)
+    return [*(f"old.{key} = e.{key}" for key in keys), *(f"old.{key} IN (:{key}s)" for key in dates)]
 
 
 def _changes(declared: Table) -> dict[str, str]:

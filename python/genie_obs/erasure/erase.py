@@ -22,11 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genie_obs.config import Scope
-from genie_obs.erasure.derived import ERASED, build_erasure, tables_erased_with
+from genie_obs.erasure.derived import ERASED, build_erasure, message_dates, tables_erased_with
 from genie_obs.erasure.receipt import Receipt, hash_user
 from genie_obs.erasure.selector import Extent, Selector
 from genie_obs.errors import ConfigError
-from genie_obs.lakehouse.merge import date_keys
 from genie_obs.lakehouse.schema import erasable_tables, table
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.open_runs import SILENT_AFTER, is_dead
@@ -187,7 +186,7 @@ def _erase_messages(tables: Tables, messages: pa.Table, extent: Extent, receipt:
 def _erase_with_messages(tables: Tables, piece: pa.Table) -> None:
     """Erase messages from every table that holds something of them."""
     for name in tables_erased_with("message"):
-        dates = date_keys(table(name))
+        dates = message_dates(table(name))
         rows = piece.filter(piece[dates[0]].is_valid()) if dates else piece
         _erase(tables, name, rows, **{f"{key}s": rows[key].unique().to_pylist() for key in dates})
 

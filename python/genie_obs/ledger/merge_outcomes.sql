@@ -23,4 +23,12 @@ WHEN MATCHED
   last_attempt_at = o.last_attempt_at,
   created_date = COALESCE(l.created_date, o.created_date),
   updated_at = o.updated_at
-WHEN NOT MATCHED AND o.witnesses IS NOT NULL THEN INSERT *
+WHEN NOT MATCHED AND o.witnesses IS NOT NULL THEN INSERT (
+  workspace_id, message_id, space_id, conversation_id, witnessed_date, first_event_time, last_write_event_time,
+  witnesses, user_email, state, reason_code, state_reason, http_status, attempts, next_attempt_at, last_attempt_at,
+  created_date, updated_at
+) VALUES (
+  o.workspace_id, o.message_id, o.space_id, o.conversation_id, o.witnessed_date, o.first_event_time,
+  o.last_write_event_time, o.witnesses, o.user_email, o.state, o.reason_code, o.state_reason, o.http_status,
+  o.attempts, o.next_attempt_at, o.last_attempt_at, o.created_date, o.updated_at
+)

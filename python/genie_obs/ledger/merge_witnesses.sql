@@ -1,6 +1,7 @@
 -- Record who was seen: new messages become pending, known ones learn what is new about them.
 -- A message that is reopened is asked for again: at once, and with all its attempts. One that still settles is asked for at once too.
 -- The dates prune the ledger; a known message comes with the witnessed_date it already has.
+-- INSERT names its columns: a ledger may have more of them, made by a newer version or by hand, of which INSERT * is refused.
 MERGE INTO message_ledger AS l
 USING (
   SELECT
@@ -33,4 +34,12 @@ WHEN MATCHED AND is_news(l, w) THEN UPDATE SET
   attempts = CASE WHEN is_reopened(l, w) THEN 0 ELSE l.attempts END,
   next_attempt_at = CASE WHEN (is_final(l) OR l.state = 'settling') AND is_written_since(l, w) THEN CAST(NULL AS TIMESTAMP) ELSE l.next_attempt_at END,
   updated_at = w.updated_at
-WHEN NOT MATCHED THEN INSERT *
+WHEN NOT MATCHED THEN INSERT (
+  workspace_id, message_id, space_id, conversation_id, witnessed_date, first_event_time, last_write_event_time,
+  witnesses, user_email, state, reason_code, state_reason, http_status, attempts, next_attempt_at, last_attempt_at,
+  created_date, updated_at
+) VALUES (
+  w.workspace_id, w.message_id, w.space_id, w.conversation_id, w.witnessed_date, w.first_event_time,
+  w.last_write_event_time, w.witnesses, w.user_email, w.state, w.reason_code, w.state_reason, w.http_status,
+  w.attempts, w.next_attempt_at, w.last_attempt_at, w.created_date, w.updated_at
+)

@@ -43,7 +43,7 @@ class Lake:
         self._root = root
         for name, schema in _SYSTEM_TABLES.items():
             partitions = ["event_date"] if name == "access/audit" else None
-            write_deltalake(self._folder(name), schema.empty_table(), partition_by=partitions)
+            write_deltalake(self._folder(name), schema.empty_table(), partition_by=partitions, mode="ignore")
         self._engine = open_engine(EngineSettings(lakehouse=root))
         self.tables = Tables(self._engine)
         self.tables.create()

@@ -119,6 +119,15 @@ def test_declaration_parses_with_every_column(name: str) -> None:
     assert [column.name for column in columns] == list(declared.names)
 
 
+@pytest.mark.parametrize("name", ["ledger/merge_witnesses", "ledger/merge_outcomes"])
+def test_merge_inserts_every_column_by_name(name: str) -> None:
+    inserted = parsed(name).args["whens"].expressions[-1].args["then"]
+    [target] = [table for table in tables() if table.name == full_name(parsed(name).this)]
+
+    assert [column.name for column in inserted.this.expressions] == list(target.names)
+    assert [column.name for column in inserted.expression.expressions] == list(target.names)
+
+
 @pytest.mark.parametrize("name", our_tables())
 @pytest.mark.parametrize("is_insert_only", [False, True])
 def test_merge_of_a_table_is_one_statement_that_names_every_column(name: str, is_insert_only: bool) -> None:
@@ -210,8 +219,8 @@ def test_statement_that_fills_a_new_column_takes_nothing_and_names_the_column(na
 
 @pytest.mark.parametrize("text", [*map(load_statement, MERGES), *map(build_merge, our_tables())])
 def test_merge_takes_no_text(text: str) -> None:
-    """Sail takes no parameters in commands, so those of a merge become literals: dates and instants only."""
-    assert all(parameter.endswith(("_dates", "_at")) for parameter in parameters_of(text))
+    """Sail takes no parameters in commands, so those of a merge become literals: dates, instants and words of our own only."""
+    assert all(parameter.endswith(("_dates", "_at", "_statuses")) for parameter in parameters_of(text))
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

@@ -46,7 +46,7 @@ def seen_again(lake: Lake, *witnesses: Row, **bounds: object) -> dict[str, Row]:
         "last_message_id": max(ids),
     }
     relation = pa.Table.from_pylist(list(witnesses), table("message_ledger").arrow_schema(*WITNESS_COLUMNS))
-    rows = lake.select("ledger/select_seen_again", witnessed_messages=relation, **{**widest, **bounds})  # type: ignore[arg-type]
+    rows = lake.select("ledger/select_seen_again", witnessed_messages=relation, **{**widest, **bounds})
     return {row["message_id"]: row for row in rows}
 
 
@@ -351,7 +351,11 @@ def learned(known: Row, seen: Row) -> Row:
 def every_case() -> Iterator[tuple[Row, Row]]:
     """Yield a ledger row and what is seen of it: each state with each relation of times, witnesses and missing fields."""
     times = product((None, NOON), (None, NOON - HOUR, NOON, NOON + HOUR), (-HOUR, 0 * HOUR, HOUR))
-    witnesses = (["createConversationMessage"], ["cancelMessage", "createConversationMessage"], [])
+    witnesses: tuple[list[str], ...] = (
+        ["createConversationMessage"],
+        ["cancelMessage", "createConversationMessage"],
+        [],
+    )
     missing = [({}, {}), *(pair for c in FILLED for pair in (({c: None}, {}), ({}, {c: None}), ({c: None}, {c: None})))]
     stored = (TODAY, None)
     for state, (known_write, seen_write, offset), actions, (unknown, unseen), day in product(
