@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -45,9 +45,9 @@ class WatchedTables(Tables):
         self._statements.add(statement)
         return super().select(statement, **values)
 
-    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
-        self._statements.add(statement)
-        return super().execute(statement, only_new=only_new, **values)
+    def write(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+        self._statements.add(what)
+        return super().write(what, whole, only_new, relations)
 
 
 @dataclass
