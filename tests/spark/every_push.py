@@ -3,13 +3,9 @@
 # The whole job runs on every push and is compared row by row. These statements it runs not at all, or on new rows only.
 TEST_OF = {
     "erasure/merge_erased_ledger": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
-    "merge_erased_messages": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
-    "merge_erased_spaces": "test_description_and_configuration_of_a_space_go_and_are_not_read_again",
-    "merge_erasure": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
-    "merge_messages": "test_value_is_never_replaced_by_null",
+    "ledger/fill_reason_code": "test_older_rows_get_the_reason_code_that_their_sentence_says",
     "ledger/merge_outcomes": "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",
     "runs/merge_run_signs": "test_silent_run_is_recorded_as_killed_and_others_are_returned",
-    "merge_spaces": "test_space_that_can_no_longer_be_read_keeps_what_was_known",
     "ledger/merge_witnesses": "test_another_action_joins_the_witnesses_in_order_and_changes_nothing_else",
     "erasure/select_come_back": "test_what_a_run_stored_meanwhile_is_found",
     "lakehouse/select_current_user": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
