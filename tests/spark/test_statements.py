@@ -52,8 +52,8 @@ _CHOSEN = {
         "test_deletion_marks_the_row_and_keeps_everything_else",
         "test_another_statement_clears_what_was_joined_for_the_old_one",
         "test_messages_are_told_apart_by_workspace_message_and_day",
-        "test_only_new_messages_are_inserted_and_the_others_left_as_they_are",
-        "test_rows_inserted_are_counted",
+        "test_messages_that_are_expected_to_be_new_are_inserted_and_those_that_are_there_merged",
+        "test_messages_that_are_new_as_expected_cost_one_version",
     ),
     test_merge_outcomes: (
         "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",

@@ -1,4 +1,4 @@
-"""Tables may have more columns than this version knows: made by a newer one that was taken back, or by hand. They are written all the same."""
+"""Tables may have more columns than this version knows: a newer one made them, or somebody did by hand. They are written all the same."""
 
 from __future__ import annotations
 
