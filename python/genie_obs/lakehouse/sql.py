@@ -59,7 +59,7 @@ def qualify(
     def spell(token: Token, before: str, after: str) -> str:
         if token.kind == "other" and token.text.startswith("system."):
             return _system_table(token.text, names, stand_ins or {})
-        is_ours = token.kind == "word" and before != "." and token.text in ours and not after.startswith(".")
+        is_ours = token.kind == "word" and before != "." and token.text in ours and after != "."
         return names.table(token.text) if is_ours else token.text
 
     return _rewrite(text, spell)
@@ -84,7 +84,7 @@ def mark_relations(text: str, relations: Collection[str]) -> str:
     unread = set(relations)
 
     def spell(token: Token, before: str, after: str) -> str:
-        if token.kind == "word" and before != "." and token.text in relations and not after.startswith("."):
+        if token.kind == "word" and before != "." and token.text in relations and after != ".":
             unread.discard(token.text)
             return f"{{{token.text}}}"
         return token.text.replace("{", "{{").replace("}", "}}")
@@ -124,13 +124,10 @@ def insert_only(merge: str) -> str:
 
 
 def _rewrite(text: str, replace: Callable[[Token, str, str], str]) -> str:
-    """Replace each token, given with the text of the one before it and of the two after it."""
+    """Replace each token, given with the text of the one before it and of the one after it."""
     found = _with_system_names(tokens(text))
-    pieces: list[str] = []
-    for index, token in enumerate(found):
-        before = found[index - 1].text if index else ""
-        pieces.append(replace(token, before, join(found[index + 1 : index + 3])))
-    return "".join(pieces)
+    texts = ["", *(token.text for token in found), ""]
+    return "".join(map(replace, found, texts, texts[2:]))
 
 
 def _with_system_names(found: list[Token]) -> list[Token]:
