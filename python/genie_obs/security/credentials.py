@@ -58,7 +58,7 @@ def find_client_id(environ: Mapping[str, str], secrets: SecretReader | None) -> 
     try:
         return load_credentials(environ, secrets).client_id
     except ConfigError as error:
-        logger.warning("goes on without credentials: %s", error.problem)
+        logger.info("goes on without credentials: %s", error.problem)
         return ""
 
 
