@@ -1,4 +1,4 @@
-"""Tables may have more columns than this version knows: made by a newer one that was taken back, or by hand. They are written all the same."""
+"""Tables may have columns that this version does not know: made by a newer one, or by hand. They are written all the same."""
 
 from __future__ import annotations
 
