@@ -4,66 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from tests.integration.conftest import MakeWorld, World
+from tests.integration.system_tables import as_json, change, retyped, without
 
 from genie_obs.command.cli import cli
 from genie_obs.errors import ConfigError
 from genie_obs.lakehouse.sources import SOURCES, SourceColumn
 from genie_obs.simulator import SimulatedMessage, message_body
-
-Change = Callable[[pa.Table], pa.Table]
-
-
-def change(world: World, name: str, how: Change) -> None:
-    """Rewrite a system table with other columns, as another version of Databricks would show it."""
-    folder = world.lakehouse / "system" / name
-    changed = how(DeltaTable(str(folder)).to_pyarrow_table())
-    shutil.rmtree(folder)
-    write_deltalake(str(folder), changed)
-
-
-def without(path: str) -> Change:
-    """Drop a column, or a field of a struct."""
-    column, _, field = path.partition(".")
-
-    def drop(rows: pa.Table) -> pa.Table:
-        if not field:
-            return rows.drop_columns([column])
-        parts = [item.name for item in rows.schema.field(column).type if item.name != field]
-        if not parts:
-            return rows.drop_columns([column])
-        kept = pc.make_struct(*(pc.struct_field(rows[column], part) for part in parts), field_names=parts)
-        return rows.set_column(rows.schema.get_field_index(column), column, kept)
-
-    return drop
-
-
-def retyped(name: str, kind: pa.DataType) -> Change:
-    def cast(rows: pa.Table) -> pa.Table:
-        return rows.set_column(rows.schema.get_field_index(name), name, rows[name].cast(kind))
-
-    return cast
-
-
-def as_json(name: str) -> Change:
-    def dump(rows: pa.Table) -> pa.Table:
-        texts = [None if value is None else json.dumps(_plain(value)) for value in rows[name].to_pylist()]
-        return rows.set_column(rows.schema.get_field_index(name), name, pa.array(texts, pa.string()))
-
-    return dump
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, list) else value
 
 
 def serve(message: SimulatedMessage, **fields: Any) -> None:
@@ -89,27 +43,23 @@ OPTIONAL_SOURCES = [
 ]
 
 
-def folder_of(table: str) -> str:
-    return table.replace(".", "/")
-
-
 def test_all_optional_columns_missing_at_once_costs_no_message_and_is_told(clean_world: World) -> None:
     clean_world.run()
     expected = stored_messages(clean_world)
     (clean_world.lakehouse / "main").rename(clean_world.lakehouse / "before")
     for table, column in OPTIONAL:
-        change(clean_world, folder_of(table), without(column.path))
+        change(clean_world, table, without(column.path))
 
     record = clean_world.run(publish=False)
 
     assert record.status == "succeeded"
     assert stored_messages(clean_world) == expected
-    told = list(record.drift)
+    told = record.drift
     assert len(told) == len(OPTIONAL)
     for table, column in OPTIONAL:
         assert any(line.startswith(f"system.{table}.{column.path}: missing") for line in told)
     [run] = clean_world.read("ingestion_runs")
-    assert run["drift"] == told
+    assert run["drift"] == list(told)
     assert {row["query_read_rows"] for row in clean_world.read("message_details")} == {None}
 
 
@@ -117,7 +67,7 @@ def test_all_optional_columns_missing_at_once_costs_no_message_and_is_told(clean
 def test_required_column_missing_is_named_before_anything_is_written(
     clean_world: World, table: str, column: SourceColumn
 ) -> None:
-    change(clean_world, folder_of(table), without(column.path))
+    change(clean_world, table, without(column.path))
 
     with pytest.raises(ConfigError, match=rf"system\.{table}: {column.path} is missing; .*Upgrade genie-obs"):
         clean_world.run(publish=False)
@@ -129,7 +79,7 @@ def test_required_column_missing_is_named_before_anything_is_written(
 def test_optional_source_without_a_column_that_it_needs_is_not_read_and_the_run_goes_on(
     clean_world: World, table: str, column: SourceColumn
 ) -> None:
-    change(clean_world, folder_of(table), without(column.path))
+    change(clean_world, table, without(column.path))
 
     record = clean_world.run(publish=False)
 
@@ -144,11 +94,11 @@ def test_columns_of_other_types_are_converted_and_told(clean_world: World) -> No
     clean_world.run()
     expected = stored_messages(clean_world)
     (clean_world.lakehouse / "main").rename(clean_world.lakehouse / "before")
-    for name in ("access/audit", "access/workspaces_latest", "query/history"):
+    for name in ("access.audit", "access.workspaces_latest", "query.history"):
         change(clean_world, name, retyped("workspace_id", pa.int64()))  # as older pages of the documentation say
-    change(clean_world, "access/audit", as_json("response"))
-    change(clean_world, "access/audit", as_json("request_params"))
-    change(clean_world, "query/history", retyped("read_rows", pa.string()))
+    change(clean_world, "access.audit", as_json("response"))
+    change(clean_world, "access.audit", as_json("request_params"))
+    change(clean_world, "query.history", retyped("read_rows", pa.string()))
 
     record = clean_world.run(publish=False)
 
@@ -213,8 +163,8 @@ def test_new_statuses_of_workspaces_and_statements_are_told_and_not_taken_for_ba
         at = rows.schema.get_field_index("execution_status")
         return rows.set_column(at, "execution_status", pa.array(["TELEPORTED"] * rows.num_rows))
 
-    change(clean_world, "access/workspaces_latest", renamed)
-    change(clean_world, "query/history", running)
+    change(clean_world, "access.workspaces_latest", renamed)
+    change(clean_world, "query.history", running)
 
     record = clean_world.run(publish=False)
 

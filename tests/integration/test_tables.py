@@ -15,10 +15,10 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from genie_obs.config import EngineSettings
-from genie_obs.errors import ConfigError
+from genie_obs.errors import ConfigError, SourceError
 from genie_obs.lakehouse.engines.engine import open_engine
 from genie_obs.lakehouse.schema import Column, Table, table, tables
-from genie_obs.lakehouse.sources import AUDIT, COLUMN_FIX
+from genie_obs.lakehouse.sources import AUDIT, State
 from genie_obs.lakehouse.sql import Names
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.record import RunRecord
@@ -33,8 +33,18 @@ DELTA_TYPES = {
     "BOOLEAN": "boolean",
     "DATE": "date",
     "TIMESTAMP": "timestamp",
-    "ARRAY<STRING>": {"type": "array", "elementType": "string", "containsNull": True},
 }
+
+
+def delta_type(sql_type: str) -> object:
+    """Return a type as the Delta log spells it."""
+    if sql_type.startswith("ARRAY<"):
+        return {"type": "array", "elementType": delta_type(sql_type[6:-1]), "containsNull": True}
+    if sql_type.startswith("STRUCT<"):
+        pairs = [field.split(": ") for field in sql_type[7:-1].split(", ")]
+        fields = [{"name": name, "type": delta_type(kind), "nullable": True, "metadata": {}} for name, kind in pairs]
+        return {"type": "struct", "fields": fields}
+    return DELTA_TYPES[sql_type]
 
 
 class Opened:
@@ -76,7 +86,7 @@ def delta_columns(delta: DeltaTable) -> dict[str, Any]:
 
 
 def save_run(on: Tables, run_id: str, **values: Any) -> None:
-    RunRecord(run_id=run_id, started_at=NOON, engine="local", **values).save(on)
+    RunRecord(run_id=run_id, started_at=NOON, engine="local", **values).store(on)
 
 
 def test_create_makes_all_tables_and_tells_their_columns(opened: Opened) -> None:
@@ -147,7 +157,7 @@ def test_stored_tables_are_as_declared(opened: Opened) -> None:
         fields = {field.name: field for field in delta.schema().fields}
         assert list(fields) == [column.name for column in declared.columns]
         stored_types = {field["name"]: field["type"] for field in _schema(delta)}
-        assert stored_types == {column.name: DELTA_TYPES[column.sql_type] for column in declared.columns}
+        assert stored_types == {column.name: delta_type(column.sql_type) for column in declared.columns}
         assert {f: field.metadata.get("comment") for f, field in fields.items()} == {
             c.name: c.comment for c in declared.columns
         }
@@ -198,7 +208,7 @@ def test_older_tables_get_the_new_columns_and_keep_their_rows(opened: Opened) ->
     [row] = opened.read("ingestion_runs")
     assert {name: row[name] for name in run} == run
     assert (row["workspace_errors"], row["merge_seconds"], row["oldest_stored_date"]) == (None, None, None)
-    save_run(on, "run2", workspace_errors=["1: no"], merge_seconds=0.5)
+    save_run(on, "run2", workspace_errors=("1: no",), merge_seconds=0.5)
     rows = {row["run_id"]: row for row in opened.read("ingestion_runs")}
     assert (rows["run2"]["workspace_errors"], rows["run2"]["merge_seconds"]) == (["1: no"], 0.5)
     assert on.create() == {}
@@ -224,24 +234,54 @@ def test_upgrade_leaves_columns_alone_that_it_does_not_know(opened: Opened) -> N
     assert [row["note"] for row in opened.read("space_details")] == ["mine"]
 
 
-def test_missing_system_table_is_named_with_the_fix(opened: Opened) -> None:
-    with pytest.raises(ConfigError) as caught:
-        opened.open().adopt_source(AUDIT, fix="Grant SELECT on it.")
+def test_older_ledger_gets_codes_for_what_its_sentences_said(opened: Opened) -> None:
+    known = {"workspace_id": "1", "witnessed_date": NOON.date()}
+    rows = [
+        {
+            **known,
+            "message_id": "a",
+            "state": "retry",
+            "state_reason": "404 although the space can be read; asked again",
+        },
+        {**known, "message_id": "b", "state": "fetched"},
+    ]
+    _write_older(opened.root, "message_ledger", rows, "reason_code")
+    on = opened.open()
 
-    assert str(caught.value) == "system.access.audit does not exist or is not visible. Grant SELECT on it."
+    assert on.create()["message_ledger"] == ["reason_code"]
+
+    codes = {row["message_id"]: row["reason_code"] for row in opened.read("message_ledger")}
+    assert codes == {"a": "absent_once", "b": None}
+    assert "message_ledger" not in on.create()
 
 
-def test_columns_nothing_can_be_done_without_are_all_named_with_the_fix(opened: Opened) -> None:
+def test_missing_system_table_is_named(opened: Opened) -> None:
+    found = opened.open().adopt_source(AUDIT)
+
+    assert (found.state, found.problem) == (State.MISSING, "system.access.audit does not exist or is not visible")
+
+
+def test_columns_nothing_can_be_done_without_are_all_named(opened: Opened) -> None:
     write_deltalake(opened.root / "system" / "access" / "audit", pa.table({"event_id": ["e"], "event_time": [1.5]}))
 
-    with pytest.raises(ConfigError) as caught:
-        opened.open().adopt_source(AUDIT, fix="")
+    found = opened.open().adopt_source(AUDIT)
 
-    assert str(caught.value) == (
+    assert found.state is State.LACKS_COLUMNS
+    assert found.problem == (
         "system.access.audit: workspace_id is missing; event_time is of type double, not timestamp; service_name is missing; "
-        "action_name is missing; request_params is missing; response.result is missing; nothing can be done without. "
-        + COLUMN_FIX
+        "action_name is missing; request_params is missing; response.result is missing; nothing can be made of it without"
     )
+    assert "system.access.audit: workspace_id is missing" in found.drift
+
+
+def test_system_table_that_fails_while_it_is_read_is_an_error_that_names_it(opened: Opened) -> None:
+    on = opened.open()
+    scope = {"from_date": NOON.date(), "until_date": NOON.date(), "workspace_ids": ""}
+
+    with pytest.raises(SourceError, match=r"system\.access\.audit") as caught:
+        on.select("datasets/events/select_audit_days", **scope)
+
+    assert (caught.value.source, caught.value.state) == ("access.audit", "missing")
 
 
 def test_folder_that_is_no_lakehouse_is_refused_with_the_way_to_make_one(tmp_path: Path) -> None:
@@ -267,7 +307,12 @@ def test_text_parameter_of_a_command_is_never_part_of_its_sql(opened: Opened) ->
     save_run(on, "run1")
 
     with contextlib.suppress(Exception):  # engines differ in whether comparing a date with such text is an error
-        on.execute("runs/merge_run", started_dates="2026-11-20') THEN DELETE; DROP TABLE ingestion_runs; --")
+        hostile = "2026-11-20') THEN DELETE; DROP TABLE ingestion_runs; --"
+        on.execute(
+            "runs/merge_run_signs",
+            run_signs=table("ingestion_runs").arrow_schema().empty_table(),
+            started_dates=hostile,
+        )
 
     assert [row["run_id"] for row in opened.read("ingestion_runs")] == ["run1"]
 
@@ -287,7 +332,7 @@ def test_instants_keep_their_microseconds_and_come_back_aware(opened: Opened) ->
     on.create()
     at = datetime(2026, 11, 20, 23, 59, 59, 999_999, tzinfo=UTC)
 
-    RunRecord(run_id="run1", started_at=at, engine="local").save(on)
+    RunRecord(run_id="run1", started_at=at, engine="local").store(on)
 
     [row] = on.rows("runs/select_recent_runs")
     assert row["started_at"] == at
@@ -327,12 +372,7 @@ def test_hostile_values_are_stored_as_they_are(opened: Opened) -> None:
     fetched = pa.Table.from_pylist(rows, schema)
 
     for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute(
-            "datasets/messages/merge_messages",
-            fetched_messages=fetched,
-            created_dates=[NOON.date()],
-            latest_credible_at=NOON,
-        )
+        on.merge("message_details", fetched, latest_credible_at=NOON, terminal_statuses=["COMPLETED"])
 
     stored = {row["message_id"]: row for row in opened.read("message_details")}
     assert {name: row["content"] for name, row in stored.items()} == HOSTILE
@@ -452,7 +492,7 @@ COLLISIONS = [
 def test_command_that_collides_is_run_again(text: str) -> None:
     engine = FakeEngine(text)
 
-    Tables(engine).execute("runs/merge_run", started_dates=[NOON.date()])
+    Tables(engine).execute("runs/merge_run_signs", started_dates=[NOON.date()])
 
     assert engine.session.count == 2
 
@@ -461,8 +501,8 @@ def test_failure_that_is_no_collision_is_raised_at_once(opened: Opened) -> None:
     on = opened.open()
     on.create()
 
-    with pytest.raises(Exception, match="run_record"):  # the view it reads is not there
-        on.execute("runs/merge_run", started_dates=[NOON.date()])
+    with pytest.raises(Exception, match="run_signs"):  # the relation it reads is not there
+        on.execute("runs/merge_run_signs", started_dates=[NOON.date()])
 
 
 def test_two_processes_may_create_at_the_same_time(opened: Opened) -> None:

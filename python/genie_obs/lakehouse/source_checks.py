@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genie_obs.config import Scope
-from genie_obs.errors import ConfigError, Problem
+from genie_obs.errors import ConfigError, Problem, SourceError
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.sources import COLUMN_FIX, SOURCES, WORKSPACES, SourceFound, SourceState, State
 from genie_obs.lakehouse.tables import Tables
@@ -74,6 +74,12 @@ def fix_of(found: SourceFound, *, kind: str) -> str:
         f"An account admin must enable the system schema {schema} and grant USE SCHEMA and SELECT on system.{schema} "
         "to the principal this runs as."
     )
+
+
+def state_of_failure(error: SourceError, *, kind: str) -> SourceState:
+    """Return the state of a source that was there and could not be read after all; `kind` is that of the engine."""
+    source = next(source for source in SOURCES if source.name == error.source)
+    return _state(SourceFound(source=source, state=State(error.state), problem=error.problem), kind)
 
 
 def check_skipped(skip_sources: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from genie_obs.errors import GenieObsError, SourceError
-from genie_obs.lakehouse.source_checks import Sources, check_sources
-from genie_obs.lakehouse.sources import SourceState, is_required
+from genie_obs.lakehouse.source_checks import Sources, check_sources, state_of_failure
+from genie_obs.lakehouse.sources import is_required
 from genie_obs.pipeline.datasets import all_datasets, sources_of
 from genie_obs.pipeline.erasing import erase_what_is_due
 from genie_obs.runs.dataset import Dataset, Run, StepResult
@@ -111,8 +111,8 @@ class _Steps:
     def _give_up(self, error: SourceError) -> None:
         """Note that an optional source, which was there, could not be read after all: the run goes on without it."""
         logger.warning("%s; the run goes on without it", error)
-        self._run.unread_sources[error.source] = str(error)
-        failed = SourceState(name=error.source, state=error.state, detail=str(error))
+        failed = state_of_failure(error, kind=self._run.tables.kind)
+        self._run.unread_sources[error.source] = failed.detail or failed.state
         states = [failed if state.name == error.source else state for state in self.record.sources]
         self.record = replace(self.record, sources=tuple(states))
 
