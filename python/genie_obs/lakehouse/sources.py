@@ -166,7 +166,7 @@ class SourceFound:
     drift: tuple[str, ...] = ()
 
 
-def explain_unreadable(name: str, error: Exception) -> Unreadable:
+def explain_unreadable(name: str, error: BaseException) -> Unreadable:
     """Return the state of a system table that an engine refused to read, and what is wrong with it in a sentence."""
     said = str(error).strip()
     reason = clean_text(said.splitlines()[0] if said else type(error).__name__, limit=_MAX_REASON_CHARACTERS)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from genie_obs.errors import EngineError, SourceError
 from genie_obs.lakehouse.arrow_rows import to_rows
 from genie_obs.lakehouse.engines.engine import Engine
+from genie_obs.lakehouse.errors import engine_errors, first_line
 from genie_obs.lakehouse.merge import NEW_ROWS, build_merge, date_keys
 from genie_obs.lakehouse.schema import Column, Table, tables
 from genie_obs.lakehouse.schema import table as table_named
@@ -75,13 +76,19 @@ class Tables:
         return self._engine.is_loopback
 
     def select(self, statement: str, **values: Input) -> pa.Table:
-        """Run a query file and return its rows; instants are UTC."""
+        """Run a query file and return its rows; instants are UTC.
+
+        Raises:
+            SourceError: if it reads a system table, and the engine fails.
+            EngineError: if the engine fails otherwise.
+        """
         started = time.monotonic()
         try:
-            rows = self._query(statement, values).toArrow()
-        except Exception as error:
+            with engine_errors():
+                rows = self._query(statement, values).toArrow()
+        except EngineError as error:
             for name in system_tables_of(load_statement(statement)):
-                unreadable = explain_unreadable(name, error)
+                unreadable = explain_unreadable(name, error.__cause__ or error)
                 raise SourceError(unreadable["problem"], source=name, state=unreadable["state"]) from error
             raise
         logger.debug("%s: %d rows in %.0f ms", statement, rows.num_rows, 1000 * (time.monotonic() - started))
@@ -196,7 +203,7 @@ class Tables:
         """Do something to a table, again when another writer committed in between, and return what it returns.
 
         Raises:
-            EngineError: if it still collides after several attempts.
+            EngineError: if the engine fails, or it still collides after several attempts.
         """
         attempt = 0
         while True:
@@ -206,11 +213,10 @@ class Tables:
                 result = work()
             except Exception as error:
                 if not any(sign in str(error) for sign in _CONFLICT_SIGNS):
-                    raise
+                    raise EngineError(f"{what} failed: {first_line(error)}") from error
                 if attempt == _CONFLICT_ATTEMPTS:
-                    raise EngineError(
-                        f"{what} collided with another writer {attempt} times. Is a second run of the job active?"
-                    ) from error
+                    problem = f"{what} collided with another writer {attempt} times"
+                    raise EngineError(problem, "Let one run of the job end before the next one starts.") from error
                 logger.info("%s collided with another writer, attempt %d", what, attempt)
                 time.sleep(random.uniform(0, min(0.1 * 2**attempt, _MAX_CONFLICT_WAIT_SECONDS)))  # noqa: S311  # spreads two writers apart
             else:
@@ -219,13 +225,21 @@ class Tables:
 
     def has_table(self, name: str) -> bool:
         """Say whether one of our tables exists."""
-        return name in self._existing or self._exists(name)
+        with engine_errors():
+            return name in self._existing or self._exists(name)
 
     def create(self) -> dict[str, list[str]]:
         """Create what is missing: schema, tables, and columns that older versions did not have.
 
         Returns what was done: table name to the columns added, all of them for a new table. Safe to repeat.
+
+        Raises:
+            EngineError: if the engine fails.
         """
+        with engine_errors():
+            return self._create()
+
+    def _create(self) -> dict[str, list[str]]:
         spark, names = self._engine.spark, self._engine.names
         done: dict[str, list[str]] = {}
         self._engine.refresh()
