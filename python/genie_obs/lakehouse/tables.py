@@ -83,9 +83,10 @@ class Tables:
             EngineError: if the engine fails otherwise.
         """
         started = time.monotonic()
+        text, relations, bound = self._prepare(statement, values)
         try:
             with engine_errors():
-                rows = self._query(statement, values).toArrow()
+                rows = self._sql(text, self._frames(relations), bound).toArrow()
         except EngineError as error:
             for name in system_tables_of(load_statement(statement)):
                 unreadable = explain_unreadable(name, error.__cause__ or error)
@@ -310,7 +311,10 @@ class Tables:
             raise ValueError(f"{statement} takes {sorted(parameters_of(text))}, got {sorted(values)}")
         return qualify(text, self._engine.names, self._stand_ins)
 
-    def _query(self, statement: str, values: Mapping[str, Input]) -> DataFrame:
+    def _prepare(
+        self, statement: str, values: Mapping[str, Input]
+    ) -> tuple[str, Mapping[str, pa.Table], Mapping[str, Value]]:
+        """Return the text of a query for this engine, the relations it reads, and the values to bind."""
         relations, parameters = _split(values)
         # A list of dates prunes files only as literals in IN (…); everything else is bound where the server can.
         inlined = {
@@ -320,7 +324,7 @@ class Tables:
         }
         bound = {name: value for name, value in parameters.items() if name not in inlined}
         text = inline_parameters(self._load(statement, parameters), inlined)
-        return self._sql(text, self._frames(relations), bound)
+        return text, relations, bound
 
     def _frames(self, relations: Mapping[str, pa.Table]) -> dict[str, DataFrame]:
         return {name: self._engine.spark.createDataFrame(rows) for name, rows in relations.items()}
