@@ -32,30 +32,28 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         guarantee="the watermark moves only when discovery is committed",
-        file="pipeline/run.py",
+        file="datasets/events/step.py",
         changes=(
             (
-                "    found = discover(\n",
-                "    record.watermark_after = days.newest_event_time\n    record.save(context.tables)\n    found = discover(\n",
+                "    found = discover(",
+                "    from genie_obs.runs.record import RunRecord\n\n"
+                "    told = {'engine': run.tables.kind, 'watermark_after': days.newest_event_time}\n"
+                "    RunRecord(run_id=run.run_id, started_at=run.started_at, **told).store(run.tables)\n"
+                "    found = discover(",
             ),
         ),
         test="tests/integration/test_concurrency.py::test_run_that_died_before_discovery_was_committed_does_not_move_the_watermark",
     ),
     Mutation(
         guarantee="a terminal status is never undone",
-        file="datasets/messages/merge_messages.sql",
-        changes=(
-            (
-                "WHEN d.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED') AND NOT f.is_terminal THEN",
-                "WHEN FALSE THEN",
-            ),
-        ),
+        file="datasets/messages/table.sql",
+        changes=(("CASE WHEN old.status IN (:terminal_statuses) AND", "CASE WHEN FALSE AND old.status IN (:terminal_statuses) AND"),),
         test="tests/sql/statements/test_merge_messages.py::test_terminal_status_never_goes_back",
     ),
     Mutation(
         guarantee="no value is lost to a NULL",
-        file="datasets/messages/merge_messages.sql",
-        changes=(("THEN f.content ELSE COALESCE(f.content, d.content) END,", "THEN f.content ELSE f.content END,"),),
+        file="lakehouse/merge.py",
+        changes=(('    kept = f"COALESCE(new.{column}, old.{column})"', '    kept = f"new.{column}"'),),
         test="tests/sql/statements/test_merge_messages.py::test_value_is_never_replaced_by_null",
     ),
     Mutation(
@@ -110,8 +108,8 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="what was erased does not come back",
-        file="ledger/merge_witnesses.sql",
-        changes=(("WHEN MATCHED AND l.state <> 'erased' AND (", "WHEN MATCHED AND ("),),
+        file="ledger/is_news.rule.sql",
+        changes=(("known.state <> 'erased' AND COALESCE(", "COALESCE("),),
         test="tests/sql/statements/test_erasure.py::test_no_event_and_no_answer_opens_an_erased_message",
     ),
     Mutation(
@@ -166,4 +164,23 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main()
+    Mutation(
+        guarantee="a message has one row in the ledger",
+        file="datasets/events/step.py",
+        changes=(("_join_twins(run) if found.new_message_count else 0", "0"),),
+        test="tests/integration/test_twins.py::test_message_that_two_runs_record_under_two_days_keeps_one_row",
+    ),
+    Mutation(
+        guarantee="a living run is not taken for dead",
+        file="datasets/messages/reader.py",
+        changes=(("            await merger.call(heartbeat.beat)\n", "            pass\n"),),
+        test="tests/unit/runs/test_heartbeat.py::test_run_that_only_waits_is_never_taken_for_dead",
+    ),
+    Mutation(
+        guarantee="erasure forgets no text that a table declares",
+        file="erasure/derived.py",
+        changes=(("for column in texts.plain}", "for column in texts.plain[1:]}"),),
+        test="tests/integration/test_new_table.py::test_new_table_is_erased_with_its_messages_and_stays_so",
+    ),
+)
