@@ -47,7 +47,12 @@ MUTATIONS = (
     Mutation(
         guarantee="a terminal status is never undone",
         file="datasets/messages/table.sql",
-        changes=(("CASE WHEN old.status IN (:terminal_statuses) AND", "CASE WHEN FALSE AND old.status IN (:terminal_statuses) AND"),),
+        changes=(
+            (
+                "CASE WHEN old.status IN (:terminal_statuses) AND",
+                "CASE WHEN FALSE AND old.status IN (:terminal_statuses) AND",
+            ),
+        ),
         test="tests/sql/statements/test_merge_messages.py::test_terminal_status_never_goes_back",
     ),
     Mutation(
@@ -118,6 +123,24 @@ MUTATIONS = (
         changes=(("            if self._still_due is not None:\n", "            if False:\n"),),
         test="tests/integration/test_concurrency.py::test_two_runs_at_once_share_the_work",
     ),
+    Mutation(
+        guarantee="a message has one row in the ledger",
+        file="datasets/events/step.py",
+        changes=(("_join_twins(run) if found.new_message_count else 0", "0"),),
+        test="tests/integration/test_twins.py::test_message_that_two_runs_record_under_two_days_keeps_one_row",
+    ),
+    Mutation(
+        guarantee="a living run is not taken for dead",
+        file="datasets/messages/reader.py",
+        changes=(("            await merger.call(heartbeat.beat)\n", "            pass\n"),),
+        test="tests/unit/runs/test_heartbeat.py::test_run_that_only_waits_is_never_taken_for_dead",
+    ),
+    Mutation(
+        guarantee="erasure forgets no text that a table declares",
+        file="erasure/derived.py",
+        changes=(("for column in texts.plain}", "for column in texts.plain[1:]}"),),
+        test="tests/integration/test_erasure.py::test_no_text_of_a_person_is_left_in_any_file_and_no_run_brings_it_back",
+    ),
 )
 
 
@@ -164,23 +187,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main()
-    Mutation(
-        guarantee="a message has one row in the ledger",
-        file="datasets/events/step.py",
-        changes=(("_join_twins(run) if found.new_message_count else 0", "0"),),
-        test="tests/integration/test_twins.py::test_message_that_two_runs_record_under_two_days_keeps_one_row",
-    ),
-    Mutation(
-        guarantee="a living run is not taken for dead",
-        file="datasets/messages/reader.py",
-        changes=(("            await merger.call(heartbeat.beat)\n", "            pass\n"),),
-        test="tests/unit/runs/test_heartbeat.py::test_run_that_only_waits_is_never_taken_for_dead",
-    ),
-    Mutation(
-        guarantee="erasure forgets no text that a table declares",
-        file="erasure/derived.py",
-        changes=(("for column in texts.plain}", "for column in texts.plain[1:]}"),),
-        test="tests/integration/test_new_table.py::test_new_table_is_erased_with_its_messages_and_stays_so",
-    ),
-)
+    sys.exit(main())
