@@ -36,10 +36,12 @@ MUTATIONS = (
         changes=(
             (
                 "    found = discover(",
-                "    from genie_obs.runs.record import RunRecord\n\n"
-                "    told = {'engine': run.tables.kind, 'watermark_after': days.newest_event_time}\n"
-                "    RunRecord(run_id=run.run_id, started_at=run.started_at, **told).store(run.tables)\n"
-                "    found = discover(",
+                (
+                    "    from genie_obs.runs.record import RunRecord\n\n"
+                    "    told = {'engine': run.tables.kind, 'watermark_after': days.newest_event_time}\n"
+                    "    RunRecord(run_id=run.run_id, started_at=run.started_at, **told).store(run.tables)\n"
+                    "    found = discover("
+                ),
             ),
         ),
         test="tests/integration/test_concurrency.py::test_run_that_died_before_discovery_was_committed_does_not_move_the_watermark",
