@@ -21,9 +21,17 @@ from tests.sql.statements import (
     test_select_due,
     test_select_witnesses,
     test_spaces_and_runs,
+    test_twins,
 )
 
-_ALL = (test_discovery_statements, test_reason_codes, test_select_due, test_select_witnesses, test_spaces_and_runs)
+_ALL = (
+    test_discovery_statements,
+    test_reason_codes,
+    test_select_due,
+    test_select_witnesses,
+    test_spaces_and_runs,
+    test_twins,
+)
 _CHOSEN = {
     test_enrichment: (
         "test_statement_is_found_with_everything_the_history_tells",
