@@ -18,10 +18,10 @@ from genie_obs.simulator import FaultRule
 
 COMMANDS = (
     "*",
-    "runs/merge_run",
+    "ingestion_runs",
     "ledger/merge_witnesses",
-    "datasets/spaces/merge_spaces",
-    "datasets/messages/merge_messages",
+    "space_details",
+    "message_details",
     "ledger/merge_outcomes",
     "datasets/statements/merge_statements",
 )
