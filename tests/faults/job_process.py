@@ -39,9 +39,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A moment in the life of a run: some time around the n-th execution of a command; `*` is any command."""
+    """A moment in the life of a run: some time around the n-th write of a statement or to a table; `*` is any of them."""
 
-    statement: str = "*"
+    statement: str = "*"  # or the table, of a MERGE that is made from its declaration
     number: int = 1
     moment: str = "before"
     milliseconds: int = 0
@@ -128,7 +128,7 @@ class SharedClock:
 
 
 class TroubledTables(Tables):
-    """Tables whose commands are the places where a run dies or the disk is full."""
+    """Tables whose writes are the places where a run dies or the disk is full."""
 
     def __init__(self, engine: Engine, order: JobOrder, lakehouse: Path) -> None:
         super().__init__(engine)
@@ -150,8 +150,8 @@ class TroubledTables(Tables):
             die()
         return super().write(what, whole, only_new, relations)
 
-    def _is_at(self, point: Point | None, statement: str) -> bool:
-        return point is not None and point.statement in {statement, "*"} and self._seen[point.statement] == point.number
+    def _is_at(self, point: Point | None, what: str) -> bool:
+        return point is not None and point.statement in {what, "*"} and self._seen[point.statement] == point.number
 
     def _lurk(self, death: Point) -> None:
         """Wait for the moment inside a command, then die in the middle of it."""
