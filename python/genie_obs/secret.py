@@ -44,7 +44,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        # Constant time: comparing must not tell how many leading characters were right.
+        # In constant time: how long it takes must not tell how many leading characters were right.
         return hmac.compare_digest(
             self.__value.encode(errors="surrogatepass"), other.reveal().encode(errors="surrogatepass")
         )
@@ -63,10 +63,10 @@ class Secret:
 
 
 class SecretHeader(str):
-    """A header's value that carries a secret: text for the HTTP library, `***` for whatever shows variables.
+    """A header's value that holds a secret: text for the HTTP library, `***` for everything that shows variables.
 
-    A plain text would stand in every frame that holds the headers, and so in a traceback that prints local variables.
-    Only `str()` gives the value back, because the HTTP library asks for it.
+    A plain text would be readable in every traceback that prints the local variables of a function with the headers.
+    Only `str()` gives the value back, because the HTTP library calls it.
     """
 
     __slots__ = ()
@@ -78,7 +78,7 @@ class SecretHeader(str):
         return _MASK
 
     def __getitem__(self, key: Any) -> str:
-        return _MASK  # some tools cut what they show before they ask for its repr
+        return _MASK  # some tools cut a value before they ask for its repr
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a SecretHeader cannot be pickled")
@@ -97,7 +97,7 @@ class Credentials:
     client_secret: Secret
 
     def basic_pair(self) -> Secret:
-        """Return id and secret in the form they are sent in when a token is asked for."""
+        """Return id and secret in the form in which a token request sends them."""
         return Secret(base64.b64encode(f"{self.client_id}:{self.client_secret.reveal()}".encode()).decode())
 
     def basic_header(self) -> SecretHeader:
