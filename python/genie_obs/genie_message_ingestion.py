@@ -26,7 +26,7 @@ from genie_obs.other_runs import SharedDue
 from genie_obs.outcomes import RECHECK_AFTER, Context, Outcome, absent, failed, forbidden, listed_only, stored
 from genie_obs.spaces import SpaceDirectory, SpaceVerdict
 from genie_obs.users import UserDirectory
-from genie_obs.workers import run_workers
+from genie_obs.workers import side_by_side
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,9 @@ class WorkspaceReader:
             await self._save_spaces()
             plans = self._plans()
             count = min(self._worker_count, max(1, self._work.due.num_rows))
-            await run_workers(count, lambda: self._work_through(plans))
+            async with side_by_side() as group:
+                for _ in range(count):
+                    group.create_task(self._work_through(plans))
             self.report.read_elsewhere_count = self._work.due.num_rows - self._planned
         except (WorkspaceError, UnauthenticatedError) as error:
             self.report.error = str(error)
@@ -267,11 +269,7 @@ async def read_workspaces(readers: Sequence[Reader], merger: BatchMerger) -> lis
         await merger.finish()
         return reports
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(merger.run())
-            reading = group.create_task(read_all())
-    except BaseExceptionGroup as failures:
-        # The cause is one failure, of the tables or of ours; the other task was only cancelled.
-        raise failures.exceptions[0] from failures
+    async with side_by_side() as group:
+        group.create_task(merger.run())
+        reading = group.create_task(read_all())
     return reading.result()

@@ -16,7 +16,7 @@ from genie_obs.drift import DriftCounter, json_type
 from genie_obs.errors import ApiError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from genie_obs.genie_api import GenieApi
 from genie_obs.outcomes import RECHECK_AFTER, text_bytes
-from genie_obs.workers import run_workers
+from genie_obs.workers import side_by_side
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,9 @@ class SpaceDirectory:
                 if self._changed_bytes >= _MANY_BYTES:
                     await save()
 
-        await run_workers(min(len(asked), _ASKED_AT_ONCE), ask)
+        async with side_by_side() as group:
+            for _ in range(min(len(asked), _ASKED_AT_ONCE)):
+                group.create_task(ask())
 
     def verdict(self, space_id: str) -> SpaceVerdict:
         """Return what is known of a space that `refresh` was told about."""
