@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,12 @@ from genie_obs.secret import Credentials, Secret
 logger = logging.getLogger(__name__)
 
 TOKEN_PATH = "/oidc/v1/token"  # noqa: S105 - a path
+_HEADERS: Mapping[str, str] = {
+    "Content-Type": "application/x-www-form-urlencoded",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": USER_AGENT,
+}
 _TOKEN_FORM = b"grant_type=client_credentials&scope=all-apis"
 _MAX_TOKEN_BODY_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 600.0  # when the answer does not say; Databricks says 3600
@@ -148,20 +154,14 @@ class TokenSource:
     async def _post(self, attempt: int) -> Answer:
         self.requests += 1
         started_at = self._clock.monotonic()
-        headers = {
-            "Authorization": self._credentials.basic_header(),
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": USER_AGENT,
-        }
         status: object = "no answer"
         try:
             answer = await exchange(
                 self._session,
                 "POST",
                 self._url,
-                headers=headers,
+                headers=_HEADERS,
+                authorization=self._credentials.basic_header(),
                 data=_TOKEN_FORM,
                 max_body_bytes=_MAX_TOKEN_BODY_BYTES,
             )

@@ -42,6 +42,7 @@ from genie_obs.secret import Secret, bearer_header
 
 logger = logging.getLogger(__name__)
 
+_HEADERS: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
 _OK = 200
 _UNAUTHENTICATED = 401
 _TOO_MANY_REQUESTS = 429
@@ -161,7 +162,6 @@ class WorkspaceClient:
         self._stats = stats
         self._rng = rng
         self._token: Secret | None = None
-        self._headers: dict[str, str] = {}
         self._has_answered = False
         self._unanswered_calls = 0
         self._redirects = 0  # in a row
@@ -210,13 +210,15 @@ class WorkspaceClient:
             UntrustedHostError: the workspace answers with nothing but redirects.
         """
         self._stats.calls_by_operation[call.operation] += 1
+        self._note_token(token)
         status: object = "no answer"
         try:
             answer = await exchange(
                 self._session,
                 "GET",
                 url,
-                headers=self._headers_for(token),
+                headers=_HEADERS,
+                authorization=bearer_header(token),
                 max_body_bytes=self._settings.max_body_bytes,
             )
             status = answer.status
@@ -253,17 +255,10 @@ class WorkspaceClient:
         self._has_answered = True
         self._unanswered_calls = 0
 
-    def _headers_for(self, token: Secret) -> dict[str, str]:
+    def _note_token(self, token: Secret) -> None:
         if token is not self._token:
             self._token = token
             self._stats.tokens += 1
-            self._headers = {
-                "Authorization": bearer_header(token),
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": USER_AGENT,
-            }
-        return self._headers
 
     def _retry_after(self, answer: Answer | None) -> float | None:
         if answer is None:
