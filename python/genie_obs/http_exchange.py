@@ -19,6 +19,7 @@ from genie_obs.secret import Secret
 
 USER_AGENT = f"genie-obs/{__version__}"
 """Lands in `system.access.audit.user_agent`: how our own reads are told from a user's."""
+JSON_HEADERS: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
 
 _AnyError = TypeVar("_AnyError", bound=BaseException)
 _GZIP_WINDOW_BITS = 31
@@ -75,6 +76,8 @@ class NotJsonError(ExchangeError):
 
 class RetryableStatusError(ExchangeError):
     """An answer came, and its status says to try again."""
+
+    answer: Answer
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
