@@ -62,31 +62,9 @@ class Secret:
         raise TypeError("a Secret cannot be pickled")
 
 
-class SecretHeader(str):
-    """A header's value that holds a secret: text for the HTTP library, `***` for everything that shows variables.
-
-    A plain text would be readable in every traceback that prints the local variables of a function with the headers.
-    Only `str()` gives the value back, because the HTTP library calls it.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(_MASK)
-
-    def __format__(self, format_spec: str) -> str:
-        return _MASK
-
-    def __getitem__(self, key: Any) -> str:
-        return _MASK  # some tools cut a value before they ask for its repr
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a SecretHeader cannot be pickled")
-
-
-def bearer_header(token: Secret) -> SecretHeader:
+def bearer_header(token: Secret) -> Secret:
     """Return the Authorization header of an access token."""
-    return SecretHeader(f"Bearer {token.reveal()}")
+    return Secret(f"Bearer {token.reveal()}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +78,6 @@ class Credentials:
         """Return id and secret in the form in which a token request sends them."""
         return Secret(base64.b64encode(f"{self.client_id}:{self.client_secret.reveal()}".encode()).decode())
 
-    def basic_header(self) -> SecretHeader:
+    def basic_header(self) -> Secret:
         """Return the Authorization header that asks for a token."""
-        return SecretHeader(f"Basic {self.basic_pair().reveal()}")
+        return Secret(f"Basic {self.basic_pair().reveal()}")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import aiohttp
@@ -24,7 +24,7 @@ from genie_obs.errors import (
     clean_text,
 )
 from genie_obs.genie_api.exchange import (
-    USER_AGENT,
+    JSON_HEADERS,
     Answer,
     ExchangeError,
     NoAnswerError,
@@ -35,8 +35,8 @@ from genie_obs.genie_api.exchange import (
     without_frames,
 )
 from genie_obs.genie_api.limiter import AdaptiveLimiter
-from genie_obs.genie_api.oauth import TokenSource, redirect_error
-from genie_obs.genie_api.retry import RetryPolicy, is_retryable, parse_retry_after
+from genie_obs.genie_api.oauth import UNREACHABLE_ADVICE, TokenSource, redirect_error
+from genie_obs.genie_api.retry import Attempts, RetryPolicy, is_retryable, retry_after_seconds
 from genie_obs.secret import Secret, bearer_header
 from genie_obs.security.hosts import check_origin
 
@@ -59,7 +59,6 @@ _STATUSES_NEEDING_JSON = frozenset({403, 404})
 # When the very first call ends like this, no later one will do better.
 _HOPELESS_KINDS = frozenset({NoAnswerKind.DNS, NoAnswerKind.REFUSED, NoAnswerKind.TLS})
 _REQUEST_ID_HEADERS = ("x-databricks-request-id", "x-request-id")
-_UNREACHABLE_ADVICE = "Check the URL, DNS, private link and IP access lists from where this job runs."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +160,6 @@ class WorkspaceClient:
         self._stats = stats
         self._rng = rng
         self._token: Secret | None = None
-        self._headers: dict[str, str] = {}
         self._has_answered = False
         self._unanswered_calls = 0
         self._redirects = 0  # in a row
@@ -178,21 +176,19 @@ class WorkspaceClient:
             # An empty id, "." or ".." would make the path of another endpoint.
             raise self._error(BadRequestError, call, attempts=0, text="not sent: an id is empty or only dots")
         url = URL(self._host + call.target(), encoded=True)
-        started_at: float | None = None
-        attempts = 0
+        attempts = Attempts(self._retry, self._clock, self._rng)
         is_renewed = False
         while True:
             self._check_not_given_up()
             async with self._limiter.slot() as sent_at:
+                attempts.begin()
                 # Both may have changed while this call waited in line.
                 self._check_not_given_up()
                 token = await self._tokens.token()
-                started_at = sent_at if started_at is None else started_at
-                attempts += 1
                 try:
-                    answer = await self._attempt(call, url, token, attempts, sent_at)
+                    answer = await self._attempt(call, url, token, attempts.count, sent_at)
                     if answer.status != _UNAUTHENTICATED or is_renewed:
-                        return self._read(call, answer, attempts)
+                        return self._read(call, answer, attempts.count)
                     failure = None
                 except ExchangeError as error:
                     failure = error
@@ -200,7 +196,7 @@ class WorkspaceClient:
                 is_renewed = True
                 self._tokens.invalidate(token)
                 continue
-            await self._wait_or_give_up(call, failure, attempts, self._clock.monotonic() - started_at)
+            await self._wait_or_give_up(call, failure, attempts)
 
     async def _attempt(self, call: Call, url: URL, token: Secret, attempt: int, sent_at: float) -> Answer:
         """Send once; tell the limiter and the breaker what came of it.
@@ -210,13 +206,15 @@ class WorkspaceClient:
             UntrustedHostError: the workspace answers with nothing but redirects.
         """
         self._stats.calls_by_operation[call.operation] += 1
+        self._note_token(token)
         status: object = "no answer"
         try:
             answer = await exchange(
                 self._session,
                 "GET",
                 url,
-                headers=self._headers_for(token),
+                headers=JSON_HEADERS,
+                authorization=bearer_header(token),
                 max_body_bytes=self._settings.max_body_bytes,
             )
             status = answer.status
@@ -233,7 +231,7 @@ class WorkspaceClient:
         self._stats.bytes_received += answer.wire_bytes
         if answer.status == _TOO_MANY_REQUESTS:
             self._stats.throttled += 1
-            self._limiter.on_throttled(self._retry_after(answer), sent_at=sent_at)
+            self._limiter.on_throttled(retry_after_seconds(answer, now=self._clock.now()), sent_at=sent_at)
         else:
             self._limiter.on_success()
         self._note_redirect(answer)
@@ -253,22 +251,10 @@ class WorkspaceClient:
         self._has_answered = True
         self._unanswered_calls = 0
 
-    def _headers_for(self, token: Secret) -> dict[str, str]:
+    def _note_token(self, token: Secret) -> None:
         if token is not self._token:
             self._token = token
             self._stats.tokens += 1
-            self._headers = {
-                "Authorization": bearer_header(token),
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": USER_AGENT,
-            }
-        return self._headers
-
-    def _retry_after(self, answer: Answer | None) -> float | None:
-        if answer is None:
-            return None
-        return parse_retry_after(answer.headers.get("Retry-After"), now=self._clock.now())
 
     def _read(self, call: Call, answer: Answer, attempts: int) -> dict[str, Any]:
         """Return the body of a 200, raise what any other status means.
@@ -282,26 +268,22 @@ class WorkspaceClient:
             parse_json_object(answer)
         raise self._error(_ERRORS_BY_STATUS.get(answer.status, ApiError), call, attempts=attempts, answer=answer)
 
-    async def _wait_or_give_up(self, call: Call, failure: ExchangeError, attempts: int, elapsed_seconds: float) -> None:
+    async def _wait_or_give_up(self, call: Call, failure: ExchangeError, attempts: Attempts) -> None:
         """Wait until the next attempt is due, or raise what the failed attempts amount to."""
-        answer = failure.answer
-        if not is_retryable(failure):
-            raise self._error(ApiError, call, attempts=attempts, answer=answer, text=str(failure)) from without_frames(
-                failure
-            )
-        delay = self._retry.delay_seconds(
-            attempts, elapsed_seconds=elapsed_seconds, retry_after_seconds=self._retry_after(answer), rng=self._rng
-        )
+        delay = attempts.delay_seconds(failure)
         if delay is None:
-            if isinstance(failure, NoAnswerError):
-                self._note_unanswered(failure)
-            text = "" if isinstance(failure, RetryableStatusError) else str(failure)
-            raise self._error(TransientApiError, call, attempts=attempts, answer=answer, text=text) from without_frames(
-                failure
-            )
+            self._give_up(call, failure, attempts)
         self._stats.retries += 1
-        if answer is None or answer.status != _TOO_MANY_REQUESTS:
+        if failure.answer is None or failure.answer.status != _TOO_MANY_REQUESTS:
             await self._clock.sleep(delay)  # after a 429 the limiter makes everyone wait, this call included
+
+    def _give_up(self, call: Call, failure: ExchangeError, attempts: Attempts) -> NoReturn:
+        if isinstance(failure, NoAnswerError):
+            self._note_unanswered(failure)
+        kind = TransientApiError if is_retryable(failure) else ApiError
+        text = "" if isinstance(failure, RetryableStatusError) else str(failure)
+        error = self._error(kind, call, attempts=attempts.count, answer=failure.answer, text=text)
+        raise error from without_frames(failure)
 
     def _note_unanswered(self, failure: NoAnswerError) -> None:
         self._unanswered_calls += 1
@@ -310,7 +292,7 @@ class WorkspaceClient:
             self._given_up = partial(
                 WorkspaceUnreachableError,
                 f"{failure}, after all retries",
-                _UNREACHABLE_ADVICE,
+                UNREACHABLE_ADVICE,
                 workspace_id=self._workspace_id,
                 host=self._host,
             )

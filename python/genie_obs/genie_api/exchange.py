@@ -3,22 +3,28 @@
 Knows nothing of Genie, OAuth or retrying; it turns what aiohttp raises into three named failures.
 """
 
+import asyncio
+import traceback
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from yarl import URL
 
 from genie_obs import json_text
 from genie_obs._version import __version__
+from genie_obs.secret import Secret
 
 USER_AGENT = f"genie-obs/{__version__}"
 """Lands in `system.access.audit.user_agent`: how our own reads are told from a user's."""
+JSON_HEADERS: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
 
+_AnyError = TypeVar("_AnyError", bound=BaseException)
 _GZIP_WINDOW_BITS = 31
+_AUTHORIZATION = "Authorization"
 _CONTENT_TYPE = "Content-Type"
 
 
@@ -72,6 +78,8 @@ class NotJsonError(ExchangeError):
 class RetryableStatusError(ExchangeError):
     """An answer came, and its status says to try again."""
 
+    answer: Answer
+
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         super().__init__(f"the service answered {answer.status}")
@@ -92,9 +100,19 @@ async def exchange(
     *,
     headers: Mapping[str, str],
     max_body_bytes: int,
+    authorization: Secret | None = None,
     data: bytes | None = None,
 ) -> Answer:
     """Send one request and read its whole answer; time-outs are those of the session.
+
+    Args:
+        session: of one run; it may hold connections to several hosts.
+        method: GET or POST.
+        url: already encoded.
+        headers: without the credentials.
+        max_body_bytes: of the answer, decompressed.
+        authorization: value of the Authorization header, if there is one.
+        data: the request's body.
 
     Raises:
         NoAnswerError: nothing, or not everything, came back.
@@ -103,7 +121,13 @@ async def exchange(
     """
     try:
         async with session.request(
-            method, url, headers=headers, data=data, allow_redirects=False, auto_decompress=False
+            method,
+            url,
+            headers=headers,
+            data=data,
+            middlewares=(_authorize_by(authorization),) if authorization is not None else (),
+            allow_redirects=False,
+            auto_decompress=False,
         ) as response:
             raw = await _read_bounded(response, max_body_bytes)
             body = _decompress(raw, response.headers.get("Content-Encoding", ""), max_body_bytes)
@@ -114,9 +138,33 @@ async def exchange(
         raise _name_failure(error) from without_frames(error)
 
 
-def without_frames(error: Exception) -> Exception:
-    """Return an error without its traceback: the frames it came through hold the request as sent, or the answer."""
-    error.__traceback__ = error.__context__ = None
+def _authorize_by(authorization: Secret) -> aiohttp.ClientMiddlewareType:
+    """Return what puts the Authorization header on a request, and takes it off when the answer begins.
+
+    So no variable holds the header as plain text before or after, and errors lose the frames in which one held it meanwhile.
+    """
+
+    async def send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.headers[_AUTHORIZATION] = authorization.reveal()
+        try:
+            return await handler(request)
+        except BaseException as error:
+            if not isinstance(error, aiohttp.ClientError | OSError | asyncio.CancelledError):
+                error.add_note(f"in the HTTP library: {traceback.extract_tb(error.__traceback__)[-1]}")
+            without_frames(error)
+            raise
+        finally:
+            del request.headers[_AUTHORIZATION]
+
+    return send
+
+
+def without_frames(error: _AnyError) -> _AnyError:
+    """Return an error without traceback, its causes too: a frame it came through may hold the request as sent, or the answer."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = link.__context__ = None
+        link = link.__cause__
     return error
 
 

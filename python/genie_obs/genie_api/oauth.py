@@ -19,13 +19,23 @@ from genie_obs.errors import (
     WorkspaceUnreachableError,
     clean_text,
 )
-from genie_obs.genie_api.exchange import USER_AGENT, Answer, ExchangeError, exchange, parse_json_object, without_frames
-from genie_obs.genie_api.retry import RetryPolicy, is_retryable, parse_retry_after
+from genie_obs.genie_api.exchange import (
+    JSON_HEADERS,
+    Answer,
+    ExchangeError,
+    RetryableStatusError,
+    exchange,
+    parse_json_object,
+    without_frames,
+)
+from genie_obs.genie_api.retry import Attempts, RetryPolicy, is_retryable
 from genie_obs.secret import Credentials, Secret
 
 logger = logging.getLogger(__name__)
 
+UNREACHABLE_ADVICE = "Check the URL, DNS, private link and IP access lists from where this job runs."
 TOKEN_PATH = "/oidc/v1/token"  # noqa: S105 - a path
+_HEADERS = {**JSON_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
 _TOKEN_FORM = b"grant_type=client_credentials&scope=all-apis"
 _MAX_TOKEN_BODY_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 600.0  # when the answer does not say; Databricks says 3600
@@ -127,49 +137,32 @@ class TokenSource:
         return token
 
     async def _fetch(self) -> tuple[Secret, float]:
-        started_at = self._clock.monotonic()
-        attempts = 0
+        """Return a new token and its lifetime in seconds, after as many attempts as the retry policy allows."""
+        attempts = Attempts(self._retry, self._clock, self._rng)
         while True:
-            attempts += 1
-            retry_after: float | None = None
+            attempts.begin()
             try:
-                answer = await self._post(attempts)
-                if not is_retryable(answer.status):
-                    return self._read_token(answer)
-                problem = f"the token endpoint answered {answer.status}"
-                retry_after = parse_retry_after(answer.headers.get("Retry-After"), now=self._clock.now())
+                return self._read_token(await self._post(attempts.count))
             except ExchangeError as error:
-                if not is_retryable(error):
-                    problem = f"token request: {error}"
-                    raise self._fail(WorkspaceUnreachableError, problem, _CHECK_ADDRESS) from without_frames(error)
-                problem = f"{error} (token request)"
-            elapsed = self._clock.monotonic() - started_at
-            delay = self._retry.delay_seconds(
-                attempts, elapsed_seconds=elapsed, retry_after_seconds=retry_after, rng=self._rng
-            )
+                failure = error
+            delay = attempts.delay_seconds(failure)
             if delay is None:
-                problem = f"{problem}, after {attempts} attempts"
-                fix = "Check the URL, DNS, private link and IP access lists from where this job runs."
-                raise self._fail(WorkspaceUnreachableError, problem, fix)
+                fix = UNREACHABLE_ADVICE if is_retryable(failure) else _CHECK_ADDRESS
+                problem = _describe_failure(failure, attempts.count)
+                raise self._fail(WorkspaceUnreachableError, problem, fix) from without_frames(failure)
             await self._clock.sleep(delay)
 
     async def _post(self, attempt: int) -> Answer:
         self.requests += 1
         started_at = self._clock.monotonic()
-        headers = {
-            "Authorization": self._credentials.basic_header(),
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": USER_AGENT,
-        }
         status: object = "no answer"
         try:
             answer = await exchange(
                 self._session,
                 "POST",
                 self._url,
-                headers=headers,
+                headers=_HEADERS,
+                authorization=self._credentials.basic_header(),
                 data=_TOKEN_FORM,
                 max_body_bytes=_MAX_TOKEN_BODY_BYTES,
             )
@@ -177,6 +170,8 @@ class TokenSource:
         finally:
             milliseconds = (self._clock.monotonic() - started_at) * 1_000
             logger.debug("POST %s %s %.0f ms attempt %d", TOKEN_PATH, status, milliseconds, attempt)
+        if is_retryable(answer.status):
+            raise RetryableStatusError(answer)
         return answer
 
     def _read_token(self, answer: Answer) -> tuple[Secret, float]:
@@ -211,6 +206,13 @@ class TokenSource:
         # A new exception for every caller: a shared one would collect all their tracebacks.
         self._failure = lambda: kind(problem, fix, workspace_id=self._workspace_id, host=self._host, **facts)
         return self._failure()
+
+
+def _describe_failure(failure: ExchangeError, attempts: int) -> str:
+    problem = f"{failure} (token request)"
+    if isinstance(failure, RetryableStatusError):
+        problem = f"the token endpoint answered {failure.answer.status}"
+    return f"{problem}, after {attempts} attempts"
 
 
 def _take_token(body: dict[str, Any]) -> Secret:

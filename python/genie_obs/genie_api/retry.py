@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from genie_obs.genie_api.exchange import NoAnswerError, NotJsonError, RetryableStatusError
+from genie_obs.clock import Clock
+from genie_obs.genie_api.exchange import Answer, ExchangeError, NoAnswerError, NotJsonError, RetryableStatusError
 
 RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
 # Longer waits are not obeyed: a run has a deadline, and the next run tries again anyway.
@@ -52,6 +53,39 @@ class RetryPolicy:
         if retry_after_seconds is not None:
             delay = retry_after_seconds + rng() * self.base_seconds
         return delay if elapsed_seconds + delay <= self.deadline_seconds else None
+
+
+class Attempts:
+    """The attempts of one call: how many there were, and when the next one is due."""
+
+    def __init__(self, policy: RetryPolicy, clock: Clock, rng: Callable[[], float]) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._rng = rng
+        self._started_at = 0.0
+        self.count = 0
+
+    def begin(self) -> None:
+        """Count one attempt, which begins now."""
+        if self.count == 0:
+            self._started_at = self._clock.monotonic()
+        self.count += 1
+
+    def delay_seconds(self, failure: ExchangeError) -> float | None:
+        """Return how long to wait after the last attempt failed, in seconds; None to give up."""
+        if not is_retryable(failure):
+            return None
+        return self._policy.delay_seconds(
+            self.count,
+            elapsed_seconds=self._clock.monotonic() - self._started_at,
+            retry_after_seconds=retry_after_seconds(failure.answer, now=self._clock.now()),
+            rng=self._rng,
+        )
+
+
+def retry_after_seconds(answer: Answer | None, *, now: datetime) -> float | None:
+    """Return what an answer's `Retry-After` asks for, as `parse_retry_after`."""
+    return parse_retry_after(answer.headers.get("Retry-After"), now=now) if answer is not None else None
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> float | None:

@@ -20,7 +20,7 @@ from genie_obs.errors import (
     name_unexpected,
 )
 from genie_obs.genie_api.api import GenieApi
-from genie_obs.genie_api.workers import run_workers
+from genie_obs.genie_api.workers import side_by_side
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.sizes import text_bytes
@@ -113,7 +113,9 @@ class SpaceDirectory:
                 if self._changed_bytes >= _MANY_BYTES:
                     await save()
 
-        await run_workers(min(len(asked), _ASKED_AT_ONCE), ask)
+        async with side_by_side() as group:
+            for _ in range(min(len(asked), _ASKED_AT_ONCE)):
+                group.create_task(ask())
 
     def verdict(self, space_id: str) -> SpaceVerdict:
         """Return what is known of a space that `refresh` was told about."""
