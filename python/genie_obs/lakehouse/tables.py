@@ -258,7 +258,7 @@ class Tables:
         try:
             rows = self._engine.spark.table(self._engine.names.system_table(source.name))
             found = dict(_leaves(rows.schema))
-        except Exception as error:  # noqa: BLE001  # engines raise what they like
+        except Exception as error:  # noqa: BLE001  # engines raise many kinds of errors
             return SourceFound(source=source, **explain_unreadable(source.name, error))
         check = check_source(source, found)
         if check.problems:
