@@ -219,11 +219,8 @@ def _read(source: Source, column: SourceColumn, found: Mapping[str, str], check:
     if converted == column.path:
         return converted
     place = f"system.{source.name}.{column.path}"
-    shown = (
-        (actual or "").partition("<")[0]
-        if column.path in found
-        else f"a field of {found.get(column.parent, '').partition('<')[0]}"
-    )
+    parent = found.get(column.parent, "").partition("<")[0]
+    shown = (actual or "").partition("<")[0] if column.path in found else f"a field of {parent}"
     if converted is None and column.is_required:
         check.problems.append(
             f"{column.path} is of type {shown}, not {column.sql_type}" if actual else f"{column.path} is missing"
