@@ -2,8 +2,8 @@
 
     python -m tools.mutations
 
-A bug whose text is no longer in the package, a test that fails without the bug, and a bug that no test catches all end it
-with code 1.
+It ends with code 1 if the text of a bug is no longer in the package, if a test fails without the bug, or if no test catches
+the bug.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, kw_only=True)
 class Mutation:
-    """A bug: what in a file of the package becomes what, and the test that must then fail."""
+    """A bug: which text in a file of the package is replaced by which, and the test that must then fail."""
 
     guarantee: str
     file: str

@@ -1,4 +1,4 @@
-"""How a run tells where it is: plain log lines; on a terminal the display of `terminal_progress`."""
+"""How a run reports its progress: with log lines. On a terminal, `genie_obs.session.terminal_progress` shows it instead."""
 
 from __future__ import annotations
 

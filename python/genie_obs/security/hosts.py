@@ -1,8 +1,8 @@
-"""Which addresses may be given the service principal's secret and its tokens; everything else is refused.
+"""Decides which addresses may get the service principal's secret and its tokens. All others are refused.
 
-An address comes from a table that others write. It is trusted when it is https, on the default port, under a domain that only
-Databricks gives names in, or listed by whoever runs this (`allowed_hosts`). Plain http goes to this machine alone, and only
-while the tables are here too: that is the simulator.
+An address comes from a table that others write. It is trusted if it is https on the default port, under a domain in which
+only Databricks gives names, or if the setting `allowed_hosts` lists it. Plain http is allowed to this machine only, and only
+if the tables are here too: that is the simulator.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ _HOW_TO_ALLOW = (
 class HostRules:
     """What may be trusted beyond Databricks' own domains."""
 
-    allowed_hosts: tuple[
-        str, ...
-    ] = ()  # `host`, `host:port`, or `*.domain` for all names under it; as parse_allowed_host
+    # `host`, `host:port`, or `*.domain` for all names under it; in the form that parse_allowed_host returns.
+    allowed_hosts: tuple[str, ...] = ()
     is_loopback_allowed: bool = False  # the simulator's plain http on this machine
 
 
@@ -68,10 +67,10 @@ def trusted_host(workspace_url: str, rules: HostRules, *, workspace_id: str = ""
 
 
 def check_origin(host: str, *, workspace_id: str) -> str:
-    """Return an address as `trusted_host` gave it; a last look at its form, where the token is put on a request.
+    """Return an address that `trusted_host` gave, after a last check of its form: a token is about to be sent to it.
 
     Raises:
-        UntrustedHostError: if it is not one.
+        UntrustedHostError: if it has another form.
     """
 
     def refuse(problem: str, fix: str = _CORRECT) -> UntrustedHostError:
@@ -84,10 +83,10 @@ def check_origin(host: str, *, workspace_id: str) -> str:
 
 
 def parse_allowed_host(text: str) -> str:
-    """Return an entry of `allowed_hosts` as it is compared.
+    """Return an entry of `allowed_hosts` in the form in which it is compared.
 
     Raises:
-        BadValueError: if it is none.
+        BadValueError: if it is not a host.
     """
     entry = text.strip().lower()
     is_wildcard = entry.startswith("*.")
@@ -124,7 +123,7 @@ def _split(url: str, refuse: Callable[..., UntrustedHostError]) -> tuple[str, st
     if parts.scheme not in _DEFAULT_PORTS:
         raise refuse("The address is not https")
     host = host.removesuffix(".")
-    # ASCII only: a name with look-alike letters is none of Databricks', and an own one can be given in its ASCII form.
+    # ASCII only: a name with look-alike letters cannot belong to Databricks. A host of your own can be given in its ASCII form.
     if not _HOST_NAME.fullmatch(host) and _parse_ip(host) is None:
         raise refuse("The address has no valid host name")
     return parts.scheme, host, None if port == _DEFAULT_PORTS[parts.scheme] else port

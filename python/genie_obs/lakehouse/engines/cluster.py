@@ -62,7 +62,7 @@ class ClusterEngine:
         return int(row["version"])
 
     def purge(self, table: Table) -> None:
-        """Rewrite files in which deletion vectors mark rows as removed: the rows themselves are still in them."""
+        """Rewrite files in which deletion vectors mark rows as removed, because the rows themselves are still in them."""
         self.spark.sql(f"REORG TABLE {self.names.table(table.name)} APPLY (PURGE)").collect()
 
     def vacuum(self, table: Table) -> None:
@@ -80,7 +80,7 @@ class ClusterEngine:
             self._alter(table, undo)
 
     def compact(self, table: Table) -> None:
-        """Do nothing: predictive optimization does it on Databricks, whoever runs the server elsewhere."""
+        """Do nothing: on Databricks, predictive optimization does it. Elsewhere it is the task of the server's owner."""
 
     def refresh(self) -> None:
         """Do nothing: the catalog of the server is shared."""
@@ -99,7 +99,7 @@ class ClusterEngine:
 
 
 def _binds_parameters(session: SparkSession) -> bool:
-    """Say whether the server binds :parameters: with Delta's SQL extension, Spark 4.1 and 4.2 ignore them.
+    """Say whether the server binds :parameters. With Delta's SQL extension, Spark 4.1 and 4.2 ignore them.
 
     Seen with delta-spark 4.4.0 on Spark 4.2.0: its parser inherits parsePlanWithParameters, which drops the values.
     """

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Sail keeps the catalog name `system` for itself, so the simulated system tables are registered under another one.
 LOCAL_SYSTEM_CATALOG = "databricks_system"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
-EXTRA_FILES_AT_MOST = 100  # files more than one for each partition; hourly runs make so many in about four days
+EXTRA_FILES_AT_MOST = 100  # beyond one file for each partition; hourly runs reach it in about four days
 _LOG_RETENTION, _LOG_RETENTION_DEFAULT = "delta.logRetentionDuration", "interval 30 days"
 
 
@@ -57,7 +57,7 @@ class LocalEngine:
             opened.callback(self.spark.stop)
             self.refresh()
             self._opened = opened.pop_all()  # nothing failed: it stays open until close()
-        # This also keeps the engine, and so the server, alive until it is closed: frames may be used after the engine was forgotten.
+        # This also keeps the engine and its server alive until it is closed: frames may be used when nothing else holds the engine.
         atexit.register(self._leave)
 
     def layout_clause(self, table: Table) -> str:
@@ -87,10 +87,10 @@ class LocalEngine:
         return int(self._delta(table).version())
 
     def purge(self, table: Table) -> None:
-        """Do nothing: Sail writes every file anew from which it removes a row."""
+        """Do nothing: Sail rewrites every file from which it removes a row."""
 
     def vacuum(self, table: Table) -> None:
-        """Remove old files, and old commits too: earlier versions of this package left texts in the statistics that those hold."""
+        """Remove old files, and old commits too: their statistics may hold texts."""
         self._delta(table).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
         before = self._delta(table).metadata().configuration.get(_LOG_RETENTION, _LOG_RETENTION_DEFAULT)
         self._delta(table).alter.set_table_properties({_LOG_RETENTION: "interval 0 seconds"})
@@ -102,9 +102,9 @@ class LocalEngine:
             self._delta(table).alter.set_table_properties({_LOG_RETENTION: before})
 
     def compact(self, table: Table) -> None:
-        """Join the files of each partition once there are many, and remove those that no version of the last week needs.
+        """Join the files of each partition when there are many. Remove those that no version of the last week needs.
 
-        Every run adds a file to each partition that it writes to, and Sail joins none by itself.
+        Every run adds a file to each partition that it writes to, and Sail does not join them by itself.
         """
         delta = self._delta(table)
         if len(delta.file_uris()) - len(delta.partitions()) > EXTRA_FILES_AT_MOST:
@@ -128,8 +128,8 @@ class LocalEngine:
     def _leave(self) -> None:
         """Let the process end although nobody closed the engine.
 
-        When a process ends, pyspark calls the server of every session that is still open, and repeats a call that gets no answer for
-        ten minutes. A closed client makes no call. This runs before pyspark's own function because it was registered after it.
+        When a process ends, pyspark calls the server of every session that is still open. It repeats a call without an answer for ten
+        minutes. A closed client makes no call. This runs before pyspark's own function, because it was registered after it.
         """
         self.spark.client.close()
 
@@ -171,7 +171,7 @@ def _checked_lakehouse(folder: Path) -> Path:
 def _plain_path(folder: Path, opened: ExitStack) -> Path:
     """Return a path of the folder that Sail can use: the folder itself, or a link to it that `opened` removes.
 
-    Sail writes to the percent-encoded path where one has blanks or accents, and then does not find it again.
+    If a path has blanks or accents, Sail writes to its percent-encoded form and then does not find it again.
     """
     if _PLAIN_PATH.fullmatch(str(folder)):
         return folder

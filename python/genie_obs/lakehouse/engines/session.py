@@ -20,7 +20,7 @@ from genie_obs.settings import hide_passwords
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# What may stand in an error of the Databricks SDK or of a Spark client, which name the settings they were given.
+# Errors of the Databricks SDK and of Spark clients may show the settings that they were given. These hold secrets.
 _SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASSWORD|SPARK_REMOTE")
 _MAX_REASON_CHARACTERS = 400
 _TIME_ZONE = ("spark.sql.session.timeZone", "UTC")
@@ -58,9 +58,9 @@ def connect(url: str) -> SparkSession:
 
 @contextmanager
 def abandoned_on_error(session: SparkSession) -> Iterator[None]:
-    """Close a session of ours if the block fails, without telling its server, which may not answer.
+    """Close a session of ours if the block fails. Its server is not told, because it may not answer.
 
-    pyspark repeats a call that gets no answer for minutes: when a session is stopped, and when the process ends while one is open.
+    pyspark repeats a call without an answer for minutes. It makes such calls when a session is stopped, and when the process ends.
     """
     try:
         yield
@@ -84,7 +84,7 @@ def ambient_session() -> SparkSession:
 
     Raises:
         ConfigError: if Databricks Connect is not installed.
-        EngineError: if there is no session to be had.
+        EngineError: if no session can be opened.
     """
     _keep_values_out_of_logs()
     try:
@@ -92,7 +92,7 @@ def ambient_session() -> SparkSession:
         session.conf.set(*_TIME_ZONE)
     except ConfigError:
         raise
-    except Exception as error:  # noqa: BLE001  # the SDK, gRPC and Databricks Connect raise what they like
+    except Exception as error:  # noqa: BLE001  # the SDK, gRPC and Databricks Connect raise many kinds of errors
         hidden = [Secret(value) for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)]
         reason = clean_text(error, limit=_MAX_REASON_CHARACTERS, hidden=hidden)
         raise EngineError(
@@ -111,7 +111,7 @@ def _runtime_session() -> SparkSession:
 def _remote_session() -> SparkSession:
     """Open a session on a workspace's compute from outside, through Databricks Connect.
 
-    The Databricks SDK finds workspace, sign-in and compute in variables or in a profile. Where no compute is named, it is serverless.
+    The Databricks SDK finds workspace, sign-in and compute in variables or in a profile. If no compute is named, it is serverless.
     """
     try:
         from databricks.connect import DatabricksSession
