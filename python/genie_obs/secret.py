@@ -1,4 +1,4 @@
-"""A value that never shows itself by accident."""
+"""Secret values, which nothing shows by accident."""
 
 import base64
 import hmac
@@ -14,10 +14,10 @@ _MASK = "***"
 
 
 class Secret:
-    """Hold a secret text in memory; only `reveal()` gives it back.
+    """A secret text in memory; only `reveal()` returns it.
 
-    Printing, formatting, logging and `dataclasses.asdict` all show `***`. Pickling raises, so the value cannot
-    leave the process inside something else. Copies are the same object.
+    Printing, formatting, logging and `dataclasses.asdict` show `***`. Pickling raises an error, so the text cannot leave the
+    process inside of something else. A copy is the same object.
     """
 
     __slots__ = ("__value",)
@@ -26,7 +26,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
-        """Return the secret itself, for the one place that sends it."""
+        """Return the text itself. Only where it is sent: a variable that holds it may be printed."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -44,7 +44,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        # In constant time: how long it takes must not tell how many leading characters were right.
+        # In constant time: how long it takes must not tell how many of the first characters are right.
         return hmac.compare_digest(
             self.__value.encode(errors="surrogatepass"), other.reveal().encode(errors="surrogatepass")
         )
@@ -63,7 +63,7 @@ class Secret:
 
 
 def bearer_header(token: Secret) -> Secret:
-    """Return the Authorization header of an access token."""
+    """Return the Authorization header of a request with an access token."""
     return Secret(f"Bearer {token.reveal()}")
 
 
@@ -79,5 +79,5 @@ class Credentials:
         return Secret(base64.b64encode(f"{self.client_id}:{self.client_secret.reveal()}".encode()).decode())
 
     def basic_header(self) -> Secret:
-        """Return the Authorization header that asks for a token."""
+        """Return the Authorization header of a request for a token."""
         return Secret(f"Basic {self.basic_pair().reveal()}")

@@ -1,4 +1,4 @@
-"""One OAuth token per workspace (client credentials grant)."""
+"""The OAuth token of a workspace, by the client credentials grant."""
 
 import asyncio
 import logging
@@ -50,7 +50,10 @@ _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
 
 def redirect_error(answer: Answer, *, workspace_id: str, host: str) -> UntrustedHostError:
-    """Describe an answer that points elsewhere; it is never followed, as the credentials belong to `host` alone."""
+    """Return the error for an answer that points to another address.
+
+    It is never followed: the credentials may be sent to `host` alone.
+    """
     try:
         target = urlsplit(answer.headers.get("Location", "")).hostname or "itself"
     except ValueError:
@@ -64,9 +67,9 @@ def redirect_error(answer: Answer, *, workspace_id: str, host: str) -> Untrusted
 
 
 class TokenSource:
-    """Hands out the workspace's current token and renews it in time; concurrent callers share one renewal.
+    """Gives the workspace's current token and renews it in time; callers at the same time share one renewal.
 
-    A failure is remembered: after it every caller gets it at once, so that a workspace which refuses is asked once.
+    A failure is remembered. Later callers get it at once, so a workspace that refuses is asked only once.
     """
 
     def __init__(
@@ -97,7 +100,7 @@ class TokenSource:
         """Requests sent to the token endpoint, retries included."""
 
     async def token(self) -> Secret:
-        """Return a token good for at least the next requests, asking for a new one where needed.
+        """Return a token that is still valid for a while; a new one is asked for where needed.
 
         Raises:
             CredentialsRefusedError: the workspace does not know the service principal or its secret.
@@ -114,7 +117,7 @@ class TokenSource:
             return await self._renew()
 
     def invalidate(self, token: Secret) -> None:
-        """Forget `token`, which was answered by 401; does nothing when another caller has already renewed it."""
+        """Forget `token`, which was answered by 401; does nothing if another caller has renewed it already."""
         if token is self._token:
             self._token = None
 
@@ -126,7 +129,7 @@ class TokenSource:
             now = self._clock.monotonic()
             if self._token is None or now >= self._expires_at:
                 raise
-            # The old token still works: a short outage of the token endpoint need not end the run.
+            # The old token is still valid, so a short outage of the token endpoint does not end the run.
             logger.warning("workspace %s: the token could not be renewed yet, using the old one", self._workspace_id)
             self._renew_at = min(now + _RENEWAL_RETRY_SECONDS, self._expires_at)
             self._failure = None
@@ -216,13 +219,16 @@ def _describe_failure(failure: ExchangeError, attempts: int) -> str:
 
 
 def _take_token(body: dict[str, Any]) -> Secret:
-    """Move the token out of an answer, so that nothing that shows the answer shows it; empty if there is no usable one."""
+    """Take the token out of an answer, so that whoever prints the answer does not show it; empty if none is usable."""
     token = body.pop("access_token", None)
     return Secret(token if isinstance(token, str) and _HEADER_SAFE.fullmatch(token) else "")
 
 
 def renewal_margin_seconds(lifetime_seconds: float) -> float:
-    """Return how long before its expiry a token is renewed: a minute or a tenth of its life, at most half of it."""
+    """Return how long before its end a token is renewed.
+
+    A tenth of its life, but at least a minute and at most half of its life: 360 s for an hour, 60 s for 5 minutes.
+    """
     return min(max(60.0, lifetime_seconds / 10.0), lifetime_seconds / 2.0)
 
 
