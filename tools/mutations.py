@@ -32,30 +32,25 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         guarantee="the watermark moves only when discovery is committed",
-        file="pipeline/run.py",
+        file="datasets/events/step.py",
         changes=(
             (
-                "    found = discover(\n",
-                "    record.watermark_after = days.newest_event_time\n    record.save(context.tables)\n    found = discover(\n",
+                "    found = discover(",
+                '    run.results["events"] = StepResult(facts={"watermark_after": days.newest_event_time})\n    found = discover(',
             ),
         ),
         test="tests/integration/test_concurrency.py::test_run_that_died_before_discovery_was_committed_does_not_move_the_watermark",
     ),
     Mutation(
         guarantee="a terminal status is never undone",
-        file="datasets/messages/merge_messages.sql",
-        changes=(
-            (
-                "WHEN d.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED') AND NOT f.is_terminal THEN",
-                "WHEN FALSE THEN",
-            ),
-        ),
+        file="datasets/messages/table.sql",
+        changes=(("CASE WHEN old.status IN (:terminal_statuses) AND", "CASE WHEN FALSE AND"),),
         test="tests/sql/statements/test_merge_messages.py::test_terminal_status_never_goes_back",
     ),
     Mutation(
         guarantee="no value is lost to a NULL",
-        file="datasets/messages/merge_messages.sql",
-        changes=(("THEN f.content ELSE COALESCE(f.content, d.content) END,", "THEN f.content ELSE f.content END,"),),
+        file="lakehouse/merge.py",
+        changes=(('    kept = f"COALESCE(new.{column}, old.{column})"', '    kept = f"new.{column}"'),),
         test="tests/sql/statements/test_merge_messages.py::test_value_is_never_replaced_by_null",
     ),
     Mutation(
@@ -110,15 +105,51 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="what was erased does not come back",
-        file="ledger/merge_witnesses.sql",
-        changes=(("WHEN MATCHED AND l.state <> 'erased' AND (", "WHEN MATCHED AND ("),),
+        file="ledger/is_news.rule.sql",
+        changes=(("known.state <> 'erased' AND COALESCE(", "COALESCE("),),
         test="tests/sql/statements/test_erasure.py::test_no_event_and_no_answer_opens_an_erased_message",
     ),
     Mutation(
         guarantee="two runs at once share the work",
-        file="runs/open_runs.py",
+        file="datasets/messages/shared_due.py",
         changes=(("        if self._still_due is not None:\n", "        if False:\n"),),
         test="tests/integration/test_concurrency.py::test_two_runs_at_once_share_the_work",
+    ),
+    Mutation(
+        guarantee="what an event tells is news to whoever asks first",
+        file="ledger/is_news.rule.sql",
+        changes=(("  OR (seen.user_email IS NOT NULL AND known.user_email IS NULL),", "  OR FALSE,"),),
+        test="tests/sql/statements/test_merge_witnesses.py::test_what_is_called_news_is_what_the_merge_changes_and_what_is_called_due_again_is_what_it_opens",
+    ),
+    Mutation(
+        guarantee="no text is forgotten in a declaration",
+        file="datasets/spaces/table.sql",
+        changes=(("description, parent_path, serialized_space", "description, serialized_space"),),
+        test="tests/unit/lakehouse/test_declarations.py::test_every_column_that_can_hold_text_is_declared_as_exactly_one_kind",
+    ),
+    Mutation(
+        guarantee="a stricter content policy keeps no text of a row that is written again",
+        file="lakehouse/merge.py",
+        changes=(("WHEN {_OTHER_POLICY} THEN new.{column} ELSE", "ELSE"),),
+        test="tests/sql/statements/test_declared_tables.py::test_newer_row_changes_the_stored_one_as_the_declaration_says",
+    ),
+    Mutation(
+        guarantee="a text that was erased does not come back",
+        file="lakehouse/merge.py",
+        changes=(("CASE WHEN {_ERASED} THEN old.{column} WHEN {_OTHER_POLICY}", "CASE WHEN {_OTHER_POLICY}"),),
+        test="tests/sql/statements/test_declared_tables.py::test_newer_row_changes_the_stored_one_as_the_declaration_says",
+    ),
+    Mutation(
+        guarantee="a person goes from every table",
+        file="erasure/erase.py",
+        changes=(("        _erase_person(tables, names)\n", ""),),
+        test="tests/sql/statements/test_declared_tables.py::test_person_goes_from_rows_about_people_under_every_name_they_have",
+    ),
+    Mutation(
+        guarantee="a run goes on without an optional source",
+        file="pipeline/run.py",
+        changes=(("            if is_required(error.source):\n", "            if True:\n"),),
+        test="tests/integration/test_optional_sources.py::test_history_that_fails_when_later_statements_are_looked_for_costs_no_run",
     ),
 )
 
@@ -143,6 +174,7 @@ def judge(mutation: Mutation) -> str:
     with tempfile.TemporaryDirectory(prefix="genie-obs-mutation-") as folder:
         package = Path(folder) / "python"
         shutil.copytree(ROOT / "python", package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "sql", package.parent / "sql")  # the views, where a checkout has them
         if run_test(mutation.test, package):
             return "FAILS WITHOUT THE BUG"
         file = package / "genie_obs" / mutation.file

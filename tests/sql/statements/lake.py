@@ -14,6 +14,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from genie_obs.config import EngineSettings
+from genie_obs.datasets.messages.parsing.known_values import TERMINAL_STATUSES
 from genie_obs.lakehouse.engines.engine import open_engine
 from genie_obs.lakehouse.schema import table, tables
 from genie_obs.lakehouse.statements import our_tables
@@ -94,7 +95,8 @@ class Lake:
     def merge_messages(self, *rows: Row, at: datetime = NOON + DAY, expect_new: bool = False) -> int:
         schema = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
         fetched = pa.Table.from_pylist(list(rows), schema)
-        return self.tables.merge("message_details", fetched, expect_new=expect_new, latest_credible_at=at)
+        rules: dict[str, Any] = {"latest_credible_at": at, "terminal_statuses": sorted(TERMINAL_STATUSES)}
+        return self.tables.merge("message_details", fetched, expect_new=expect_new, **rules)
 
     def merge_outcomes(self, *rows: Row, at: datetime = NOON + DAY) -> None:
         self.tables.execute(
