@@ -8,8 +8,10 @@ export UV_PYTHON_DOWNLOADS := never
 unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := .venv
 
+DIST ?= loadfile
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-spark test-faults test-every-fault test-mutations lint format dashboard bench bench-dashboard fuzz licences sbom audit clean
+.PHONY: help setup demo test test-spark test-faults test-every-fault test-mutations test-all lint format dashboard bench bench-dashboard fuzz licences sbom audit clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -27,17 +29,24 @@ setup: .venv/.installed ## install into .venv, nothing else
 demo: setup ## simulated account, whole extraction job, Delta tables in ./demo
 	$(BIN)/genie-obs demo --folder demo
 
-test: setup ## everything CI runs, except lint
-	$(BIN)/pytest -n 2 --dist loadfile
+test: setup ## unit tests, statements, integration, browser, deployment and the wheel
+	$(BIN)/pytest -n 2 --dist $(DIST)
 
-test-spark: setup ## the same SQL, the whole job and the dashboard on Apache Spark with Delta Lake (Java 17, Maven)
+test-spark: setup ## the SQL and the whole job on Apache Spark with Delta Lake (Java 17, Maven); LONG=1 for all of it
 	$(BIN)/python tools/spark_connect_server.py --prepare
-	$(BIN)/pytest tests/spark -n 2 --dist loadfile
+	$(BIN)/pytest tests/spark -n 2 --dist loadfile $(if $(LONG),,-m "not long")
 
 HISTORIES ?= 20
 SEED ?= 1
 test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1 RESULTS=FILE
 	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign --histories $(HISTORIES) --seed $(SEED) $(if $(RESULTS),--results $(RESULTS))
+
+test-all: lint licences audit test ## everything, for hours: what a push tests, all of Spark, 60 histories, every fault, mutations, ten times the fuzz
+	$(MAKE) test-spark LONG=1
+	$(MAKE) test-faults HISTORIES=60
+	$(MAKE) test-every-fault
+	$(MAKE) test-mutations
+	GENIE_OBS_FUZZ_FACTOR=10 $(BIN)/pytest tests/fuzz -n 2 --timeout 3000
 
 MESSAGES ?= 10000
 SHARE ?= 0.25

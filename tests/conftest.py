@@ -2,13 +2,28 @@
 
 import logging
 import sys
+from pathlib import Path
 
 import pytest
+
+# The cheapest first; folders that are not named come last.
+_ORDER = ("unit", "sql", "deploy", "integration", "e2e", "browser")
+_HERE = Path(__file__).parent
 
 # pytest-xdist workers run from `python -c`; pyspark takes a main module without a file for its own doctest runner and
 # then wants a whole Spark installation. A file that exists, since multiprocessing runs it in the processes it starts.
 if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = __file__
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what fails fast come first; two workers keep to it with --no-loadscope-reorder."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    folder = item.path.relative_to(_HERE).parts[0]
+    return _ORDER.index(folder) if folder in _ORDER else len(_ORDER)
 
 
 @pytest.fixture(autouse=True)

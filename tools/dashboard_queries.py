@@ -85,7 +85,7 @@ def _parse_block(block: str, section: str) -> Query:
 
 
 def _with_views(sql: str, views: list[str]) -> str:
-    """Return a statement with the views it reads as its first common table expressions: it runs where they are not created."""
+    """Return a statement with the views it reads as its first common table expressions, so that it runs where they do not exist."""
     if not views:
         return sql
     written = ",\n".join(f"{name} AS (\n{_body_of(name)}\n)" for name in views)
@@ -100,6 +100,6 @@ def _body_of(view: str) -> str:
 
 def _section_at(text: str, position: int) -> str:
     rules = [match.end() for match in _SECTION_RULE.finditer(text, 0, position)]
-    # A heading is two rules with the name between them.
+    # A heading is two lines of hyphens with the name between them.
     heading = text[rules[-2] : rules[-1]].splitlines()[1] if len(rules) > 1 else "--"
     return heading.removeprefix("--").strip()

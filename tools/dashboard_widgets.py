@@ -98,7 +98,7 @@ def chart(
     colors: dict[str, str] | None = None, sort: Json | None = None, layout: str = "", note: str = "", where: str = "",
     labels: bool = False, y_title: str = "", is_x_time: bool = False,
 ) -> Json:  # fmt: skip
-    """Return a bar, line, area or scatter chart; several `y` are drawn as one series each, a quantitative `x` lies down."""
+    """Return a bar, line, area or scatter chart. Each `y` is a series; if `x` is quantitative, bars are horizontal."""
     measures = [y] if isinstance(y, Field) else list(y)
     is_lying = isinstance(y, Field) and _is_number(x)
     encodings: Json = {"x": _axis(x, None if is_lying else sort)}
@@ -171,7 +171,7 @@ def pivot(name: str, dataset: str, title: str, *, row: Field, column: Field, cel
 def parameter_filter(
     name: str, title: str, *, options: str, column: str, parameter: str, default: Json, datasets: Sequence[str], note: str
 ) -> Json:  # fmt: skip
-    """Return a single-select that offers the values of an options dataset and sets a parameter of every dataset that has it."""
+    """Return a single-select: it offers the values of an options dataset and sets a parameter in every dataset that has it."""
     choices = {
         "datasetName": options,
         "fields": [{"name": column, "expression": f"`{column}`"}],

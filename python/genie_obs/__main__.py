@@ -1,4 +1,4 @@
-"""`python -m genie_obs` is `genie-obs`, for where the script is not on the PATH."""
+"""Makes `python -m genie_obs` do the same as `genie-obs`, where the script is not on the PATH."""
 
 import sys
 

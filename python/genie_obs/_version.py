@@ -1,3 +1,3 @@
-"""The version of the package, in a module of its own: every room may read it without importing the package's face."""
+"""The version of the package, in a module of its own: code that needs it does not depend on `genie_obs/__init__.py`."""
 
 __version__ = "0.1.0"

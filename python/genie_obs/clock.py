@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 CLOCKS_DIFFER_BY = timedelta(minutes=10)
-"""How far apart the clocks of two machines may be. An instant further ahead than this was written by a clock that is wrong."""
+"""How far apart the clocks of two machines may be. An instant further ahead than this was written by a wrong clock."""
 
 
 class Clock(Protocol):

@@ -1,7 +1,7 @@
 """All settings, in groups: each is read from a flag or a ``GENIE_OBS_*`` variable, and checked together with the others.
 
 Flags win over variables. An empty value means "not set", so that a job can pass parameters it leaves blank.
-Credentials are no settings: see :func:`genie_obs.security.credentials.load_credentials`.
+Credentials are not settings: see :func:`genie_obs.security.credentials.load_credentials`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _parse_proxy(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """Where tables are."""
+    """Where the tables are."""
 
     engine: str = setting(
         "local",
@@ -100,7 +100,7 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True)
 class DiscoverySettings:
-    """How far back the audit log is read, and which sources are not."""
+    """How far back the audit log is read, and which sources are skipped."""
 
     days_lookback: int = setting(
         30,
@@ -124,7 +124,7 @@ class DiscoverySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FetchSettings:
-    """How hard we may lean on the Genie API, and how messages are handed to the tables."""
+    """How much load we may put on the Genie API, and how many messages are stored at once."""
 
     batch_size: int = setting(5_000, whole_number(1, 100_000), metavar="N", help="Messages stored at once.")
     max_concurrency: int = setting(64, whole_number(1, 1_000), metavar="N", help="Requests in flight per workspace.")
@@ -154,13 +154,13 @@ class FetchSettings:
     )
 
     def host_rules(self, *, is_loopback: bool) -> HostRules:
-        """Return which hosts get the credentials; plain http never goes through a proxy, which would read it."""
+        """Return which hosts may get the credentials. Plain http never goes through a proxy, because the proxy could read it."""
         return HostRules(allowed_hosts=self.allowed_hosts, is_loopback_allowed=is_loopback and self.proxy is None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything a command can be told."""
+    """All settings of a command."""
 
     engine: EngineSettings
     scope: Scope
@@ -182,7 +182,7 @@ def parse_settings(flags: Mapping[str, str | None], environ: Mapping[str, str]) 
     """Turn flags and environment variables into checked settings.
 
     Raises:
-        ConfigError: listing every problem found, each with the name it was given by.
+        ConfigError: lists every problem found, each with its flag or variable.
     """
     on_databricks = {"GENIE_OBS_ENGINE": "databricks"} if "DATABRICKS_RUNTIME_VERSION" in environ else {}
     given = {name: value for name, value in environ.items() if name.startswith("GENIE_OBS_") and value.strip()}

@@ -24,12 +24,12 @@ from genie_obs.secret import Secret
 
 _MAX_SERVICE_TEXT_CHARACTERS = 200
 _MAX_ID_CHARACTERS = 64
-# Control, format (bidirectional overrides), surrogate and line/paragraph separators: nothing that can forge a log line.
+# Control and format characters (bidirectional overrides), surrogates, line and paragraph separators: they can forge a log line.
 _UNPRINTABLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def clean_text(text: object, *, limit: int = _MAX_SERVICE_TEXT_CHARACTERS, hidden: Iterable[Secret] = ()) -> str:
-    """Return foreign text fit for a log line: no control characters, one line, at most `limit` characters.
+    """Return text from outside in a form that is safe in a log: no control characters, one line, at most `limit` characters.
 
     `hidden` lists values (tokens, secrets) that become `***` wherever the text echoes them.
     """
@@ -46,7 +46,7 @@ def clean_text(text: object, *, limit: int = _MAX_SERVICE_TEXT_CHARACTERS, hidde
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, named, with its cause; and the one thing that fixes it, a sentence, '' where nothing is known to."""
+    """One thing that is wrong, with its cause, and a sentence that says how to fix it ('' if no fix is known)."""
 
     problem: str
     fix: str = ""
@@ -65,7 +65,7 @@ class GenieObsError(Exception):
 
 
 class ConfigError(GenieObsError):
-    """Settings or input are wrong; `problems` lists every one found. `problem` and `fix` are those of the first."""
+    """Settings or input are wrong. `problems` lists all that was found; `problem` and `fix` are those of the first."""
 
     def __init__(self, problem: str | Iterable[Problem], fix: str = "") -> None:
         self.problems: tuple[Problem, ...] = (Problem(problem, fix),) if isinstance(problem, str) else tuple(problem)
@@ -79,7 +79,7 @@ class ConfigError(GenieObsError):
 
 
 def name_unexpected(error: BaseException) -> str:
-    """Return type and place of an error that nobody foresaw; never its text, which may quote what a person wrote."""
+    """Return the type and place of an unexpected error. Its text is left out, because it may quote what a person wrote."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -200,7 +200,7 @@ class UnauthenticatedError(ApiError):
 
 
 class _GrantableApiError(ApiError):
-    """Errors whose cure is a grant on the space the call was about."""
+    """Errors that a grant on the space fixes."""
 
     _prefix = ""
 
@@ -219,7 +219,7 @@ class PermissionDeniedError(_GrantableApiError):
 
 
 class NotFoundError(_GrantableApiError):
-    """404: it does not exist, or, as Databricks hides spaces one may not see, a permission is missing."""
+    """404: it does not exist, or a permission is missing: Databricks hides what one may not see."""
 
     _prefix = "It was deleted, or the service principal may not see it: then g"
 
@@ -232,6 +232,6 @@ class NotFoundError(_GrantableApiError):
 
 
 class TransientApiError(ApiError):
-    """The call failed in a way that may pass, and every retry was used up; trying again later is right."""
+    """The call failed for a reason that may pass, and every retry was used up. A later call may succeed."""
 
     advice = "The next run tries again."

@@ -1,4 +1,4 @@
-"""How a setting is declared: once, as the field of a settings group. Flags, variables and parsing follow from it."""
+"""Declares each setting once, as a field of a settings group. Flags, variables and parsing follow from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genie_obs.errors import BadValueError, ConfigError, Problem
 from genie_obs.identifiers import is_id, is_identifier
 
 _DECLARATION = "setting"
-# Where a value may hold a secret: in an address, before an @, and behind a name that says so.
+# Where a value may hold a secret: in an address, before an @, and after a name such as token=.
 _ADDRESS = re.compile(r"(\bsc:/*|//)(.*)", re.IGNORECASE)
 _USER_INFO = re.compile(r"((?:^|\s)(?:[\w-]+=)?)(?!\S*//)\S*@")
 _NAMED_SECRET = re.compile(r"([\w-]*(?:token|secret|password)[\w-]*=)[^;&\s]*", re.IGNORECASE)
@@ -84,10 +84,10 @@ def build(group: type[T], values: Mapping[str, Any]) -> T:
 def take_values(
     declared: tuple[Setting, ...], flags: Mapping[str, str | None], environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Look every setting up: its flag, else its variable, else its default. Blank counts as not given.
+    """Look up every setting: its flag, else its variable, else its default. Blank counts as not given.
 
     Raises:
-        ConfigError: listing every problem found, each with the name it was given by.
+        ConfigError: lists every problem found, each with its flag or variable.
     """
     values: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -106,9 +106,9 @@ def take_values(
 
 
 def hide_passwords(text: str) -> str:
-    """Return the text of a setting as it may be shown or logged, also where it is mistyped.
+    """Return the text of a setting without secrets, so that it can be shown or logged. It may be mistyped.
 
-    An address may hold a password before its @. A Spark Connect address may hold a token behind its first semicolon:
+    An address may hold a password before its @. A Spark Connect address may hold a token after its first semicolon:
     `sc://host:443/;token=abc` becomes `sc://host:443/;***`.
     """
     text = _ADDRESS.sub(lambda found: found[1] + _hide_in_address(found[2]), text)

@@ -84,6 +84,17 @@ def only_failure(report: DoctorReport) -> Check:
     return failed
 
 
+def only_warning(report: DoctorReport) -> Check:
+    [warned] = [check for check in report.checks if check.status is Status.WARN]
+    return warned
+
+
+def drop_column(world: World, name: str, column: str) -> None:
+    folder = str(world.lakehouse / "system" / name)
+    rows = DeltaTable(folder).to_pyarrow_table().drop_columns([column])
+    write_deltalake(folder, rows, mode="overwrite", schema_mode="overwrite")
+
+
 def first_workspace(world: World) -> SimulatedWorkspace:
     return next(iter(world.account.workspaces.values()))
 
@@ -343,7 +354,7 @@ def test_only_the_spaces_asked_for_are_checked(world: World) -> None:
     assert examine(world, space_ids=space.space_id).exit_code == 3
 
 
-@pytest.mark.parametrize("name", ["access/audit", "access/workspaces_latest", "query/history"])
+@pytest.mark.parametrize("name", ["access/audit", "access/workspaces_latest"])
 def test_missing_system_table_is_named(world: World, name: str) -> None:
     shutil.rmtree(world.lakehouse / "system" / name)
 
@@ -355,28 +366,58 @@ def test_missing_system_table_is_named(world: World, name: str) -> None:
     assert report.exit_code == 2
 
 
+def test_optional_system_table_that_is_missing_is_a_warning(world: World) -> None:
+    shutil.rmtree(world.lakehouse / "system" / "query" / "history")
+
+    warned = only_warning(report := examine(world))
+
+    assert (warned.name, report.exit_code) == ("system.query.history", 0)
+    assert "does not exist or is not visible; runs go on without" in warned.detail
+    assert "genie-obs simulate" in str(warned.fix)
+
+
 def test_missing_column_of_a_system_table_is_named(world: World) -> None:
-    folder = world.lakehouse / "system" / "query" / "history"
-    rows = DeltaTable(str(folder)).to_pyarrow_table()
-    write_deltalake(str(folder), rows.drop_columns(["execution_status"]), mode="overwrite", schema_mode="overwrite")
+    drop_column(world, "access/audit", "action_name")
 
     failed = only_failure(report := examine(world))
 
-    assert (failed.name, report.exit_code) == ("system.query.history", 2)
-    assert "execution_status is missing" in failed.detail
+    assert (failed.name, report.exit_code) == ("system.access.audit", 2)
+    assert "action_name is missing" in failed.detail
     assert str(failed.fix).startswith("Upgrade genie-obs")
 
 
-def test_missing_column_that_can_be_done_without_is_a_warning(world: World) -> None:
-    folder = world.lakehouse / "system" / "query" / "history"
-    rows = DeltaTable(str(folder)).to_pyarrow_table()
-    write_deltalake(str(folder), rows.drop_columns(["from_result_cache"]), mode="overwrite", schema_mode="overwrite")
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("execution_status", "execution_status is missing; nothing can be made of it without; runs go on without"),
+        ("from_result_cache", "readable, but changed: system.query.history.from_result_cache: missing"),
+    ],
+)
+def test_column_that_can_be_done_without_is_a_warning(world: World, column: str, said: str) -> None:
+    drop_column(world, "query/history", column)
 
-    report = examine(world)
+    warned = only_warning(report := examine(world))
 
-    [warned] = [check for check in report.checks if check.name == "system.query.history"]
-    assert (warned.status, report.exit_code) == (Status.WARN, 0)
-    assert "from_result_cache: missing" in warned.detail
+    assert (warned.name, report.exit_code) == ("system.query.history", 0)
+    assert said in warned.detail
+
+
+def test_skipped_source_is_not_looked_at(world: World) -> None:
+    shutil.rmtree(world.lakehouse / "system" / "query" / "history")
+
+    report = examine(world, skip_sources="query.history")
+
+    [skipped] = [check for check in report.checks if check.status is Status.SKIP]
+    assert (skipped.name, skipped.detail) == ("system.query.history", "not read, by --skip-sources")
+    assert report.exit_code == 0
+
+
+def test_source_that_cannot_be_skipped_is_named(world: World) -> None:
+    failed = only_failure(report := examine(world, skip_sources="access.audit"))
+
+    assert "access.audit" in failed.detail
+    assert "query.history" in str(failed.fix)
+    assert report.exit_code == 2
 
 
 def test_empty_list_of_workspaces_is_named(world: World) -> None:
@@ -394,7 +435,8 @@ def test_workspace_id_that_does_not_exist_is_named(world: World) -> None:
     failed = only_failure(report := examine(world, workspace_ids="123"))
 
     assert "123 is not in system.access.workspaces_latest" in failed.detail
-    assert "--workspace-ids" in str(failed.fix)
+    assert failed.detail.startswith("--workspace-ids")
+    assert "the number after ?o=" in str(failed.fix)
     assert report.exit_code == 2
 
 
@@ -446,7 +488,7 @@ def test_spark_server_that_does_not_listen_is_named_at_once(world: World) -> Non
     assert "hush" not in "\n".join(report.lines())
 
     assert failed.name == "engine"
-    assert "no connection to the server" in failed.detail
+    assert f"no connection to {address}" in failed.detail
     assert "is up" in str(failed.fix)
     assert report.exit_code == 2
 

@@ -32,9 +32,12 @@ def stored_messages(world: World) -> list[tuple[str | None, ...]]:
 
 OPTIONAL = [(source.name, column) for source in SOURCES for column in source.columns if not column.is_required]
 REQUIRED = [
+    (source.name, column) for source in SOURCES if source.is_required for column in source.columns if column.is_required
+]
+OPTIONAL_SOURCES = [
     (source.name, column)
     for source in SOURCES
-    if source.is_required  # without a column of another one, the run goes on without that source
+    if not source.is_required
     for column in source.columns
     if column.is_required
 ]
@@ -70,6 +73,21 @@ def test_required_column_missing_is_named_before_anything_is_written(
         clean_world.run(publish=False)
 
     assert not (clean_world.lakehouse / "main").exists()
+
+
+@pytest.mark.parametrize(("table", "column"), OPTIONAL_SOURCES, ids=lambda value: getattr(value, "path", value))
+def test_optional_source_without_a_column_that_it_needs_is_not_read_and_the_run_goes_on(
+    clean_world: World, table: str, column: SourceColumn
+) -> None:
+    change(clean_world, table, without(column.path))
+
+    record = clean_world.run(publish=False)
+
+    assert record.status == "succeeded"
+    [source] = [source for source in record.sources if source.name == table]
+    assert source.state == "lacks_columns"
+    assert column.path in (source.detail or "")
+    assert clean_world.read("message_details")
 
 
 def test_columns_of_other_types_are_converted_and_told(clean_world: World) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
+from pyspark.sql.connect.client import SparkConnectClient
 
 from genie_obs.command.cli import main
 from genie_obs.command.task import RunFailedError, run_task, runtime
-from genie_obs.errors import ConfigError
+from genie_obs.errors import ConfigError, EngineError
+from genie_obs.lakehouse.engines.session import connect
 from genie_obs.session.crash import describe_crash
 
 CREDENTIALS = {"DATABRICKS_SP_CLIENT_ID": "app-1", "DATABRICKS_SP_CLIENT_SECRET": "made-up"}
@@ -76,3 +81,23 @@ def test_report_of_a_crash_hides_the_token_of_an_address() -> None:
     error = RuntimeError("cannot reach sc://host:443/;use_ssl=true;token=hush")
 
     assert "cannot reach sc://host:443/;***" in describe_crash(error, advice="go on.")
+
+
+def test_session_on_a_server_that_knows_no_spark_is_closed() -> None:
+    """An open one would call the server again when the process ends, for minutes if it does not answer."""
+    before = spark_clients()
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with pytest.raises(EngineError, match="Check that the server is up"):
+            connect(f"sc://127.0.0.1:{port}")
+    finally:
+        server.stop(None)
+
+    [client] = [client for client in spark_clients() if client not in before]
+    assert client.is_closed
+
+
+def spark_clients() -> list[SparkConnectClient]:
+    return [item for item in gc.get_objects() if isinstance(item, SparkConnectClient)]

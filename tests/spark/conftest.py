@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from pyspark.sql import SparkSession
+from tests.spark.every_push import TEST_OF
 from tools.spark_connect_server import missing_parts, spark_connect_server
 
 from genie_obs.config import EngineSettings
@@ -16,15 +17,12 @@ from genie_obs.lakehouse.engines.cluster import ClusterEngine
 pytest.register_assert_rewrite("tests.sql.statements", "tests.integration.conftest", "tests.spark.comparison")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a statement's test with many parameters take the first and the last: the rest varies values, not SQL."""
-    variants: dict[str, list[pytest.Item]] = {}
+@pytest.hookimpl(tryfirst=True)  # before `-m` is looked at
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of statements that are too long for every push: each test costs the JVM seconds."""
     for item in items:
-        if item.path.name == "test_statements.py" and "[" in item.name:
-            variants.setdefault(item.name.partition("[")[0], []).append(item)
-    left_out = {id(item) for group in variants.values() for item in group[1:-1]}
-    config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
-    items[:] = [item for item in items if id(item) not in left_out]
+        if item.path.name == "test_statements.py" and item.name.partition("[")[0] not in TEST_OF.values():
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(scope="session")

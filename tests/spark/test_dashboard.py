@@ -98,6 +98,7 @@ def test_account_has_rows_for_nearly_every_query(both: BothEngines) -> None:
     assert len(empty) <= 3, empty
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "query_id", ["freshness", "period_comparison", "message_outcomes", "users", "coverage_by_state"]
 )

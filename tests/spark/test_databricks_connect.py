@@ -28,6 +28,7 @@ from genie_obs.lakehouse.engines.cluster import ClusterEngine
 from genie_obs.lakehouse.statements import our_tables
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "connect"
 SCHEMA = "from_outside"

@@ -14,11 +14,13 @@ import pytest
 from tests.integration.privacy_world import places_of
 from tests.spark.spark_lake import CATALOG, spark_settings
 
+from genie_obs.datasets.messages.parsing.known_values import TERMINAL_STATUSES
 from genie_obs.erasure.erase import run_erase
 from genie_obs.erasure.selector import Extent, Selector
 from genie_obs.lakehouse.engines.cluster import ClusterEngine
 from genie_obs.lakehouse.schema import table, tables
 from genie_obs.lakehouse.tables import Tables
+from genie_obs.ledger.lookup import WITNESS_COLUMNS
 from genie_obs.runs.record import RunRecord
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -65,8 +67,8 @@ def test_create_makes_every_table_as_declared_and_is_safe_to_repeat(opened: Open
     for declared in tables():
         fields = engine.spark.table(engine.names.table(declared.name)).schema.fields
         assert [field.name for field in fields] == [column.name for column in declared.columns]
-        types = [field.dataType.simpleString().replace("int", "INT").replace("bigINT", "BIGINT") for field in fields]
-        assert [name.upper() for name in types] == [column.sql_type for column in declared.columns]
+        types = [field.dataType.simpleString().lower() for field in fields]
+        assert types == [column.sql_type.lower().replace(" ", "") for column in declared.columns]
         assert [field.metadata.get("comment") for field in fields] == [column.comment for column in declared.columns]
 
 
@@ -125,12 +127,7 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
     fetched = pa.Table.from_pylist(rows, schema)
 
     for _ in range(2):  # inserted, then compared and found unchanged
-        on.execute(
-            "datasets/messages/merge_messages",
-            fetched_messages=fetched,
-            created_dates=[NOON.date()],
-            latest_credible_at=NOON,
-        )
+        on.merge("message_details", fetched, latest_credible_at=NOON, terminal_statuses=sorted(TERMINAL_STATUSES))
 
     stored = {row["message_id"]: row for row in rows_of(engine, "message_details")}
     assert {name: row["content"] for name, row in stored.items()} == HOSTILE
@@ -139,7 +136,7 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
     }
 
 
-@pytest.mark.parametrize("extent", [Extent.TEXTS_AND_ASKER, Extent.ROW])
+@pytest.mark.parametrize("extent", [Extent.TEXTS_AND_ASKER, pytest.param(Extent.ROW, marks=pytest.mark.long)])
 def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: Open, extent: Extent) -> None:
     engine = opened(f"contract_erase_{extent.name.lower()}")
     on = Tables(engine)
@@ -147,7 +144,7 @@ def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: O
     shared = {"workspace_id": "1", "witnessed_date": NOON.date(), "created_date": NOON.date(), "first_event_time": NOON}
     people = {"m1": "ana@zebra.example", "m2": "bob@zebra.example"}
     ledger = [{**shared, "message_id": name, "user_email": user, "state": "pending"} for name, user in people.items()]
-    witnessed = pa.Table.from_pylist(ledger, table("message_ledger").arrow_schema())
+    witnessed = pa.Table.from_pylist(ledger, table("message_ledger").arrow_schema(*WITNESS_COLUMNS, "witnessed_date"))
     on.execute("ledger/merge_witnesses", witnessed_messages=witnessed, witnessed_dates=[NOON.date()], updated_at=NOON)
     details = [
         {**shared, "message_id": name, "user_email": user, "content": f"Zebrafish of {name}", "is_terminal": True, "is_deleted": False}
@@ -156,12 +153,7 @@ def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: O
     columns = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
     wanted = [{name: row.get(name) for name in columns.names} for row in details]
     fetched = pa.Table.from_pylist(wanted, columns)
-    on.execute(
-        "datasets/messages/merge_messages",
-        fetched_messages=fetched,
-        created_dates=[NOON.date()],
-        latest_credible_at=NOON,
-    )
+    on.merge("message_details", fetched, latest_credible_at=NOON, terminal_statuses=sorted(TERMINAL_STATUSES))
     places = [_folder(engine, name) for name in ("message_details", "message_ledger")]
     before = [file for place in places for text in people.values() for file in places_of(text, place)]
 
@@ -183,6 +175,7 @@ def _folder(engine: ClusterEngine, name: str) -> Path:
     return Path(urlsplit(row["location"]).path)
 
 
+@pytest.mark.long
 def test_text_parameters_of_queries_are_values_not_sql(opened: Open) -> None:
     on = Tables(opened("contract_parameters"))
     on.create()
@@ -205,6 +198,7 @@ def test_instants_keep_their_microseconds_and_come_back_aware(opened: Open) -> N
     assert row["started_at"].utcoffset() is not None
 
 
+@pytest.mark.long
 def test_writers_that_collide_both_get_their_rows_in_once(opened: Open) -> None:
     engines = {name: opened("contract_writers") for name in ("a", "b")}
     for engine in engines.values():

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 from tests.integration.conftest import World
 from tests.spark.comparison import assert_same_rows
+from tests.spark.every_push import TEST_OF
 from tests.spark.spark_lake import CATALOG, register_system_tables
+from tests.sql.statements.test_every_statement import STATEMENTS
 
 from genie_obs.config import parse_settings
 from genie_obs.doctor.run import run_doctor
-from genie_obs.lakehouse.engines.engine import open_engine
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
+from genie_obs.lakehouse.schema import tables
 from genie_obs.lakehouse.sources import SOURCES, Source, SourceColumn
-from genie_obs.lakehouse.tables import Tables
+from genie_obs.lakehouse.tables import Input, Tables
 from genie_obs.runs.record import RunRecord
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, grow
 
@@ -29,6 +33,22 @@ SCHEMA = "whole_job"
 # What is different in every run, whatever the engine.
 OWN = {"ingestion_batch_id", "run_id", "engine"}
 MERGED = ("message_details", "message_ledger", "space_details")
+
+
+class WatchedTables(Tables):
+    """Tables that note which statements are sent."""
+
+    def __init__(self, engine: Engine, statements: set[str]) -> None:
+        super().__init__(engine)
+        self._statements = statements
+
+    def select(self, statement: str, **values: Input) -> pa.Table:
+        self._statements.add(statement)
+        return super().select(statement, **values)
+
+    def write(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+        self._statements.add(what)
+        return super().write(what, whole, only_new, relations)
 
 
 @dataclass
@@ -40,11 +60,12 @@ class Worlds:
     session: SparkSession
     records: dict[str, tuple[RunRecord, RunRecord]] = field(default_factory=dict)
     calls: dict[str, tuple[int, int]] = field(default_factory=dict)
+    statements: set[str] = field(default_factory=set)  # that the first run sent to Spark
 
     def run(self, name: str) -> None:
         """Run the job on both engines at the same instant of the account."""
         self.local.publish()
-        ours = self.spark.run(publish=False)
+        ours = self.spark.run(publish=False, wrap=lambda engine: WatchedTables(engine, self.statements))
         our_calls = self.spark.message_calls()
         theirs = self.local.run(publish=False)
         self.records[name] = (ours, theirs)
@@ -106,6 +127,13 @@ def test_first_run_stores_the_same_rows_on_both_engines(worlds: Worlds) -> None:
     assert len(worlds.on_spark("message_details")) > 200
 
 
+def test_every_statement_runs_on_spark_on_every_push(worlds: Worlds) -> None:
+    written_from_declarations = {table.name for table in tables()} - {"message_ledger"}
+
+    assert {*STATEMENTS, *written_from_declarations} - worlds.statements - TEST_OF.keys() == set()
+
+
+@pytest.mark.long
 def test_later_runs_change_nothing_twice_and_take_changes_up_alike(worlds: Worlds) -> None:
     before = worlds.versions()
     worlds.run("second")
@@ -135,6 +163,7 @@ def change_something(worlds: Worlds) -> None:
     grow(account, until=UNTIL + timedelta(days=7))
 
 
+@pytest.mark.long
 def test_doctor_says_that_the_job_works_here(worlds: Worlds) -> None:
     account = worlds.local.account
     environ = {
@@ -151,6 +180,7 @@ def test_doctor_says_that_the_job_works_here(worlds: Worlds) -> None:
     assert worlds.versions() == before
 
 
+@pytest.mark.long
 def test_doctor_proves_a_schema_that_is_not_there_and_leaves_nothing(worlds: Worlds) -> None:
     flags = worlds.spark.settings(schema="not_there_yet")
 

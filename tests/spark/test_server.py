@@ -51,6 +51,7 @@ def test_old_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     assert str(missing_parts()).startswith("Java 11 is too old")
 
 
+@pytest.mark.long
 def test_taken_port_is_named(spark_server: str) -> None:
     port = int(spark_server.rpartition(":")[2])
     with (
@@ -60,6 +61,7 @@ def test_taken_port_is_named(spark_server: str) -> None:
         pass
 
 
+@pytest.mark.long
 def test_server_and_its_files_go_when_its_owner_is_killed(spark_server: str, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     owner = subprocess.Popen(

@@ -1,7 +1,7 @@
 """Tests of statements once more, on Apache Spark: same rows in, same rows out as on the local engine.
 
-Every statement is here. Of the merges only the tests whose outcome an engine could decide otherwise, and of many parameters
-the first and the last (`conftest.py`): each costs the JVM seconds, and `test_job.py` compares all that they write, row by row.
+Of the merges only the tests whose outcome an engine could decide otherwise: each costs the JVM seconds, and `test_job.py` compares
+all that they write, row by row. For the same reason a push runs few of these (`every_push.py`), and `make test-all` the rest.
 """
 
 from __future__ import annotations
@@ -13,15 +13,25 @@ from tests.spark.spark_lake import SparkLake
 from tests.sql.statements import (
     test_discovery_statements,
     test_enrichment,
+    test_erasure,
     test_merge_messages,
     test_merge_outcomes,
     test_merge_witnesses,
+    test_reason_codes,
     test_select_due,
     test_select_witnesses,
     test_spaces_and_runs,
+    test_twins,
 )
 
-_ALL = (test_discovery_statements, test_select_due, test_select_witnesses, test_spaces_and_runs)
+_ALL = (
+    test_discovery_statements,
+    test_reason_codes,
+    test_select_due,
+    test_select_witnesses,
+    test_spaces_and_runs,
+    test_twins,
+)
 _CHOSEN = {
     test_enrichment: (
         "test_statement_is_found_with_everything_the_history_tells",
@@ -31,6 +41,13 @@ _CHOSEN = {
         "test_statement_that_is_no_longer_the_answer_is_not_joined",
         "test_days_with_statements_to_look_for_are_counted_in_order",
         "test_enrichment_looks_back_as_far_as_recent_runs_may_have_stored",
+    ),
+    test_erasure: (
+        "test_description_and_configuration_of_a_space_go_and_are_not_read_again",
+        "test_old_messages_are_counted_until_they_are_erased",
+        "test_selectors_narrow_each_other_down",
+        "test_what_a_run_stored_meanwhile_is_found",
+        "test_what_is_erased_is_named_again_only_where_something_is_left",
     ),
     test_merge_messages: (
         "test_new_message_is_stored_as_it_is_without_a_joined_statement",
@@ -43,8 +60,8 @@ _CHOSEN = {
         "test_deletion_marks_the_row_and_keeps_everything_else",
         "test_another_statement_clears_what_was_joined_for_the_old_one",
         "test_messages_are_told_apart_by_workspace_message_and_day",
-        "test_only_new_messages_are_inserted_and_the_others_left_as_they_are",
-        "test_rows_inserted_are_counted",
+        "test_messages_that_are_expected_to_be_new_are_inserted_and_those_that_are_there_merged",
+        "test_messages_that_are_new_as_expected_cost_one_version",
     ),
     test_merge_outcomes: (
         "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",

@@ -90,7 +90,7 @@ def run_demo(
 
 
 def _own_command() -> str:
-    """Return what to type to run us again: the bare name only where the shell would find this very installation."""
+    """Return what to type to run this command again: the name alone only where the shell would find this installation."""
     own = Path(sys.argv[0])
     found = shutil.which("genie-obs")
     if found and own.exists() and Path(found).samefile(own):
@@ -99,7 +99,7 @@ def _own_command() -> str:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, or empty one that an older demo made; never touch anything else.
+    """Make the folder, or empty one that an older demo made. Nothing else is touched.
 
     Raises:
         ConfigError: if the folder holds something that is no demo.
@@ -123,7 +123,7 @@ def _ingest(
 
 
 def _export_dashboard(lakehouse: Path, out: Path) -> str:
-    """Write the dashboard as one HTML file and say where, or why not: the demo is complete without it."""
+    """Write the dashboard as one HTML file and return where it is, or why there is none: the demo is complete without it."""
     try:
         with open_site(parse_settings({"engine": "local", "lakehouse": str(lakehouse)}, {})) as site:
             size_bytes = write_export(site, out)
@@ -133,7 +133,7 @@ def _export_dashboard(lakehouse: Path, out: Path) -> str:
 
 
 def _write_variables(path: Path, client_id: str, client_secret: str) -> None:
-    """Write the made-up credentials, readable by the owner only, as one would keep real ones."""
+    """Write the made-up credentials to a file that only its owner can read, as one would keep real ones."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(f"DATABRICKS_SP_CLIENT_ID={client_id}\nDATABRICKS_SP_CLIENT_SECRET={client_secret}\n")

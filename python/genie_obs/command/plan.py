@@ -53,7 +53,7 @@ def run_plan(
     """
     client_id = find_client_id(environ, secrets)
     with open_tables(settings) as tables:
-        sources = check_sources(tables, settings.scope)
+        sources = check_sources(tables, settings.scope, settings.discovery.skip_sources)
         for line in sources.drift:
             logger.warning("not as this version knows it: %s", line)
         return make_plan(tables, settings, sources.workspaces, client_id=client_id, now=now)

@@ -92,7 +92,7 @@ def _print_runs(console: Console, status: StatusReport) -> None:
 
 def _print_sources(console: Console, status: StatusReport) -> None:
     for source in status.unread_sources:
-        console.print(escape(f"Source {source['state']}: {source['detail']}"))
+        console.print(escape(f"Not read: {source['detail'] or source['name']}"))
 
 
 def _print_drift(console: Console, status: StatusReport) -> None:

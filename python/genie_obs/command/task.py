@@ -1,7 +1,7 @@
 """The entry point of a Databricks wheel task: `runtime` runs `ingest` on the job's own Spark session.
 
-Databricks' launcher calls it without arguments, with the task's parameters in `sys.argv`, and ignores what it returns: a run
-that must not look green has to raise.
+Databricks' launcher calls it without arguments, with the task's parameters in `sys.argv`. It ignores what is returned, so a run
+that did not succeed has to raise: else its task is shown as succeeded.
 """
 
 from __future__ import annotations
@@ -179,10 +179,10 @@ def parse_options(parameters: Mapping[str, str], environ: Mapping[str, str]) -> 
 
 
 class _JobProgress(LogProgress):
-    """Doubles the pause after each line of a step: the log of a run of hours stays short enough to read."""
+    """Doubles the pause between two lines of a step, so that the log of a run of hours stays short."""
 
     def advance(self, count: int) -> None:
-        """Log how far the step is, if it has been quiet for as long as the step has run."""
+        """Log how far the step is, unless there was a line in the second half of the time that the step has run."""
         shown = self._shown
         super().advance(count)
         if self._shown > shown:
@@ -200,7 +200,7 @@ def _given(parameters: Mapping[str, str]) -> str:
 
 
 def _tell(record: RunRecord, settings: Settings) -> None:
-    """Log the end of the story."""
+    """Log how the run ended."""
     logger.info(
         "run %s %s in %.0f s: %d due, %d fetched, %d settling, %d retry, %d forbidden, %d deleted, %d not found, %d abandoned",
         record.run_id, record.status, record.total_seconds or 0.0, record.due_count, record.fetched_count, record.settling_count,

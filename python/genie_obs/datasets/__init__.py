@@ -1,1 +1,1 @@
-"""One folder for each table of ours that is filled from a source."""
+"""One folder for each dataset: what a run reads from a source, and the tables that it fills."""

@@ -15,7 +15,7 @@ from genie_obs.session.output import set_up_logging
 
 _SETTINGS = (
     "engine", "lakehouse", "catalog", "schema", "system_catalog", "workspace_ids", "space_ids", "max_concurrency",
-    "max_requests_per_second", "timeout_seconds", "proxy", "allowed_hosts", "content_policy",
+    "skip_sources", "max_requests_per_second", "timeout_seconds", "proxy", "allowed_hosts", "content_policy",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ _NOBODY = "<principal>"
 
 
 def current_principal(engine: Engine) -> str:
-    """Return the name grants are made to: whom the engine's session runs as, or a placeholder where it does not say."""
+    """Return the principal that grants are made to: who the engine's session runs as, or a placeholder where it does not say."""
     try:
         with engine_errors():
             return Tables(engine).current_user().replace("`", "") or _NOBODY

@@ -44,7 +44,7 @@ _NO_ANSWER_FIXES = {
 
 
 def describe_no_answer(error: ExchangeError, host: str) -> Problem:
-    """Return what kept an HTTP answer from coming, and its fix."""
+    """Return why no HTTP answer came, or no usable one, and the fix."""
     if not isinstance(error, NoAnswerError):
         return Problem(
             f"{host} answers, but not like a workspace: {error}", "check the address, and for a proxy in between"

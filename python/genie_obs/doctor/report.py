@@ -33,7 +33,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One line: what was looked at, what was found, and what to run where it is not as it should be."""
+    """One line: what was checked, what was found, and how to correct it."""
 
     name: str
     status: Status
@@ -67,7 +67,7 @@ class DoctorReport:
         return json.dumps({"exit_code": self.exit_code, "summary": self.summary, "checks": checks}, ensure_ascii=False)
 
     def lines(self) -> Iterable[str]:
-        """Yield the report as text: a line per check, below each that is not fine its fix, the summary last."""
+        """Yield the report as text: a line for each check, its fix below it if it has one, and the summary last."""
         width = max((len(check.name) for check in self.checks), default=0)
         for check in self.checks:
             yield f"{check.status:<4}  {check.name:<{width}}  {check.detail}"

@@ -31,7 +31,7 @@ _NO_WORKSPACES = skip("workspaces", "not checked without the list of workspaces"
 def run_doctor(
     settings: Settings, *, environ: Mapping[str, str], secrets: SecretReader | None, clock: Clock
 ) -> DoctorReport:
-    """Make all checks in order and return what was found; a check that fails never keeps the others from being made.
+    """Make all checks in order and return what was found. After a check that fails the others are still made.
 
     Args:
         settings: as `ingest` would get them.
@@ -77,7 +77,7 @@ def _check_with_engine(engine: Engine, settings: Settings, found: CredentialsFou
 
 
 def _check_port(engine: str) -> None:
-    """Check that a Spark Connect server listens; its client would go on trying for minutes.
+    """Check that a Spark Connect server listens: without that, its client would try for minutes.
 
     Raises:
         EngineError: if it does not.

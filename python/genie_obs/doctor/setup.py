@@ -1,4 +1,4 @@
-"""Checks of what is at hand before anything is asked: versions of what is installed, and the credentials."""
+"""Checks that ask no server: the versions of what is installed, and the credentials."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CredentialsFound:
 
 
 def check_credentials(environ: Mapping[str, str], secrets: SecretReader | None) -> CredentialsFound:
-    """Check that the service principal's credentials are complete, and on Databricks why its scope has none.
+    """Check that the service principal's credentials are complete; on Databricks also say why the scope has none.
 
     Nothing of the values is shown but the client id, which is no secret: grants are made to it.
     """
@@ -121,7 +121,7 @@ def _no_credentials(error: ConfigError, *, has_scope: bool, in_variables: bool) 
 
 
 def _check_scope(secrets: SecretReader) -> Check:
-    """Say what is wrong with the scope, by what reading each key answers; values are dropped at once."""
+    """Return what is wrong with the scope. Each of its keys is read to tell; the values are not kept."""
     answers = {key: _read_answer(secrets, key) for key in (CLIENT_ID_KEY, CLIENT_SECRET_KEY)}
     if "denied" in answers.values():
         return fail(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from genie_obs.config import Scope, Settings
 from genie_obs.datasets.events.audit_log import Window, select_audit_days
 from genie_obs.doctor.grants import system_schema_fix
-from genie_obs.doctor.report import Check, Status, fail, ok, warn
+from genie_obs.doctor.report import Check, Status, fail, ok, skip, warn
 from genie_obs.errors import ConfigError, EngineError
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.errors import engine_errors
-from genie_obs.lakehouse.source_checks import select_workspaces
+from genie_obs.lakehouse.source_checks import check_skipped, select_workspaces
 from genie_obs.lakehouse.sources import COLUMN_FIX, SOURCES, Source, State
 from genie_obs.lakehouse.tables import Tables
 
@@ -33,13 +34,29 @@ def check_system_tables(engine: Engine, settings: Settings, now: datetime) -> Sy
     """Check that each system table is there, has the columns that are read, and really gives rows."""
     found = SystemTableFindings()
     tables = Tables(engine)
-    found.checks.extend(_check_columns(tables, engine, source) for source in SOURCES)
+    skipped = settings.discovery.skip_sources
+    found.checks.extend(_check_skipped(skipped))
+    for source in SOURCES:
+        is_skipped = source.name in skipped and not source.is_required
+        found.checks.append(_skip(source) if is_skipped else _check_columns(tables, engine, source))
     readable = {check.name for check in found.checks if check.status is not Status.FAIL}
     if "system.access.audit" in readable:
         found.checks.append(_check_audit_rows(tables, engine, settings.scope, now))
     if "system.access.workspaces_latest" in readable:
         _select_workspaces(tables, engine, settings.scope, found)
     return found
+
+
+def _check_skipped(names: Sequence[str]) -> list[Check]:
+    try:
+        check_skipped(names)
+    except ConfigError as error:
+        return [fail("skipped sources", item.problem, fix=item.fix) for item in error.problems]
+    return []
+
+
+def _skip(source: Source) -> Check:
+    return skip(f"system.{source.name}", "not read, by --skip-sources")
 
 
 def _check_columns(tables: Tables, engine: Engine, source: Source) -> Check:

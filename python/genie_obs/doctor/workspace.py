@@ -46,7 +46,7 @@ _FROM_THE_TABLE = "correct its address; it comes from system.access.workspaces_l
 
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceQuestions:
-    """What is to be asked of the workspaces; `spaces` are those earlier runs know, as rows of space_details."""
+    """What the workspaces are asked about. `spaces` are those that earlier runs met, as rows of space_details."""
 
     workspaces: Sequence[Row]
     spaces: Sequence[Row]
@@ -114,7 +114,7 @@ class WorkspaceCheck:
             return None
 
     async def _reach(self, found: WorkspaceFindings, host: str) -> bool:
-        """Say whether the workspace itself answers, whoever asks."""
+        """Say whether the workspace answers a request without a token."""
         url = URL(host + _PROBE_PATH, encoded=True)
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
         started = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""Checks of every workspace, some at a time, and what only all of them together can tell: whose fault a refusal is, and the clock."""
+"""Checks all workspaces, some at a time. Only all of them together tell whether the secret is wrong, and the clock."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ async def check_workspaces(questions: WorkspaceQuestions, clock: Clock) -> list[
                 return await WorkspaceCheck(questions, session, api_settings, clock).run(workspace)
 
         findings = await asyncio.gather(*(ask(workspace) for workspace in questions.workspaces))
-    _blame_the_secret(findings, questions.credentials)
+    _correct_the_fix(findings, questions.credentials)
     checks = [check for item in findings for check in item.checks]
     return [*_all_or_some(checks, findings), *_check_clocks(findings)]
 
 
-def _blame_the_secret(findings: Sequence[WorkspaceFindings], credentials: Credentials | None) -> None:
-    """Where some workspaces accept the credentials, the secret is right and those that refuse lack the assignment."""
+def _correct_the_fix(findings: Sequence[WorkspaceFindings], credentials: Credentials | None) -> None:
+    """Correct the fix where one workspace accepts the credentials: the secret is right then, and the others lack an assignment."""
     if credentials is None or not any(item.has_token for item in findings):
         return
     for item in findings:
@@ -47,7 +47,7 @@ def _blame_the_secret(findings: Sequence[WorkspaceFindings], credentials: Creden
 
 
 def _all_or_some(checks: list[Check], findings: Sequence[WorkspaceFindings]) -> list[Check]:
-    """Let failures count for the whole run where no workspace at all can be read."""
+    """Return the checks; where no workspace at all can be read, each failure is one of the whole run."""
     if any(item.has_token and not _is_lost(item) for item in findings) or not any(
         check.status is Status.FAIL for check in checks
     ):

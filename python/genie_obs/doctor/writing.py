@@ -1,4 +1,4 @@
-"""Proves that the target schema can be written: in a scratch table that is gone afterwards, and without touching ours."""
+"""Checks that the target schema can be written, in a scratch table that is removed afterwards. Our tables stay as they are."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SCRATCH_PREFIX = "genie_obs_doctor_"
 
 
 def check_target(engine: Engine, lakehouse: Path) -> Check:
-    """Write, change and remove rows as the job does; leaves neither a table, a schema nor a folder behind.
+    """Write, change and remove rows as the job does; no table, schema or folder is left behind.
 
-    On a cluster a delete of no row in each of our tables shows that they may be changed; where all of them exist, creating
-    tables is not needed and not tried.
+    On a cluster, a DELETE of no row in each of our tables shows that they may be changed. Where all of them exist, the job creates
+    no table, so that is not tried.
     """
     where = f"{engine.names.catalog}.{engine.names.schema}"
     try:
@@ -68,7 +68,7 @@ def _prove(engine: Engine, schema: str, folder: Path | None) -> None:
 
 @contextmanager
 def _scratch_place(engine: Engine, lakehouse: Path) -> Iterator[tuple[str, Path | None]]:
-    """Yield the target schema and, for the local engine, a folder for the scratch table; takes away what it made."""
+    """Yield the target schema and, for the local engine, a folder for the scratch table. What was made for it is removed."""
     names = engine.names
     schema = names.table("probe").rpartition(".")[0]
     if engine.kind == "local":
@@ -89,7 +89,7 @@ def _scratch_place(engine: Engine, lakehouse: Path) -> Iterator[tuple[str, Path 
 
 @contextmanager
 def _scratch_folder(schema_folder: Path) -> Iterator[Path]:
-    """Yield a folder name in the schema's folder; removes it and those parents that were not there before."""
+    """Yield the name of a folder in the schema's folder. It is removed, and those of its parents that were not there before."""
     made = [folder for folder in (schema_folder, schema_folder.parent) if not folder.exists()]
     folder = schema_folder / f"{_SCRATCH_PREFIX}{uuid.uuid4().hex[:12]}"
     try:
@@ -102,7 +102,7 @@ def _scratch_folder(schema_folder: Path) -> Iterator[Path]:
 
 
 def _locked_folder(schema_folder: Path) -> Path | None:
-    """Return the log folder of one of our tables that may not be written, though the schema's folder may."""
+    """Return the log folder of a table of ours that may not be written, although the schema's folder may."""
     logs = (schema_folder / table.name / "_delta_log" for table in declared_tables())
     return next((log for log in logs if log.is_dir() and not os.access(log, os.W_OK)), None)
 

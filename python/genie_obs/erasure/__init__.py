@@ -1,1 +1,1 @@
-"""Removing texts, or rows, for good, with a receipt."""
+"""Removes texts or rows for good, and stores a receipt."""

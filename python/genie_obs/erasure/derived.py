@@ -1,12 +1,12 @@
-"""The statements that erase, made from the declarations: a table with texts or people is erased from without being named here.
+"""Makes the statements that erase from the declarations of the tables. A new table with texts or people needs no change here.
 
-The header of a table says with whose erasure its rows lose their texts:
+The header line `erased with` of a table says when its rows lose their texts:
 
-- `message`: with the message whose workspace_id and message_id they carry; the asker goes where that was asked for, or the whole row;
-- `space`: with the space whose workspace_id and space_id they carry;
-- `person`: with a person whom one of its columns of people names; these columns are emptied as well.
+- `message`: with the message of their workspace_id and message_id. If it was asked for, the asker or the whole row is removed too;
+- `space`: with the space of their workspace_id and space_id;
+- `person`: with a person whom one of the columns of people names. These columns are emptied too.
 
-Where there was a text, `[not kept]` stands afterwards, so that a count of answers stays a count.
+`[not kept]` then stands in place of a text, so that answers can still be counted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def tables_erased_with(whom: str) -> tuple[str, ...]:
 
 
 def message_dates(declared: Table) -> tuple[str, ...]:
-    """Return the days of a message by which a table is partitioned; another day, such as that of an event, is not known of a message."""
+    """Return the days of a message by which a table is partitioned. A message does not tell other days, such as that of an event."""
     return tuple(key for key in date_keys(declared) if key in _DAYS_OF_A_MESSAGE)
 
 
@@ -35,8 +35,8 @@ def message_dates(declared: Table) -> tuple[str, ...]:
 def build_erasure(name: str) -> str:
     """Return the MERGE that erases from a table what the relation `erased` names.
 
-    The relation has workspace_id and message_id, is_asker_erased and is_row_erased (and what `message_dates` names) for `message`;
-    workspace_id and space_id for `space`; a person's e-mail or id in small letters as `name` for `person`.
+    The columns of the relation are, for `message`: workspace_id, message_id, is_asker_erased, is_row_erased, and those that
+    `message_dates` names; for `space`: workspace_id, space_id; for `person`: `name`, an e-mail address or id in small letters.
     """
     declared = table(name)
     lines = [f"MERGE INTO {name} AS old", f"USING {ERASED} AS e", "ON " + "\n  AND ".join(_conditions(declared))]
@@ -75,7 +75,7 @@ def _instead(column: str, nothing: str) -> str:
 
 
 def _word(column: str) -> str:
-    """Return an enumerated value as it is, and what only stands in its place as the text that it is."""
+    """Keep an enumerated value. A value of another form may be a person's words and is erased like a text."""
     return f"CASE WHEN old.{column} IS NULL OR old.{column} RLIKE '^{WORD_PATTERN}$' THEN old.{column} ELSE '{NOT_KEPT}' END"
 
 

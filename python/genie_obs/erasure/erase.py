@@ -1,11 +1,11 @@
-"""Erasing what was stored: the texts, or the rows, of a person, a space or an age, so that no later run brings them back.
+"""Erases stored texts or rows, of a person, of a space or of an age, so that no later run brings them back.
 
-The ledger goes first: a message in state `erased` is never read again and no answer for it is taken. Then every table that holds its
-texts loses them, then the engine writes files anew that still hold removed rows. Older versions of a table keep what was removed until
-they are vacuumed.
+The ledger comes first: a message in state `erased` is never read again, and no answer for it is accepted. Then every table loses its
+texts. Then the engine rewrites files that still hold removed rows. Older versions of a table keep what was removed until they are
+vacuumed.
 
-A run that asked for a message before it was erased may store it once more. What came back so is erased again at the end of that run,
-or of the next one that stores something if that was killed.
+A run that asked for a message before it was erased may store it again. Then it is erased again at the end of that run. If that run was
+killed, this happens at the end of the next run that stores something.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from genie_obs.runs.open_runs import SILENT_AFTER, is_dead
 logger = logging.getLogger(__name__)
 
 _KEYS = ("workspace_id", "message_id")
-# One MERGE each: of keys alone, so that they stay far below what one message to the engine may hold.
+# In one MERGE. Its rows are small, so they stay far below what one message to the engine may hold.
 _MESSAGES_AT_ONCE = 100_000
-# No run lasts as long, so an answer that was on its way while its message was erased has arrived by then.
+# No run lasts this long, so an answer that was requested before its message was erased has arrived by then.
 _COMES_BACK_WITHIN = timedelta(days=7)
 
 
@@ -84,7 +84,7 @@ def run_erase(
     is_vacuumed: bool = False,
     run_id: str | None = None,
 ) -> Receipt:
-    """Erase what a selector names and return the receipt, which is also stored. Repeating it goes on where it stopped.
+    """Erase what a selector names and return the receipt, which is also stored. A repeated call continues where the first stopped.
 
     Args:
         tables: the tables; all of them exist.
@@ -92,7 +92,7 @@ def run_erase(
         extent: how much of them.
         now: the clock.
         is_vacuumed: also remove older versions of the tables, at once; a reader that still uses them fails.
-        run_id: the run whose retention this is.
+        run_id: the run that erases old texts, if it is one.
 
     Raises:
         ConfigError: if older versions are to be removed while a run of the job is active; nothing is changed.
@@ -103,7 +103,7 @@ def run_erase(
     tables.limit_statistics()
     erasure_id = uuid.uuid4().hex
     found = select_erasable(tables, selector, extent)
-    # Before the messages lose them. A person who is named together with a space or an age keeps what is not theirs.
+    # Read before the messages lose them. If a space or an age is named too, only messages are erased, not the person elsewhere.
     names = _names_of(tables, selector.user) if selector.user and selector.is_whole_person else []
     receipt = Receipt(
         erasure_id=erasure_id,
@@ -139,7 +139,7 @@ def run_erase(
 
 
 def erase_older(tables: Tables, scope: Scope, before_date: date, *, run_id: str, now: Callable[[], datetime]) -> int:
-    """Erase the texts of messages asked before a day, if there are any, and return how many messages that were."""
+    """Erase the texts of messages that were asked before a day. Return the number of messages."""
     [old] = tables.rows("erasure/select_old_messages", before_date=before_date, workspace_ids=scope.workspaces_text)
     if not old["message_count"]:
         return 0
@@ -148,23 +148,23 @@ def erase_older(tables: Tables, scope: Scope, before_date: date, *, run_id: str,
 
 
 def erase_what_came_back(tables: Tables, now: datetime) -> int:
-    """Erase once more what a run stored although it was erased meanwhile; return how many messages that were."""
+    """Erase again what a run stored after it was erased. Return the number of messages."""
     since = now - _COMES_BACK_WITHIN
     if not tables.rows("erasure/select_erased_lately", since=since)[0]["message_count"]:
         return 0
-    found = tables.select("erasure/select_come_back", since=since)
-    if not found.num_rows:
+    returned = tables.select("erasure/select_come_back", since=since)
+    if not returned.num_rows:
         return 0
     for extent in Extent:
-        for piece in _pieces(found.filter(pc.equal(found["reason_code"], extent.value)), extent):
-            _erase_with_messages(tables, piece)
+        for batch in _batches(returned.filter(pc.equal(returned["reason_code"], extent.value)), extent):
+            _erase_with_messages(tables, batch)
     tables.purge(*tables_erased_with("message"))
-    logger.warning("%d messages were stored while they were erased, and are erased again", found.num_rows)
-    return int(found.num_rows)
+    logger.warning("%d messages were stored while they were erased, and are erased again", returned.num_rows)
+    return int(returned.num_rows)
 
 
 def _check_no_run_is_active(tables: Tables, now: datetime) -> None:
-    """Refuse while a run may have files that it has not committed yet: removing those would break its next commit."""
+    """Refuse while a run is active. It may have files that it has not committed yet: without them its next commit would fail."""
     for run in tables.rows("runs/select_recent_runs"):
         if run["status"] == "running" and not is_dead(run, now):
             raise ConfigError(
@@ -175,19 +175,19 @@ def _check_no_run_is_active(tables: Tables, now: datetime) -> None:
 
 
 def _erase_messages(tables: Tables, messages: pa.Table, extent: Extent, receipt: Receipt, now: datetime) -> None:
-    for piece in _pieces(messages, extent):
-        dates = piece["witnessed_date"].unique().to_pylist()
-        tables.execute("erasure/merge_erased_ledger", erased=piece, witnessed_dates=dates, updated_at=now)
-        receipt.message_count += piece.num_rows
-        receipt.stored_count += piece.num_rows - piece["created_date"].null_count
-        _erase_with_messages(tables, piece)
+    for batch in _batches(messages, extent):
+        dates = batch["witnessed_date"].unique().to_pylist()
+        tables.execute("erasure/merge_erased_ledger", erased=batch, witnessed_dates=dates, updated_at=now)
+        receipt.message_count += batch.num_rows
+        receipt.stored_count += batch.num_rows - batch["created_date"].null_count
+        _erase_with_messages(tables, batch)
 
 
-def _erase_with_messages(tables: Tables, piece: pa.Table) -> None:
-    """Erase messages from every table that holds something of them."""
+def _erase_with_messages(tables: Tables, batch: pa.Table) -> None:
+    """Erase messages from every table whose rows belong to messages."""
     for name in tables_erased_with("message"):
         dates = message_dates(table(name))
-        rows = piece.filter(piece[dates[0]].is_valid()) if dates else piece
+        rows = batch.filter(batch[dates[0]].is_valid()) if dates else batch
         _erase(tables, name, rows, **{f"{key}s": rows[key].unique().to_pylist() for key in dates})
 
 
@@ -198,7 +198,7 @@ def _erase_spaces(tables: Tables, spaces: pa.Table, receipt: Receipt) -> None:
 
 
 def _erase_person(tables: Tables, names: list[str]) -> None:
-    """Erase a person from every table whose rows are about somebody; name by name, as one row may hold several of them."""
+    """Erase a person from every table that is erased with a person. One name at a time, because a row may hold several of them."""
     for name in tables_erased_with("person"):
         for of_person in names:
             _erase(tables, name, pa.table({"name": [of_person]}))
@@ -210,13 +210,13 @@ def _erase(tables: Tables, name: str, rows: pa.Table, **values: Any) -> None:
 
 
 def _names_of(tables: Tables, user: str) -> list[str]:
-    """Return every name a person is stored under, in small letters: what was given, and what messages say besides."""
+    """Return every id and e-mail address of a person, in small letters: the given one, and those that messages show."""
     [found] = tables.rows("erasure/select_names_of_person", user=user)
     return sorted({user, *(found["names"] or ())})
 
 
-def _pieces(messages: pa.Table, extent: Extent) -> Iterator[pa.Table]:
-    """Yield the relation of the merges, in pieces of neighbouring days."""
+def _batches(messages: pa.Table, extent: Extent) -> Iterator[pa.Table]:
+    """Yield the relation of the merges, in batches of neighbouring days."""
     keys = messages.select([*_KEYS, "witnessed_date", "created_date"]).cast(_keys_schema())
     count = keys.num_rows
     whole = (

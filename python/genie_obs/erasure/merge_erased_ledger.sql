@@ -1,4 +1,4 @@
--- Close messages for good: state erased is never reopened. What identifies the asker goes where that was asked for.
+-- Close messages for good: state erased is never reopened. What identifies the asker is removed if that was asked for.
 MERGE INTO message_ledger AS l
 USING erased AS e
 ON l.workspace_id = e.workspace_id

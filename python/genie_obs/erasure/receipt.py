@@ -1,4 +1,4 @@
-"""The receipt of an erasure, as stored in `erasures` and printed by `--json`: what was erased, and none of it."""
+"""The receipt of an erasure, as stored in `erasures` and printed by `--json`. It describes what was erased, and holds none of it."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ class Receipt:
 
 
 def hash_user(erasure_id: str, user: str) -> str:
-    """Return what stands in a receipt for the person it forgets."""
+    """Return what a receipt shows instead of the erased person."""
     return hashlib.sha256(f"{erasure_id}:{user}".encode()).hexdigest()

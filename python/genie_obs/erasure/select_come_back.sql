@@ -1,5 +1,5 @@
 -- grain: one row per message erased lately whose texts, or row, a run stored all the same: its answer was on its way meanwhile
--- In a table that an older version made a row has no code yet: then all goes that may have been asked to go.
+-- A row that an older version wrote may have no code yet: then its texts and its asker are erased.
 SELECT
   l.workspace_id,
   l.message_id,

@@ -1,6 +1,6 @@
 -- grain: one row per message of the ledger that a selector names and of which something is left to erase
--- Selectors not given are '' and a day far ahead; given ones must all hold. A person is named by e-mail, or by id as in user_id:
--- of messages whose asker's e-mail is unknown, those count whose user_id has that e-mail elsewhere in the workspace.
+-- Selectors not given are '' and a day far ahead; given ones must all hold. A person is named by e-mail, or by id as in user_id.
+-- A message whose asker's e-mail is unknown counts too, if its user_id has that e-mail elsewhere in the workspace.
 WITH ids_of_person AS (
   SELECT DISTINCT
     workspace_id,

@@ -18,7 +18,7 @@ _NEVER = date(9999, 12, 31)
 
 @dataclass(frozen=True, kw_only=True)
 class Selector:
-    """Which messages: all that is given must hold."""
+    """Which messages. All given conditions must hold."""
 
     workspace_ids: tuple[str, ...] = ()
     user: str | None = None  # e-mail in small letters, or id
@@ -27,12 +27,12 @@ class Selector:
 
     @property
     def is_whole_space(self) -> bool:
-        """Return whether a space is named and nothing else: then what it says about itself goes too."""
+        """Return whether only a space is named. Then its own texts are erased too."""
         return bool(self.space_id and not self.user and not self.before_date)
 
     @property
     def is_whole_person(self) -> bool:
-        """Return whether a person is named and nothing else: then they go from tables that are not about messages too."""
+        """Return whether only a person is named. Then they are also erased from tables that are not about messages."""
         return bool(self.user and not self.space_id and not self.before_date)
 
     def values(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Selector:
 
 
 class Extent(StrEnum):
-    """How much of a message goes; its value is the ledger's `reason_code`."""
+    """How much of a message is erased. The value is the ledger's `reason_code`."""
 
     TEXTS = Reason.ERASED_TEXTS.value
     TEXTS_AND_ASKER = Reason.ERASED_TEXTS_AND_ASKER.value
@@ -53,17 +53,17 @@ class Extent(StrEnum):
 
     @property
     def is_row(self) -> bool:
-        """Return whether the row goes as a whole."""
+        """Return whether the whole row is erased."""
         return self is Extent.ROW
 
     @property
     def is_asker(self) -> bool:
-        """Return whether who asked goes too."""
+        """Return whether the asker is erased too."""
         return self is not Extent.TEXTS
 
     @property
     def sentence(self) -> str:
-        """Return what the ledger says for people."""
+        """Return the sentence that the ledger shows to people."""
         return {Extent.TEXTS: "erased: texts", Extent.TEXTS_AND_ASKER: "erased: texts and asker"}.get(
             self, "erased: row"
         )
@@ -75,11 +75,11 @@ def parse_selector(
     """Check what the command line names.
 
     Args:
-        scope: its workspaces; a space is named by `space`.
+        scope: names the workspaces; its spaces are not used.
         user: e-mail address, or id as in `user_id`.
         space: id of a space.
         older_than: a number of days, or a day (UTC) as 2026-01-31.
-        today: the day the number of days counts back from.
+        today: the day from which a number of days counts back.
 
     Raises:
         ConfigError: if nothing is named, or something cannot be read; all problems together.

@@ -1,4 +1,4 @@
-"""The Genie REST API of one workspace; the only file that knows its paths, its paging and its bodies."""
+"""The Genie REST API of one workspace. Its paths, its paging and the form of its answers are known only here."""
 
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -26,10 +26,10 @@ _USER = "/api/2.0/preview/scim/v2/Users/{user_id}"
 
 
 class GenieApi:
-    """Reads one workspace: paced, retried, and never following a redirect.
+    """Reads one workspace: at the limiter's pace, with retries, and without following redirects.
 
-    Every method raises an `ApiError` for the one thing it asked about, or a `WorkspaceError` when the workspace as a
-    whole is lost; after `breaker_failures` calls in a row without any HTTP answer it fails at once.
+    Every method raises an `ApiError` if its own call failed, or a `WorkspaceError` if the whole workspace cannot be read.
+    After `breaker_failures` calls in a row without any HTTP answer, every further call fails at once.
     """
 
     def __init__(
@@ -62,28 +62,28 @@ class GenieApi:
         )
 
     async def get_space(self, space_id: str, *, include_serialized_space: bool = False) -> dict[str, Any]:
-        """Return one space; its serialized definition needs CAN EDIT and is refused with 403 otherwise."""
+        """Return one space; its serialized definition is only for those with CAN EDIT, others get 403."""
         query = "include_serialized_space=true" if include_serialized_space else ""
         return await self._client.get(Call("get_space", _SPACE, {"space_id": space_id}, query))
 
     async def list_spaces(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield every space the service principal can reach, in no particular order."""
+        """Yield every space that the service principal can see, in any order."""
         async for page in self._pages("list_spaces", _SPACES, {}, "spaces"):
             for space in page:
                 yield space
 
     def list_messages(self, space_id: str, conversation_id: str) -> AsyncIterator[list[dict[str, Any]]]:
-        """Yield the pages of a conversation's messages; order is not promised, within a page or between them."""
+        """Yield the pages of a conversation's messages, in any order, also within a page."""
         ids = {"space_id": space_id, "conversation_id": conversation_id}
         return self._pages("list_messages", _MESSAGES, ids, "messages")
 
     async def get_message(self, space_id: str, conversation_id: str, message_id: str) -> dict[str, Any]:
-        """Return one message as the service sends it, unknown values included."""
+        """Return one message as the service sends it, with values that we do not know."""
         ids = {"space_id": space_id, "conversation_id": conversation_id, "message_id": message_id}
         return await self._client.get(Call("get_message", _MESSAGE, ids))
 
     async def can_manage(self, space_id: str) -> bool:
-        """Return whether the service principal holds CAN MANAGE: listing all conversations is documented to need it."""
+        """Return whether the service principal has CAN MANAGE, which listing all conversations needs by its documentation."""
         call = Call("list_conversations", _CONVERSATIONS, {"space_id": space_id}, "include_all=true&page_size=1")
         try:
             await self._client.get(call)
@@ -92,7 +92,7 @@ class GenieApi:
         return True
 
     async def get_user(self, user_id: str) -> dict[str, Any] | None:
-        """Return a user's SCIM record, or None when the user is gone (for good)."""
+        """Return a user's SCIM record, or None if the user was removed."""
         try:
             return await self._client.get(Call("get_user", _USER, {"user_id": user_id}))
         except NotFoundError:
@@ -101,7 +101,7 @@ class GenieApi:
     async def _pages(
         self, operation: str, template: str, ids: Mapping[str, str], key: str
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """Follow page tokens to the end; an empty page with a token is not the end."""
+        """Yield the pages until one has no token for the next; an empty page with a token is not the last."""
         size = f"page_size={self._settings.page_size}"
         page_token = ""
         seen: set[str] = set()
@@ -121,7 +121,7 @@ class GenieApi:
             if not isinstance(page_token, str):
                 raise _page_error(call, "the page token is not a text")
             if page_token in seen:
-                # Stopping quietly would lose the rest, going on would never end.
+                # To stop without error would lose the rest; to go on would never end.
                 raise _page_error(call, "the same page token came twice")
             seen.add(page_token)
 

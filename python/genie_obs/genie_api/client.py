@@ -1,11 +1,11 @@
-"""Paced, retried GET requests to one workspace, with one token and one host; knows nothing of Genie's endpoints."""
+"""GET requests to one workspace: at the limiter's pace, tried again, with its token. It knows nothing of Genie's endpoints."""
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import aiohttp
@@ -24,7 +24,7 @@ from genie_obs.errors import (
     clean_text,
 )
 from genie_obs.genie_api.exchange import (
-    USER_AGENT,
+    JSON_HEADERS,
     Answer,
     ExchangeError,
     NoAnswerError,
@@ -35,8 +35,8 @@ from genie_obs.genie_api.exchange import (
     without_frames,
 )
 from genie_obs.genie_api.limiter import AdaptiveLimiter
-from genie_obs.genie_api.oauth import TokenSource, redirect_error
-from genie_obs.genie_api.retry import RetryPolicy, is_retryable, parse_retry_after
+from genie_obs.genie_api.oauth import UNREACHABLE_ADVICE, TokenSource, redirect_error
+from genie_obs.genie_api.retry import Attempts, RetryPolicy, is_retryable, retry_after_seconds
 from genie_obs.secret import Secret, bearer_header
 from genie_obs.security.hosts import check_origin
 
@@ -53,34 +53,35 @@ _ERRORS_BY_STATUS: Mapping[int, type[ApiError]] = {
     403: PermissionDeniedError,
     404: NotFoundError,
 }
-# These two change what is stored (forbidden, deleted), so they count only in Databricks' own words: a proxy's HTML
-# page with the same status is a disturbance, and tried again.
+# These two change what is stored (forbidden, deleted), so they count only if the body is JSON, as Databricks sends it.
+# A proxy's HTML page with the same status is a disturbance: the call is tried again.
 _STATUSES_NEEDING_JSON = frozenset({403, 404})
-# When the very first call ends like this, no later one will do better.
+# If the very first call ends like this, later ones will too.
 _HOPELESS_KINDS = frozenset({NoAnswerKind.DNS, NoAnswerKind.REFUSED, NoAnswerKind.TLS})
 _REQUEST_ID_HEADERS = ("x-databricks-request-id", "x-request-id")
-_UNREACHABLE_ADVICE = "Check the URL, DNS, private link and IP access lists from where this job runs."
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings:
-    """Bounds of one request and of one workspace's patience."""
+    """Limits of one request, and when a workspace is given up."""
 
-    timeout_seconds: float = 30.0  # for one request, connecting and reading the whole body included
+    timeout_seconds: float = 30.0  # of one request, from connecting to the end of the body
     connect_timeout_seconds: float = 10.0
     max_body_bytes: int = 64 * 1024 * 1024  # decompressed
     page_size: int = 100
-    breaker_failures: int = 5  # calls without any HTTP answer, or redirects, in a row: then the workspace is given up
+    breaker_failures: int = (
+        5  # after so many calls without HTTP answer in a row, or redirects, the workspace is given up
+    )
 
 
 @dataclass(kw_only=True)
 class ApiStats:
-    """What was asked of the service; only ever grows, so another thread may read it at any time."""
+    """What was asked of the service. Numbers only grow, so another thread may read them at any time."""
 
     calls_by_operation: Counter[str] = field(default_factory=Counter)  # every HTTP attempt, retries included
     retries: int = 0
     throttled: int = 0  # answers 429
-    bytes_received: int = 0  # bodies as sent, compressed
+    bytes_received: int = 0  # of bodies as they were sent, compressed
     tokens: int = 0  # different OAuth tokens used
 
     @property
@@ -90,14 +91,14 @@ class ApiStats:
 
 
 def open_session(settings: ApiSettings, max_connections: int, *, proxy: str | None = None) -> aiohttp.ClientSession:
-    """Open the HTTP session all workspaces of a run may share; close it, or use it as `async with`.
+    """Open the HTTP session that all workspaces of a run share; close it, or use it in `async with`.
 
-    Neither cookies nor the environment are trusted: aiohttp would read `.netrc` and the proxy variables again for every
-    request, and send loopback traffic to the proxy. A proxy is therefore an argument.
+    It uses neither cookies nor the environment: for every request aiohttp would read `.netrc` and the proxy variables again,
+    and it would send requests to this machine to the proxy. So a proxy is an argument.
 
     Args:
         settings: time-outs.
-        max_connections: to all hosts together; waiting for one counts towards the request's time-out.
+        max_connections: to all hosts together; a request's time-out includes waiting for one.
         proxy: URL of the HTTP proxy for every request, if there is one.
     """
     connector = aiohttp.TCPConnector(
@@ -116,7 +117,7 @@ def open_session(settings: ApiSettings, max_connections: int, *, proxy: str | No
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One GET as the caller means it: `ids` fill the path template's placeholders, `query` is already encoded."""
+    """One GET request: `ids` are the values for the path template's names, `query` is already encoded."""
 
     operation: str
     template: str
@@ -125,7 +126,7 @@ class Call:
 
     def target(self) -> str:
         """Return path and query, ready to send."""
-        # Ids come from an audit log, so they are quoted whole: a slash or a question mark must stay part of the id.
+        # Ids come from an audit log. All of an id is quoted, so that a slash or a question mark in it stays part of it.
         path = self.template.format_map(
             {name: quote(value, safe="", errors="replace") for name, value in self.ids.items()}
         )
@@ -133,7 +134,10 @@ class Call:
 
 
 class WorkspaceClient:
-    """Sends the calls of one workspace; it gives up after `breaker_failures` in a row without an answer, or with redirects."""
+    """Sends the calls of one workspace.
+
+    The workspace is given up after `breaker_failures` calls in a row without an answer, or so many redirects in a row.
+    """
 
     def __init__(
         self,
@@ -150,7 +154,7 @@ class WorkspaceClient:
         rng: Callable[[], float],
     ) -> None:
         self._workspace_id = workspace_id
-        # Checked here too: this is the one address that ever gets the token.
+        # Checked here again: the token is sent to this address alone.
         self._host = check_origin(host, workspace_id=workspace_id)
         self._session = session
         self._tokens = tokens
@@ -161,7 +165,6 @@ class WorkspaceClient:
         self._stats = stats
         self._rng = rng
         self._token: Secret | None = None
-        self._headers: dict[str, str] = {}
         self._has_answered = False
         self._unanswered_calls = 0
         self._redirects = 0  # in a row
@@ -175,24 +178,22 @@ class WorkspaceClient:
             WorkspaceError: the workspace is unreachable, only redirects, or refuses the credentials.
         """
         if not all(value.strip(".") for value in call.ids.values()):
-            # An empty id, "." or ".." would make the path of another endpoint.
+            # With an empty id, "." or ".." this would be the path of another endpoint.
             raise self._error(BadRequestError, call, attempts=0, text="not sent: an id is empty or only dots")
         url = URL(self._host + call.target(), encoded=True)
-        started_at: float | None = None
-        attempts = 0
+        attempts = Attempts(self._retry, self._clock, self._rng)
         is_renewed = False
         while True:
             self._check_not_given_up()
             async with self._limiter.slot() as sent_at:
-                # Both may have changed while this call waited in line.
+                attempts.begin()
+                # The workspace may have been given up, and the token renewed, while this call waited for its turn.
                 self._check_not_given_up()
                 token = await self._tokens.token()
-                started_at = sent_at if started_at is None else started_at
-                attempts += 1
                 try:
-                    answer = await self._attempt(call, url, token, attempts, sent_at)
+                    answer = await self._attempt(call, url, token, attempts.count, sent_at)
                     if answer.status != _UNAUTHENTICATED or is_renewed:
-                        return self._read(call, answer, attempts)
+                        return self._read(call, answer, attempts.count)
                     failure = None
                 except ExchangeError as error:
                     failure = error
@@ -200,23 +201,25 @@ class WorkspaceClient:
                 is_renewed = True
                 self._tokens.invalidate(token)
                 continue
-            await self._wait_or_give_up(call, failure, attempts, self._clock.monotonic() - started_at)
+            await self._wait_or_give_up(call, failure, attempts)
 
     async def _attempt(self, call: Call, url: URL, token: Secret, attempt: int, sent_at: float) -> Answer:
-        """Send once; tell the limiter and the breaker what came of it.
+        """Send one request; tell the limiter what came back, and count failures and redirects in a row.
 
         Raises:
-            ExchangeError: no answer, an unreadable one, or one that says to try again.
-            UntrustedHostError: the workspace answers with nothing but redirects.
+            ExchangeError: no answer, an unreadable one, or a status that says to try again.
+            UntrustedHostError: the workspace answers only by redirects.
         """
         self._stats.calls_by_operation[call.operation] += 1
+        self._note_token(token)
         status: object = "no answer"
         try:
             answer = await exchange(
                 self._session,
                 "GET",
                 url,
-                headers=self._headers_for(token),
+                headers=JSON_HEADERS,
+                authorization=bearer_header(token),
                 max_body_bytes=self._settings.max_body_bytes,
             )
             status = answer.status
@@ -233,7 +236,7 @@ class WorkspaceClient:
         self._stats.bytes_received += answer.wire_bytes
         if answer.status == _TOO_MANY_REQUESTS:
             self._stats.throttled += 1
-            self._limiter.on_throttled(self._retry_after(answer), sent_at=sent_at)
+            self._limiter.on_throttled(retry_after_seconds(answer, now=self._clock.now()), sent_at=sent_at)
         else:
             self._limiter.on_success()
         self._note_redirect(answer)
@@ -242,9 +245,9 @@ class WorkspaceClient:
         return answer
 
     def _note_redirect(self, answer: Answer) -> None:
-        """Give the workspace up after `breaker_failures` redirects in a row: it was moved; one alone is a proxy's doing."""
+        """Give the workspace up after `breaker_failures` redirects in a row: it was moved. A single one comes from a proxy."""
         self._redirects = self._redirects + 1 if answer.is_redirect else 0
-        # Where a call is tried less often, one call has to be enough to tell.
+        # If the retry policy allows fewer attempts than that, those of one call are enough.
         if self._redirects >= min(self._settings.breaker_failures, self._retry.max_attempts):
             self._given_up = partial(redirect_error, answer, workspace_id=self._workspace_id, host=self._host)
             self._check_not_given_up()
@@ -253,28 +256,17 @@ class WorkspaceClient:
         self._has_answered = True
         self._unanswered_calls = 0
 
-    def _headers_for(self, token: Secret) -> dict[str, str]:
+    def _note_token(self, token: Secret) -> None:
         if token is not self._token:
             self._token = token
             self._stats.tokens += 1
-            self._headers = {
-                "Authorization": bearer_header(token),
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": USER_AGENT,
-            }
-        return self._headers
-
-    def _retry_after(self, answer: Answer | None) -> float | None:
-        if answer is None:
-            return None
-        return parse_retry_after(answer.headers.get("Retry-After"), now=self._clock.now())
 
     def _read(self, call: Call, answer: Answer, attempts: int) -> dict[str, Any]:
-        """Return the body of a 200, raise what any other status means.
+        """Return the body of a 200; raise the error of any other status.
 
         Raises:
-            NotJsonError: the body is not what Databricks sends; worth another attempt.
+            ApiError: the error of the status.
+            NotJsonError: the body is not what Databricks sends, so the call may be tried again.
         """
         if answer.status == _OK:
             return parse_json_object(answer)
@@ -282,47 +274,46 @@ class WorkspaceClient:
             parse_json_object(answer)
         raise self._error(_ERRORS_BY_STATUS.get(answer.status, ApiError), call, attempts=attempts, answer=answer)
 
-    async def _wait_or_give_up(self, call: Call, failure: ExchangeError, attempts: int, elapsed_seconds: float) -> None:
-        """Wait until the next attempt is due, or raise what the failed attempts amount to."""
-        answer = failure.answer
-        if not is_retryable(failure):
-            raise self._error(ApiError, call, attempts=attempts, answer=answer, text=str(failure)) from without_frames(
-                failure
-            )
-        delay = self._retry.delay_seconds(
-            attempts, elapsed_seconds=elapsed_seconds, retry_after_seconds=self._retry_after(answer), rng=self._rng
-        )
+    async def _wait_or_give_up(self, call: Call, failure: ExchangeError, attempts: Attempts) -> None:
+        """Wait until the next attempt is due, or raise the error of the call if there is none."""
+        delay = attempts.delay_seconds(failure)
         if delay is None:
-            if isinstance(failure, NoAnswerError):
-                self._note_unanswered(failure)
-            text = "" if isinstance(failure, RetryableStatusError) else str(failure)
-            raise self._error(TransientApiError, call, attempts=attempts, answer=answer, text=text) from without_frames(
-                failure
-            )
+            self._give_up(call, failure, attempts)
         self._stats.retries += 1
-        if answer is None or answer.status != _TOO_MANY_REQUESTS:
-            await self._clock.sleep(delay)  # after a 429 the limiter makes everyone wait, this call included
+        if failure.answer is None or failure.answer.status != _TOO_MANY_REQUESTS:
+            await self._clock.sleep(delay)  # after a 429 the limiter lets every call wait, this one too
+
+    def _give_up(self, call: Call, failure: ExchangeError, attempts: Attempts) -> NoReturn:
+        if isinstance(failure, NoAnswerError):
+            self._note_unanswered(failure)
+        kind = TransientApiError if is_retryable(failure) else ApiError
+        text = "" if isinstance(failure, RetryableStatusError) else str(failure)
+        error = self._error(kind, call, attempts=attempts.count, answer=failure.answer, text=text)
+        raise error from without_frames(failure)
 
     def _note_unanswered(self, failure: NoAnswerError) -> None:
         self._unanswered_calls += 1
         is_never_there = not self._has_answered and failure.kind in _HOPELESS_KINDS
         if is_never_there or self._unanswered_calls >= self._settings.breaker_failures:
-            reason = f"{failure}, after all retries. {_UNREACHABLE_ADVICE}"
             self._given_up = partial(
-                WorkspaceUnreachableError, reason, workspace_id=self._workspace_id, host=self._host
+                WorkspaceUnreachableError,
+                f"{failure}, after all retries",
+                UNREACHABLE_ADVICE,
+                workspace_id=self._workspace_id,
+                host=self._host,
             )
             self._check_not_given_up()
 
     def _check_not_given_up(self) -> None:
         if self._given_up is not None:
-            raise self._given_up()  # a new one each time: a shared one would collect all tracebacks
+            raise self._given_up()  # a new error each time: a shared one would collect the tracebacks of all callers
 
     def _error(
         self, kind: type[ApiError], call: Call, *, attempts: int, answer: Answer | None = None, text: str = ""
     ) -> ApiError:
-        """Build the error of a call; `text` of our own replaces the service's message."""
+        """Return the error of a call; its message is `text`, or the service's own if that is empty."""
         body: Mapping[str, Any] = {}
-        if answer is not None and answer.status != _OK:  # a successful answer holds users' text
+        if answer is not None and answer.status != _OK:  # the body of a 200 holds users' text
             try:
                 body = parse_json_object(answer)
             except ExchangeError:

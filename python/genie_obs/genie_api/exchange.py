@@ -1,24 +1,30 @@
-"""One HTTP request and its answer, with bounds: never a redirect followed, never more body than allowed.
+"""One HTTP request and its answer: no redirect is followed, and no more of the body is read than allowed.
 
-Knows nothing of Genie, OAuth or retrying; it turns what aiohttp raises into three named failures.
+It knows nothing of Genie, OAuth or retries. What aiohttp raises becomes one of a few errors of our own.
 """
 
+import asyncio
+import traceback
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from yarl import URL
 
 from genie_obs import json_text
 from genie_obs._version import __version__
+from genie_obs.secret import Secret
 
 USER_AGENT = f"genie-obs/{__version__}"
-"""Lands in `system.access.audit.user_agent`: how our own reads are told from a user's."""
+"""Stands in `system.access.audit.user_agent` of what we read: so our own reads are not taken for a user's."""
+JSON_HEADERS: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
 
+_AnyError = TypeVar("_AnyError", bound=BaseException)
 _GZIP_WINDOW_BITS = 31
+_AUTHORIZATION = "Authorization"
 _CONTENT_TYPE = "Content-Type"
 
 
@@ -34,27 +40,27 @@ class NoAnswerKind(StrEnum):
 
 @dataclass(slots=True)
 class Answer:
-    """Status, headers and the decompressed body, which may hold a token or a user's text; `wire_bytes` is its size as sent."""
+    """What came back; its body may hold a token or a user's text."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    wire_bytes: int
+    body: bytes = field(repr=False)  # decompressed
+    wire_bytes: int  # size of the body as it was sent, compressed
 
     @property
     def is_redirect(self) -> bool:
-        """Whether it points elsewhere; nobody follows it."""
+        """Whether it points to another address; nobody follows it."""
         return 300 <= self.status < 400  # noqa: PLR2004  # the redirect class
 
 
 class ExchangeError(Exception):
-    """One request did not give a usable answer; the text is safe to show, `answer` is what came, if anything."""
+    """A request had no usable answer. The text is safe to show; `answer` is what came back, None if nothing did."""
 
     answer: Answer | None = None
 
 
 class NoAnswerError(ExchangeError):
-    """No complete HTTP answer: the host was not found, not reached, or went silent."""
+    """No complete HTTP answer came: the host was not found, not reached, or fell silent."""
 
     def __init__(self, kind: NoAnswerKind, text: str) -> None:
         self.kind = kind
@@ -62,7 +68,7 @@ class NoAnswerError(ExchangeError):
 
 
 class NotJsonError(ExchangeError):
-    """An answer came, but its body is not one whole JSON object; usually a proxy's page or a cut connection."""
+    """An answer came, but its body is no complete JSON object; usually it is a proxy's page, or the connection was cut."""
 
     def __init__(self, text: str, answer: Answer | None = None) -> None:
         self.answer = answer
@@ -71,6 +77,8 @@ class NotJsonError(ExchangeError):
 
 class RetryableStatusError(ExchangeError):
     """An answer came, and its status says to try again."""
+
+    answer: Answer
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -92,18 +100,34 @@ async def exchange(
     *,
     headers: Mapping[str, str],
     max_body_bytes: int,
+    authorization: Secret | None = None,
     data: bytes | None = None,
 ) -> Answer:
-    """Send one request and read its whole answer; time-outs are those of the session.
+    """Send one request and read its whole answer, within the session's time-outs.
+
+    Args:
+        session: may hold connections to several hosts.
+        method: GET or POST.
+        url: already encoded.
+        headers: without the credentials.
+        max_body_bytes: of the answer, decompressed.
+        authorization: value of the Authorization header, if there is one.
+        data: the request's body.
 
     Raises:
-        NoAnswerError: nothing, or not everything, came back.
+        NoAnswerError: nothing came back, or not everything.
         NotJsonError: the body was cut off or cannot be decompressed.
         BodyTooLargeError: the body is larger than `max_body_bytes`.
     """
     try:
         async with session.request(
-            method, url, headers=headers, data=data, allow_redirects=False, auto_decompress=False
+            method,
+            url,
+            headers=headers,
+            data=data,
+            middlewares=(_authorize_by(authorization),) if authorization is not None else (),
+            allow_redirects=False,
+            auto_decompress=False,
         ) as response:
             raw = await _read_bounded(response, max_body_bytes)
             body = _decompress(raw, response.headers.get("Content-Encoding", ""), max_body_bytes)
@@ -114,14 +138,41 @@ async def exchange(
         raise _name_failure(error) from without_frames(error)
 
 
-def without_frames(error: Exception) -> Exception:
-    """Return an error without its traceback: the frames it came through hold the request as sent, or the answer."""
-    error.__traceback__ = error.__context__ = None
+def _authorize_by(authorization: Secret) -> aiohttp.ClientMiddlewareType:
+    """Return what puts the Authorization header on a request, and takes it off again when the answer begins.
+
+    Before and after, no variable holds the header as plain text. Errors lose the frames in which one held it meanwhile.
+    """
+
+    async def send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.headers[_AUTHORIZATION] = authorization.reveal()
+        try:
+            return await handler(request)
+        except BaseException as error:
+            if not isinstance(error, aiohttp.ClientError | OSError | asyncio.CancelledError):
+                error.add_note(f"in the HTTP library: {traceback.extract_tb(error.__traceback__)[-1]}")
+            without_frames(error)
+            raise
+        finally:
+            del request.headers[_AUTHORIZATION]
+
+    return send
+
+
+def without_frames(error: _AnyError) -> _AnyError:
+    """Return an error without traceback, and its causes without theirs.
+
+    A frame that it came through may hold the request as it was sent, or the answer.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = link.__context__ = None
+        link = link.__cause__
     return error
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, max_body_bytes: int) -> bytes:
-    """Read the body as sent; a response left half read is closed, not returned to the pool."""
+    """Return the body as it was sent; if it is too long, the connection is closed, as the rest of it is still to come."""
     length = response.content_length
     if length is None:
         chunks: list[bytes] = []
@@ -138,7 +189,7 @@ async def _read_bounded(response: aiohttp.ClientResponse, max_body_bytes: int) -
 
 
 def _decompress(raw: bytes, encoding: str, max_body_bytes: int) -> bytes:
-    """Undo gzip with a bound on the output, which aiohttp's own decompression does not offer."""
+    """Undo gzip up to a size; aiohttp's own decompression has no limit."""
     encoding = encoding.strip().lower()
     if encoding in {"", "identity"} or not raw:
         return raw
@@ -163,7 +214,8 @@ def parse_json_object(answer: Answer) -> dict[str, Any]:
     """Return the answer's JSON object.
 
     Raises:
-        NotJsonError: another content type, invalid UTF-8, malformed, cut off, or not an object. Never quotes the body.
+        NotJsonError: another content type, invalid UTF-8, malformed, cut off, or not an object. Its text holds nothing of
+            the body.
     """
     content_type = answer.headers.get(_CONTENT_TYPE)
     if content_type is not None and "json" not in content_type.lower():
@@ -171,14 +223,14 @@ def parse_json_object(answer: Answer) -> dict[str, Any]:
     try:
         parsed = json_text.decode(answer.body)
     except (ValueError, RecursionError):
-        # From nothing: the standard library's error carries the whole document, and with it users' text.
+        # From None: the error of the standard library holds the whole document, and so users' text.
         raise NotJsonError("the answer's body is not valid JSON", answer) from None
     if not isinstance(parsed, dict):
         raise NotJsonError("the answer's JSON is not an object", answer)
     return parsed
 
 
-# In order: aiohttp's classes overlap. A time-out is named by where it struck, as the cures differ.
+# The first that fits counts, as aiohttp's classes overlap. The kinds of time-out have different remedies.
 _FAILURES: tuple[tuple[type[Exception], NoAnswerKind, str], ...] = (
     (aiohttp.ClientConnectorCertificateError, NoAnswerKind.TLS, "the TLS certificate is not trusted"),
     (aiohttp.ClientSSLError, NoAnswerKind.TLS, "the TLS handshake failed"),
@@ -189,7 +241,7 @@ _FAILURES: tuple[tuple[type[Exception], NoAnswerKind, str], ...] = (
 
 
 def _name_failure(error: Exception) -> NoAnswerError:
-    """Say in one line why no answer came."""
+    """Return an error that says in one line why no answer came."""
     for kind_of_error, kind, text in _FAILURES:
         if isinstance(error, kind_of_error):
             return NoAnswerError(kind, text)

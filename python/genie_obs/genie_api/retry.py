@@ -1,4 +1,4 @@
-"""The one place that decides whether a request is tried again, and when."""
+"""Whether a request is tried again, and when; decided nowhere else."""
 
 import math
 from collections.abc import Callable
@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from genie_obs.genie_api.exchange import NoAnswerError, NotJsonError, RetryableStatusError
+from genie_obs.clock import Clock
+from genie_obs.genie_api.exchange import Answer, ExchangeError, NoAnswerError, NotJsonError, RetryableStatusError
 
 RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
-# Longer waits are not obeyed: a run has a deadline, and the next run tries again anyway.
+# A longer `Retry-After` is cut to this: a run has an end, and the next run tries again.
 MAX_RETRY_AFTER_SECONDS = 120.0
 
 
 def is_retryable(outcome: int | BaseException) -> bool:
-    """Return whether a status, or what an exchange raised, may pass by itself.
+    """Return whether another attempt may succeed after this status, or this error of an exchange.
 
-    401 is not here: it is answered by renewing the token once, not by waiting.
+    Not after 401: there the token is renewed once, without waiting.
     """
     if isinstance(outcome, int):
         return outcome in RETRYABLE_STATUSES
@@ -25,26 +26,26 @@ def is_retryable(outcome: int | BaseException) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How often, how fast and how long one call is tried."""
+    """How often one call is tried, how soon again, and for how long."""
 
     max_attempts: int = 6
     base_seconds: float = 0.5
     max_delay_seconds: float = 30.0
-    deadline_seconds: float = 600.0  # from a call's first attempt, waits included; no new attempt starts after it
+    deadline_seconds: float = 600.0  # after a call's first attempt began; later no new attempt begins
 
     def delay_seconds(
         self, attempts: int, *, elapsed_seconds: float, retry_after_seconds: float | None, rng: Callable[[], float]
     ) -> float | None:
         """Return how long to wait before the next attempt, in seconds, or None to give up.
 
-        Exponential with full jitter: uniform between 0 and min(max_delay, base x 2^(attempts - 1)). A `Retry-After`
-        is a lower bound, with up to `base_seconds` of jitter on top so that waiters do not return all at once.
+        A random time between 0 and base x 2^(attempts - 1), at most `max_delay_seconds`: with a base of 0.5 s up to 0.5, 1, 2,
+        4 ... 30 s. After a `Retry-After` it is that, plus a random time up to the base, so that not all calls return at once.
 
         Args:
-            attempts: attempts made so far, at least 1.
+            attempts: made so far, at least 1.
             elapsed_seconds: since the first attempt began.
-            retry_after_seconds: what the service asked for, if it did.
-            rng: returns numbers in [0, 1).
+            retry_after_seconds: what the service asked for; None if it did not.
+            rng: returns random numbers from 0 to 1, without 1.
         """
         if attempts >= self.max_attempts:
             return None
@@ -54,10 +55,43 @@ class RetryPolicy:
         return delay if elapsed_seconds + delay <= self.deadline_seconds else None
 
 
-def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
-    """Return a `Retry-After` header in seconds from `now` (aware), at most 120; None when absent or unreadable.
+class Attempts:
+    """The attempts of one call: how many there were, and when the next one is due."""
 
-    Both forms are understood: a number of seconds, and an HTTP date (a past date is 0).
+    def __init__(self, policy: RetryPolicy, clock: Clock, rng: Callable[[], float]) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._rng = rng
+        self._started_at = 0.0
+        self.count = 0
+
+    def begin(self) -> None:
+        """Count one attempt, which begins now."""
+        if self.count == 0:
+            self._started_at = self._clock.monotonic()
+        self.count += 1
+
+    def delay_seconds(self, failure: ExchangeError) -> float | None:
+        """Return how long to wait after the last attempt failed, in seconds; None to give up."""
+        if not is_retryable(failure):
+            return None
+        return self._policy.delay_seconds(
+            self.count,
+            elapsed_seconds=self._clock.monotonic() - self._started_at,
+            retry_after_seconds=retry_after_seconds(failure.answer, now=self._clock.now()),
+            rng=self._rng,
+        )
+
+
+def retry_after_seconds(answer: Answer | None, *, now: datetime) -> float | None:
+    """Return what an answer's `Retry-After` asks for, as `parse_retry_after`."""
+    return parse_retry_after(answer.headers.get("Retry-After"), now=now) if answer is not None else None
+
+
+def parse_retry_after(value: str | None, *, now: datetime) -> float | None:
+    """Return a `Retry-After` header in seconds from `now` (with time zone), at most 120; None if absent or unreadable.
+
+    It may be a number of seconds or an HTTP date; a date in the past is 0.
     """
     if value is None:
         return None

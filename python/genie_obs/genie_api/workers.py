@@ -1,16 +1,21 @@
-"""Several workers over one pile of work, in one event loop."""
+"""Tasks side by side in one event loop, where a failure is raised as itself."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 
-async def run_workers(count: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run so many workers side by side to their end; the first failure stops all of them and is raised."""
-    workers = [asyncio.create_task(work()) for _ in range(count)]
+@asynccontextmanager
+async def side_by_side() -> AsyncIterator[asyncio.TaskGroup]:
+    """Open a task group whose first failure stops all its tasks and is raised alone, not as an `ExceptionGroup`.
+
+    The tasks that are stopped may fail too; that is only a consequence, and is not reported.
+    """
+    first_failure: BaseException | None = None
     try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failures:
+        first_failure = failures.exceptions[0]
+    if first_failure is not None:
+        raise first_failure  # not inside `except`: it keeps its own cause, and the group is none

@@ -1,1 +1,1 @@
-"""The only room that knows Spark and Delta."""
+"""The tables of the lakehouse. Only this folder knows Spark and Delta."""

@@ -1,7 +1,7 @@
-"""Rows of Arrow tables as dictionaries, several times faster than `pyarrow.Table.to_pylist`.
+"""Turns rows of Arrow tables into dictionaries, several times faster than `pyarrow.Table.to_pylist`.
 
-That makes a scalar object of each instant, day and value of a dictionary first (pyarrow 26), which shows in a backfill: the same
-interpreter also fetches.
+`to_pylist` first makes a scalar object of each instant, day and dictionary value (pyarrow 26). That slows a backfill down, because the
+same interpreter also fetches.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 def to_rows(table: pa.Table) -> list[Row]:
-    """Return the rows of a table by column name; instants are aware, UTC, whatever zone their column is labelled with."""
+    """Return the rows of a table by column name. Instants are aware, in UTC, whatever the time zone of their column."""
     names = table.column_names
     columns = [_to_values(column) for column in table.columns]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]

@@ -1,4 +1,4 @@
-"""Engines raise what they like: errors of pyspark, gRPC, Py4J, deltalake, the file system. Here they become one of ours."""
+"""Turns the many errors of engines (pyspark, gRPC, Py4J, deltalake, the file system) into one of ours."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MOST_CHARACTERS = 300
 
 @contextmanager
 def engine_errors(fix: str = "") -> Iterator[None]:
-    """Let whatever an engine raises in the block leave it as an `EngineError`; errors of ours pass as they are.
+    """Turn every error that an engine raises in the block into an `EngineError`. Errors of ours pass unchanged.
 
-    Its `problem` is the first line of what the engine said, its `fix` is the one given here.
+    Its `problem` is the first line of the engine's message, its `fix` is the one given here.
 
     Raises:
         EngineError: for any error that is not ours.
@@ -28,6 +28,6 @@ def engine_errors(fix: str = "") -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the head of an engine's message, which may be pages long; the error's type where it says nothing."""
+    """Return the first line of an engine's message, which may be pages long. If it is empty, return the error's type."""
     text = str(error).strip()
     return clean_text(text.splitlines()[0], limit=_MOST_CHARACTERS) if text else type(error).__name__

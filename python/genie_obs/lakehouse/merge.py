@@ -1,7 +1,7 @@
-"""The MERGE of a table, made from its declaration, so that no wide MERGE is written by hand and no text can be forgotten.
+"""Makes the MERGE of a table from its declaration. No wide MERGE is written by hand, so no text can be forgotten.
 
-The newer rows are the relation `new_rows`, the stored ones the table. For a table with the key `id`, a text `note`, a `state` that is
-`newest` and a `seen_at` that is `newest` and `quiet`, it reads (shortened)::
+The relation `new_rows` holds the newer rows, the table the stored ones. For example, a table has the key `id`, a text `note`, a `state`
+that is `newest` and a `seen_at` that is `newest` and `quiet`. Its MERGE, shortened::
 
     MERGE INTO notes AS old
     USING (SELECT *, … AS is_other_policy FROM new_rows) AS new
@@ -13,8 +13,8 @@ The newer rows are the relation `new_rows`, the stored ones the table. For a tab
       state = new.state, seen_at = new.seen_at
     WHEN NOT MATCHED THEN INSERT (id, note, state, seen_at) VALUES (new.id, …)
 
-A text written under another content policy is replaced as a whole, by nothing too: what a stricter policy does not keep must not stay
-because it was there. A text that was erased never comes back.
+A text written under another content policy is always replaced, also by NULL: what a stricter policy does not keep must not stay. A text
+that was erased never comes back.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _ERASED = f"old.{CONTENT_POLICY} <=> 'erased'"
 
 @lru_cache
 def build_merge(name: str, *, is_insert_only: bool = False) -> str:
-    """Return the MERGE that stores rows of a table, one per key; with `is_insert_only`, rows that are there stay as they are.
+    """Return the MERGE that stores rows of a table, one per key. With `is_insert_only`, stored rows stay as they are.
 
-    It reads the relation `new_rows`, with all columns of the table and those that its rules name. For each date column of the key by
-    which the table is partitioned it takes the list of the days in question, as `:<column>s`; and the parameters of its rules.
+    It reads the relation `new_rows`: all columns of the table, and those that its rules name. Its parameters are those of the rules,
+    and for each column of `date_keys` the list of the days that it touches, as `:<column>s`.
     """
     declared = table(name)
     updated = {column: _update(declared, column) for column in declared.names if _is_updated(declared, column)}
@@ -54,13 +54,13 @@ def build_merge(name: str, *, is_insert_only: bool = False) -> str:
 
 
 def date_keys(declared: Table) -> tuple[str, ...]:
-    """Return the columns of the key that the local engine partitions by: a MERGE names the days that it touches."""
+    """Return the key columns by which the local engine partitions. They are dates, and a MERGE names the days that it touches."""
     return tuple(column for column in declared.key if column in declared.partition_by)
 
 
 def _conditions(declared: Table) -> Iterator[str]:
     yield from (f"old.{column} = new.{column}" for column in declared.key)
-    # Literals let an engine leave out partitions and files before it reads them.
+    # With literals, an engine skips partitions and files before it reads them.
     yield from (f"old.{column} IN (:{column}s)" for column in date_keys(declared))
 
 
@@ -69,7 +69,7 @@ def _is_updated(declared: Table, column: str) -> bool:
 
 
 def _update(declared: Table, column: str) -> str:
-    """Return what a column becomes."""
+    """Return the expression of a column's new value."""
     merge = declared.merge
     kept = f"COALESCE(new.{column}, old.{column})"
     if column in merge.rules:
@@ -91,12 +91,12 @@ def _is_list(declared: Table, column: str) -> bool:
 
 
 def _kept_list(column: str, kept: str) -> str:
-    """Return a list that an empty one does not replace; it stands for nothing, as NULL does."""
+    """Return the expression of a list that an empty list does not replace. An empty list means the same as NULL."""
     return kept.replace(f"new.{column}", f"CASE WHEN size(new.{column}) > 0 THEN new.{column} END")
 
 
 def _joined(declared: Table, column: str) -> str:
-    """Return a value that a later step fills in: gone when what it describes has changed, as it is looked up anew then."""
+    """Return the expression of a value that a later step fills in. If what it describes changes, it is emptied and looked up again."""
     key = declared.merge.joined_on
     cases = [f"WHEN new.{key} <> old.{key} THEN NULL"]
     if column in declared.texts.names:
@@ -110,7 +110,7 @@ def _when(declared: Table, updated: dict[str, str]) -> str:
     merge = declared.merge
     conditions = [f"\n  AND ({merge.update_if})"] if merge.update_if else []
     if merge.quiet:
-        told = [name for name in updated if name not in merge.quiet and name not in merge.joined]
-        changes = (f"NOT ({updated[column]} <=> old.{column})" for column in told)
+        compared = [name for name in updated if name not in merge.quiet and name not in merge.joined]
+        changes = (f"NOT ({updated[column]} <=> old.{column})" for column in compared)
         conditions.append("\n  AND (\n    " + "\n    OR ".join(changes) + "\n  )")
     return "".join(conditions)

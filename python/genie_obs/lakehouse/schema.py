@@ -1,8 +1,8 @@
-"""Our tables as declared in the ``table.sql`` of their folders. A folder with a ``table.sql`` is a table.
+"""Reads the declarations of our tables. A folder with a ``table.sql`` is a table.
 
-A declaration is a CREATE TABLE with one column a line, under header lines such as ``-- key: workspace_id, message_id``; a line that
-goes on begins with ``--`` and blanks. From it follow the list of our tables, the content policy, erasure, vacuum, Delta's statistics,
-``docs/data-model.md``, fixtures of tests, and the MERGE of the table (`genie_obs.lakehouse.merge`).
+A declaration is a CREATE TABLE with one column a line, below header lines such as ``-- key: workspace_id, message_id``. A header line
+continues on lines that begin with ``--`` and blanks. Much follows from it: the list of our tables, the content policy, erasure, vacuum,
+Delta's statistics, ``docs/data-model.md``, fixtures of tests, and the MERGE of the table (`genie_obs.lakehouse.merge`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from genie_obs.security.texts import Texts
 STATISTICS_PROPERTY = "delta.dataSkippingStatsColumns"
 CONTENT_POLICY: Final = "content_policy"
 
-# One column a line, name first: the declaration doubles as documentation, so its form is fixed and this is all the parsing it needs.
+# The form of a declaration is fixed, because people read it as documentation: one column a line, name first. So this pattern can parse it.
 _COLUMN = re.compile(r"^  (?P<name>\w+) (?P<type>[A-Z].*?) COMMENT '(?P<comment>[^']+)',?$", re.MULTILINE)
 _HEADER_LINE = re.compile(r"-- (?P<key>[a-z][a-z_ ]*): +(?P<value>.+)")
 _COMMENT = re.compile(r"^COMMENT '(?P<comment>[^']+)'", re.MULTILINE)
@@ -55,25 +55,25 @@ class Column:
 class MergeRules:
     """How a newer row changes the stored one of the same key; expressions name the two rows `new` and `old`.
 
-    A column that is named here nowhere keeps its value where the newer row has NULL. Texts do so too, but follow the content policy.
+    A column that is not named here keeps its value if the newer row has NULL. So does a text, within its content policy.
     """
 
     newest: tuple[str, ...] = ()  # the newer value replaces the older one, NULL included
     once: tuple[str, ...] = ()  # set when the row is inserted, never changed
-    quiet: tuple[str, ...] = ()  # a row that differs in these alone is not written; without any, every row is
+    quiet: tuple[str, ...] = ()  # a row that differs only in these is not written; if none is named, every row is
     joined_on: str | None = None
     joined: tuple[str, ...] = ()  # filled in by a later step; emptied when the column `joined_on` changes
-    rules: Mapping[str, str]  # the expression of a column that has one of its own
+    rules: Mapping[str, str]  # column -> its own expression
     update_if: str | None = None
     insert_if: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)  # there is one of each, and it is a key of dictionaries
+@dataclass(frozen=True, kw_only=True, eq=False)  # one object per table, used as a key of dictionaries
 class Table:
     """A declared table; ``ddl`` ends after the table comment, the engine adds the layout."""
 
     name: str
-    folder: str  # of the package: its room
+    folder: str  # its folder in the package
     ddl: str
     comment: str
     grain: str
@@ -82,16 +82,14 @@ class Table:
     cluster_by: tuple[str, ...]
     partition_by: tuple[str, ...]
     statistics: tuple[str, ...]  # columns whose least and greatest value Delta may keep in its log: no text, no person
-    sources: tuple[str, ...]  # what it is filled from; without one of them it is not
+    sources: tuple[str, ...]  # what it is filled from; all of them are needed
     retention: str | None  # the setting that bounds how long texts or rows are kept
     texts: Texts
     people: tuple[str, ...]  # columns that say who somebody is
-    identifiers: tuple[
-        str, ...
-    ]  # STRING columns that are neither texts nor people: ids, names of things, words of our own
-    erased_with: (
-        str | None
-    )  # `message`, `space` or `person`: whose erasure takes the texts of a row; `state`: the ledger's own way
+    # STRING columns that are neither texts nor people: ids, names of things, words of our own.
+    identifiers: tuple[str, ...]
+    # `message`, `space` or `person`: a row loses its texts when that is erased. `state`: the ledger has its own way.
+    erased_with: str | None
     merge: MergeRules
 
     @property
@@ -101,12 +99,12 @@ class Table:
 
     @property
     def has_content_policy(self) -> bool:
-        """Return whether a row says under which policy its texts were written, and so that they were erased."""
+        """Return whether a row says under which policy its texts were written, or that they were erased."""
         return CONTENT_POLICY in self.names
 
     @property
     def is_erasable(self) -> bool:
-        """Return whether something of it can be erased: then its files are purged and vacuumed with the others."""
+        """Return whether it holds something that can be erased. Then its files are purged and vacuumed too."""
         return bool(self.texts or self.people)
 
     def arrow_schema(self, *names: str) -> pa.Schema:
@@ -120,7 +118,7 @@ def table(name: str) -> Table:
     """Return one of our tables by name.
 
     Raises:
-        ValueError: if its declaration has a header line that means nothing.
+        ValueError: if its declaration has an unknown header line.
     """
     place = declarations()[name]
     ddl = load_statement(place)
@@ -178,7 +176,7 @@ def _words(header: Mapping[str, str], key: str) -> tuple[str, ...]:
 
 
 def _texts(columns: tuple[Column, ...], header: Mapping[str, str]) -> Texts:
-    """Return the texts by kind: plain ones, lists, and JSON, which is declared with what stands for nothing: ``x as []``."""
+    """Return the texts by kind: plain ones, lists, and JSON, which is declared with its empty value: ``x as []``."""
     declared = _words(header, "texts")
     json = {match["name"]: match["empty"] for item in declared if (match := _JSON_TEXT.fullmatch(item))}
     types = {column.name: column.sql_type for column in columns}

@@ -1,4 +1,4 @@
-"""Which sources a run can read: looked at before anything is written. Only the audit log and the list of workspaces are required."""
+"""Finds out which sources a run can read, before anything is written. Only the audit log and the list of workspaces are required."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Sources:
 
 
 def check_sources(tables: Tables, scope: Scope, skip_sources: Sequence[str] = ()) -> Sources:
-    """Look at every system table that is to be read, before anything is written.
+    """Check every system table that is to be read.
 
     Raises:
-        ConfigError: naming the required table, the column or the workspace that is missing, or what cannot be skipped; and the fix.
+        ConfigError: names the missing table, column or workspace, or the source that cannot be skipped, and the fix.
     """
-    _check_skipped(skip_sources)
+    check_skipped(skip_sources)
     found = [tables.adopt_source(source) for source in SOURCES if source.name not in skip_sources]
     for item in found:
         if item.source.is_required and item.problem:
@@ -64,7 +64,7 @@ def select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
 
 
 def fix_of(found: SourceFound, *, kind: str) -> str:
-    """Return what lets a source be read, a sentence; `kind` is that of the engine."""
+    """Return a sentence that says how to make a source readable. `kind` is the kind of engine."""
     if found.state is State.LACKS_COLUMNS:
         return COLUMN_FIX
     if kind == "local":
@@ -77,12 +77,17 @@ def fix_of(found: SourceFound, *, kind: str) -> str:
 
 
 def state_of_failure(error: SourceError, *, kind: str) -> SourceState:
-    """Return the state of a source that was there and could not be read after all; `kind` is that of the engine."""
+    """Return the state of a source that failed while it was read. `kind` is the kind of engine."""
     source = next(source for source in SOURCES if source.name == error.source)
     return _state(SourceFound(source=source, state=State(error.state), problem=error.problem), kind)
 
 
-def _check_skipped(skip_sources: Sequence[str]) -> None:
+def check_skipped(skip_sources: Sequence[str]) -> None:
+    """Check that each source to be skipped exists and is optional.
+
+    Raises:
+        ConfigError: names each one that is not, and those that may be skipped.
+    """
     optional = [source.name for source in SOURCES if not source.is_required]
     wrong = [name for name in skip_sources if name not in optional]
     if wrong:

@@ -1,8 +1,8 @@
-"""The system tables as we read them, and what is done where one has changed. Pure.
+"""The system tables as we expect them, and how a changed one is read. Pure.
 
-Statements name `system.access.audit` and expect the columns declared here. Where a table has them, it is read as it is.
-Where one is missing or has another type, a view stands in for the table: NULL for what is missing, a conversion for what
-can be converted, and a line of drift for each. Only without the columns that nothing can be made of is the run refused.
+Statements name `system.access.audit` and expect the columns declared here. A table that has them is read as it is. If a
+column is missing or has another type, a view is read instead of the table. It converts what can be converted and gives NULL
+for the rest, and each difference is a line of drift. A table without a required column is not read at all.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class SourceColumn:
     path: str
     sql_type: str = _TEXT
     is_required: bool = False
-    substitute: str = ""  # the column that is read where this one cannot be
+    substitute: str = ""  # the column that is read if this one cannot be
 
     @property
     def parent(self) -> str:
-        """Return the column of a field of a struct, the name itself for others."""
+        """Return the column that holds a field of a struct; for other columns, the name itself."""
         return self.path.partition(".")[0]
 
     @property
     def leaf(self) -> str:
-        """Return the field of a struct, '' for others."""
+        """Return the name of a field of a struct, '' for other columns."""
         return self.path.partition(".")[2]
 
 
@@ -61,7 +61,7 @@ class Source:
 
     @property
     def schema(self) -> str:
-        """Return its schema of the system catalog, which is granted as a whole."""
+        """Return its schema in the system catalog. Grants are given on whole schemas."""
         return self.name.partition(".")[0]
 
     @property
@@ -70,7 +70,7 @@ class Source:
         return "genie_obs_" + self.name.replace(".", "_")
 
 
-# Required is what discovery would lose messages without, for good: the watermark moves on. All else is worth a run.
+# Without the required columns, discovery would lose messages for good, because the watermark moves on.
 AUDIT = Source(
     "access.audit",
     (
@@ -130,7 +130,7 @@ class State(StrEnum):
     READ = "read"
     MISSING = "missing"  # it does not exist, or cannot be seen
     FORBIDDEN = "forbidden"  # it may not be read
-    LACKS_COLUMNS = "lacks_columns"  # columns are missing without which nothing can be made of it
+    LACKS_COLUMNS = "lacks_columns"  # required columns are missing
     SKIPPED = "skipped"  # by --skip-sources
     FAILED = "failed"  # reading it failed in another way
 
@@ -166,8 +166,8 @@ class SourceFound:
     drift: tuple[str, ...] = ()
 
 
-def explain_unreadable(name: str, error: Exception) -> Unreadable:
-    """Return the state of a system table that an engine refused to read, and what is wrong with it in a sentence."""
+def explain_unreadable(name: str, error: BaseException) -> Unreadable:
+    """Return the state of a system table that an engine refused to read, and a sentence that says what is wrong."""
     said = str(error).strip()
     reason = clean_text(said.splitlines()[0] if said else type(error).__name__, limit=_MAX_REASON_CHARACTERS)
     if _NOT_ALLOWED.search(said):
@@ -188,9 +188,9 @@ class Unreadable(TypedDict):
 class SourceCheck:
     """How a system table compares with what we expect of it."""
 
-    drift: list[str] = field(default_factory=list)  # one line for each difference that can be lived with
-    problems: list[str] = field(default_factory=list)  # required columns that nothing can be made of
-    expressions: list[str] = field(default_factory=list)  # what the stand-in selects
+    drift: list[str] = field(default_factory=list)  # one line for each difference with which the table can be read
+    problems: list[str] = field(default_factory=list)  # required columns that are missing or cannot be converted
+    expressions: list[str] = field(default_factory=list)  # the columns of the view that is read instead
 
 
 def check_source(source: Source, found: Mapping[str, str]) -> SourceCheck:
@@ -213,17 +213,14 @@ def check_source(source: Source, found: Mapping[str, str]) -> SourceCheck:
 
 
 def _read(source: Source, column: SourceColumn, found: Mapping[str, str], check: SourceCheck) -> str:
-    """Return the expression that gives a column its type, and note how it differs."""
+    """Return the expression that reads a column in the type we expect, and note how it differs."""
     expression, actual = _locate(column, found)
     converted = _convert(expression, actual, column.sql_type)
     if converted == column.path:
         return converted
     place = f"system.{source.name}.{column.path}"
-    shown = (
-        (actual or "").partition("<")[0]
-        if column.path in found
-        else f"a field of {found.get(column.parent, '').partition('<')[0]}"
-    )
+    parent = found.get(column.parent, "").partition("<")[0]
+    shown = (actual or "").partition("<")[0] if column.path in found else f"a field of {parent}"
     if converted is None and column.is_required:
         check.problems.append(
             f"{column.path} is of type {shown}, not {column.sql_type}" if actual else f"{column.path} is missing"
@@ -246,10 +243,10 @@ def _substitute(source: Source, column: SourceColumn, found: Mapping[str, str]) 
 
 
 def _locate(column: SourceColumn, found: Mapping[str, str]) -> tuple[str, str | None]:
-    """Return how to reach a column and its type; None for the type of one that is not there."""
+    """Return the expression that reaches a column, and its type (None if it is missing)."""
     if not column.leaf or column.path in found:
         return column.path, found.get(column.path)
-    # Not a struct any more, or one without this field: a map and JSON text can be looked into as well.
+    # The parent is not a struct, or lacks this field. A map or a JSON text may hold it too.
     parent = found.get(column.parent, "")
     if parent.startswith("map<string,"):
         return f"{column.parent}['{column.leaf}']", parent.removeprefix("map<string,").removesuffix(">")
@@ -259,7 +256,7 @@ def _locate(column: SourceColumn, found: Mapping[str, str]) -> tuple[str, str | 
 
 
 def _convert(expression: str, actual: str | None, expected: str) -> str | None:
-    """Return the expression in the type we expect; None where it is missing or nothing can be made of its type."""
+    """Return the expression in the type we expect; None if the column is missing or cannot be converted."""
     if actual is None or actual == expected:
         return expression if actual else None
     if expected == _TEXT:

@@ -1,10 +1,10 @@
-"""SQL text for one engine: names qualified by token, values bound or written as literals, rows as relations.
+"""Makes SQL text ready for one engine: qualifies names, writes values as literals where they cannot be bound, marks relations.
 
-A statement names our tables without catalog and schema and system tables in full (``system.access.audit``), so that it
-reads the same in a SQL editor, on Databricks, on Apache Spark and on Sail. Queries carry ``:parameters`` to the engine.
-Sail does not take parameters in commands (MERGE), so there they become typed literals: dates, instants and numbers only.
-Text becomes part of a statement only where a server cannot bind at all, and then as hexadecimal digits, which cannot end a
-literal; rows travel as Arrow relations, which a statement reads by name like a table.
+A statement names our tables without catalog and schema, and system tables in full (``system.access.audit``). So it reads
+the same in a SQL editor, on Databricks, on Apache Spark and on Sail. A query takes its ``:parameters`` bound. Sail does not
+bind parameters in commands (MERGE), and some servers do not bind at all: then they become typed literals. A text becomes
+hexadecimal digits, which cannot end the literal. Rows travel as Arrow relations, which a statement reads by name like a
+table.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def qualify(
 
     Works on tokens: strings, comments, quoted names, column qualifiers and longer words stay as they are. `stand_ins` names
     the views that are read instead of system tables, by ``schema.table``. A column, CTE or alias with the name of a table is
-    taken for the table: SQL of others is given with no `our_tables`, in a session that finds them by itself.
+    taken for the table. So SQL of others is given with empty `our_tables`, in a session that finds our tables by itself.
     """
     ours = declarations() if our_tables is None else our_tables
 
     def spell(token: Token, before: str, after: str) -> str:
         if token.kind == "other" and token.text.startswith("system."):
             return _system_table(token.text, names, stand_ins or {})
-        is_ours = token.kind == "word" and before != "." and token.text in ours and not after.startswith(".")
+        is_ours = token.kind == "word" and before != "." and token.text in ours and after != "."
         return names.table(token.text) if is_ours else token.text
 
     return _rewrite(text, spell)
@@ -84,7 +84,7 @@ def mark_relations(text: str, relations: Collection[str]) -> str:
     unread = set(relations)
 
     def spell(token: Token, before: str, after: str) -> str:
-        if token.kind == "word" and before != "." and token.text in relations and not after.startswith("."):
+        if token.kind == "word" and before != "." and token.text in relations and after != ".":
             unread.discard(token.text)
             return f"{{{token.text}}}"
         return token.text.replace("{", "{{").replace("}", "}}")
@@ -111,10 +111,10 @@ def parameters_of(text: str) -> frozenset[str]:
 
 
 def insert_only(merge: str) -> str:
-    """Return a MERGE without what it does to rows that are there already: no engine rewrites a file for it.
+    """Return a MERGE that only inserts. No engine rewrites a file for it.
 
     Raises:
-        ValueError: if the statement has no clause of either kind.
+        ValueError: if the statement lacks one of the two clauses.
     """
     head, matched, rest = merge.partition("\nWHEN MATCHED")
     _, not_matched, insert = rest.partition("\nWHEN NOT MATCHED")
@@ -124,17 +124,14 @@ def insert_only(merge: str) -> str:
 
 
 def _rewrite(text: str, replace: Callable[[Token, str, str], str]) -> str:
-    """Replace each token, given with the text of the one before it and of the two after it."""
+    """Replace each token. `replace` also gets the text of the token before it and of the one after it."""
     found = _with_system_names(tokens(text))
-    pieces: list[str] = []
-    for index, token in enumerate(found):
-        before = found[index - 1].text if index else ""
-        pieces.append(replace(token, before, join(found[index + 1 : index + 3])))
-    return "".join(pieces)
+    texts = ["", *(token.text for token in found), ""]
+    return "".join(map(replace, found, texts, texts[2:]))
 
 
 def _with_system_names(found: list[Token]) -> list[Token]:
-    """Return the tokens, the five of each ``system.schema.table`` as one of kind `other`."""
+    """Return the tokens. The five of each ``system.schema.table`` become one of kind `other`."""
     merged: list[Token] = []
     index = 0
     while index < len(found):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["comment", "string", "quoted", "marker", "word", "number", "space", "other"]
 
-# Read as Databricks and Spark read it. A quote inside a string is doubled or has a backslash before it; a raw string (r'...') has neither.
+# As Databricks and Spark read them. A quote inside a string is doubled or has a backslash before it; a raw string (r'...') has neither.
 # A colon after a name, a bracket or a colon is no marker: it is a path into JSON (`a:b`) or a cast (`a::INT`).
-# What is opened and never closed is one token up to the end: SQL made for it would otherwise be searched again from every quote.
+# A string or comment that is never closed is one token up to the end. Otherwise hostile SQL would be searched again from every quote.
 _TOKEN = re.compile(
     r"""(?P<comment>--[^\n]*|/\*.*?\*/)
       | (?P<string>(?<!\w)[rR](?:'[^']*'|"[^"]*")|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
@@ -25,8 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A piece of SQL. The texts of all tokens of a statement, joined, are the statement."""
 
     kind: Kind

@@ -14,13 +14,13 @@ _DECLARED = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+) \($", re.MULTILINE)
 
 @lru_cache
 def load_statement(name: str) -> str:
-    """Return the text of a statement, named by its room and file: ``ledger/select_due``; rules in it are written out."""
+    """Return the text of a statement, named by its folder and file: ``ledger/select_due``. Rules in it are written out."""
     return expand_rules((_PACKAGE / f"{name}.sql").read_text(encoding="utf-8").strip())
 
 
 @lru_cache
 def load_view(name: str) -> str:
-    """Return the text of a view of BI, ``sql/views/<name>.sql``: the wheel carries a copy, a checkout has it beside the package."""
+    """Return the text of a view of BI, ``sql/views/<name>.sql``. The wheel holds a copy; a checkout has it beside the package."""
     packaged = _PACKAGE / "lakehouse" / "views" / f"{name}.sql"
     file = packaged if packaged.is_file() else _PACKAGE.parents[1] / "sql" / "views" / f"{name}.sql"
     return file.read_text(encoding="utf-8").strip()
@@ -63,7 +63,7 @@ def _parse_rule(text: str) -> Rule:
 
 
 def expand_rules(text: str) -> str:
-    """Return a statement with each rule in it, such as ``is_reopened(l, w)``, written out, and those in the rules too."""
+    """Return a statement in which each rule, such as ``is_reopened(l, w)``, is written out, also a rule inside a rule."""
     by_name = {rule.name: rule for rule in rules()}
     call = re.compile(rf"\b({'|'.join(by_name)})\((\w+(?:, \w+)*)\)")
     expanded = call.sub(lambda match: by_name[match[1]].call(match[2].split(", ")), text)
@@ -72,7 +72,7 @@ def expand_rules(text: str) -> str:
 
 @lru_cache
 def declarations() -> dict[str, str]:
-    """Return our tables: the name of each, and its declaration as `load_statement` takes it. A folder with a `table.sql` is a table."""
+    """Return the name of each of our tables, with its declaration as `load_statement` takes it. A folder with a `table.sql` is a table."""
     files = sorted([*_PACKAGE.glob("*/table.sql"), *_PACKAGE.glob("datasets/**/table.sql")])
     names = [file.relative_to(_PACKAGE).with_suffix("").as_posix() for file in files]
     return {_DECLARED.search(load_statement(name))[1]: name for name in names}  # type: ignore[index]  # each has one, or is no SQL

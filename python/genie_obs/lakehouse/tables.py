@@ -1,4 +1,4 @@
-"""The one door to tables: run a statement file with bound values, hand rows over as Arrow, create and upgrade tables."""
+"""The only way to the tables: runs statement files with bound values, passes rows as Arrow, creates and upgrades tables."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from genie_obs.errors import EngineError, SourceError
 from genie_obs.lakehouse.arrow_rows import to_rows
 from genie_obs.lakehouse.engines.engine import Engine
+from genie_obs.lakehouse.errors import engine_errors, first_line
 from genie_obs.lakehouse.merge import NEW_ROWS, build_merge, date_keys
 from genie_obs.lakehouse.schema import Column, Table, tables
 from genie_obs.lakehouse.schema import table as table_named
@@ -37,7 +38,7 @@ T = TypeVar("T")
 
 Input: TypeAlias = Value | pa.Table
 
-# Two writers of one table: the later commit fails and must be repeated on the new version. Names differ per engine.
+# If two writers change one table, the later commit fails and must be repeated on the new version. Each engine says it in its words.
 _CONFLICT_SIGNS = (
     "Failed to commit transaction",
     "CONCURRENT",
@@ -48,15 +49,15 @@ _CONFLICT_SIGNS = (
 )
 _CONFLICT_ATTEMPTS = 12
 MAX_RELATION_BYTES = 64 * 1024 * 1024
-"""Of one relation as Arrow: its statement travels as one gRPC message, of which Spark Connect's client sends 128 MiB at most."""
+"""Of one relation as Arrow. Its statement travels as one gRPC message, and Spark Connect's client sends at most 128 MiB."""
 _MAX_CONFLICT_WAIT_SECONDS = 5.0
 
 
 class Tables:
     """Statements over one engine. Not thread-safe: one statement at a time; each call blocks until it is done.
 
-    A statement takes its values by name: an Arrow table is read as the relation of that name, in that statement alone, and
-    everything else is bound to the parameter. Rows are no temporary views: an engine may keep those until the session ends.
+    A statement takes its values by name. An Arrow table becomes the relation of that name, in that statement only; any other
+    value becomes the parameter. Rows are not temporary views, because some engines keep those until the session ends.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -75,13 +76,20 @@ class Tables:
         return self._engine.is_loopback
 
     def select(self, statement: str, **values: Input) -> pa.Table:
-        """Run a query file and return its rows; instants are UTC."""
+        """Run a query file and return its rows; instants are UTC.
+
+        Raises:
+            SourceError: if it reads a system table, and the engine fails.
+            EngineError: if the engine fails otherwise.
+        """
         started = time.monotonic()
+        text, relations, bound = self._prepare(statement, values)
         try:
-            rows = self._query(statement, values).toArrow()
-        except Exception as error:
+            with engine_errors():
+                rows = self._sql(text, self._frames(relations), bound).toArrow()
+        except EngineError as error:
             for name in system_tables_of(load_statement(statement)):
-                unreadable = explain_unreadable(name, error)
+                unreadable = explain_unreadable(name, error.__cause__ or error)
                 raise SourceError(unreadable["problem"], source=name, state=unreadable["state"]) from error
             raise
         logger.debug("%s: %d rows in %.0f ms", statement, rows.num_rows, 1000 * (time.monotonic() - started))
@@ -92,13 +100,13 @@ class Tables:
         return to_rows(self.select(statement, **values))
 
     def execute(self, statement: str, *, expect_new: bool = False, **values: Input) -> int:
-        """Run a MERGE file, again when another writer committed in between.
+        """Run a MERGE file. Repeat it if another writer committed in between.
 
-        With `expect_new` the rows are first inserted where their keys are not there, for which no file is rewritten: a fraction of
-        the cost. Only if some are there after all, the whole MERGE runs. Returns how many were there, as far as that is asked: 0
-        without `expect_new`. (Of a whole MERGE no two engines count the same: Apache Spark what changed, Sail also what it copied.)
+        With `expect_new`, rows whose keys are not stored are inserted first. That rewrites no file and costs a fraction. The whole
+        MERGE runs only if some rows were stored already. Returns how many were; 0 without `expect_new`. (Engines count the rows of
+        a whole MERGE differently: Apache Spark counts what changed, Sail also what it copied.)
 
-        Rows that are too many bytes for one message to the engine are merged in several goes.
+        Rows that are too large for one message to the engine are merged in several parts.
 
         Raises:
             EngineError: if it still collides after several attempts.
@@ -108,10 +116,10 @@ class Tables:
         return self.write(statement, text, insert_only(text) if expect_new else None, relations)
 
     def merge(self, name: str, rows: pa.Table, *, expect_new: bool = False, **values: Value) -> int:
-        """Store rows of one of our tables, one per key, as its declaration says; repeating it changes nothing.
+        """Store rows of one of our tables, one per key, as its declaration says. Repeating it changes nothing.
 
-        `rows` may lack columns of the table, which are NULL then, and has those besides that the table's rules read; `values` are
-        the parameters of these rules. For `expect_new` and what is returned see `execute`.
+        Columns that `rows` lacks are NULL. `rows` also has the columns that the table's rules read, and `values` are the parameters
+        of these rules. For `expect_new` and the result see `execute`.
 
         Raises:
             EngineError: if it still collides after several attempts.
@@ -141,20 +149,20 @@ class Tables:
         Args:
             what: the statement, or the table whose MERGE was made from its declaration.
             whole: the MERGE, ready for the engine.
-            only_new: the same without what it does to rows that are there, if most are expected not to be.
+            only_new: the same MERGE, but it only inserts. It is given if most rows are expected to be new.
             relations: the rows, by the name under which the MERGE reads them.
 
         Returns:
-            How many rows were there, if `only_new` was given; else 0.
+            How many rows were stored already, if `only_new` was given; else 0.
         """
-        met = 0
+        stored_count = 0
         if only_new is not None:
             inserted = sum(self._merge(what, only_new, part) for part in _parts(relations))
-            met = sum(rows.num_rows for rows in relations.values()) - inserted
-        if only_new is None or met:
+            stored_count = sum(rows.num_rows for rows in relations.values()) - inserted
+        if only_new is None or stored_count:
             for part in _parts(relations):
                 self._merge(what, whole, part)
-        return met
+        return stored_count
 
     def _merge(self, statement: str, text: str, relations: Mapping[str, pa.Table]) -> int:
         frames = self._frames(relations)
@@ -162,7 +170,7 @@ class Tables:
         return int(counts[0])  # every engine puts the sum first
 
     def current_user(self) -> str:
-        """Return who the engine says this session belongs to, '' where it does not say."""
+        """Return the user of this session, '' if the engine does not say."""
         return self.rows("lakehouse/select_current_user")[0]["user_name"] or ""
 
     def versions(self) -> dict[str, int]:
@@ -170,12 +178,12 @@ class Tables:
         return {table.name: self._engine.version(table) for table in tables()}
 
     def limit_statistics(self) -> None:
-        """Let the Delta logs of our tables quote no text from now on; new tables are made so. Safe to repeat."""
+        """Keep texts out of the statistics in our Delta logs from now on. New tables are made this way. Safe to repeat."""
         for table in tables():
             self._persist("setting statistics", lambda table=table: self._engine.set_statistics(table))  # type: ignore[misc]
 
     def purge(self, *names: str) -> None:
-        """Let no file of the newest version of these tables hold rows that are removed."""
+        """Rewrite the files of the newest version of these tables that still hold removed rows."""
         for name in names:
             self._persist(f"purging {name}", lambda name=name: self._engine.purge(table_named(name)))  # type: ignore[misc]
 
@@ -185,7 +193,7 @@ class Tables:
             self._persist(f"vacuuming {name}", lambda name=name: self._engine.vacuum(table_named(name)))  # type: ignore[misc]
 
     def compact(self) -> None:
-        """Join small files where the platform does not. It is housekeeping: what fails is told, and left for the next run."""
+        """Join small files where the platform does not do it. A failure is only logged, and the next run tries again."""
         for table in tables():
             try:
                 self._engine.compact(table)
@@ -193,10 +201,10 @@ class Tables:
                 logger.warning("joining the small files of %s failed: %s", table.name, type(error).__name__)
 
     def _persist(self, what: str, work: Callable[[], T]) -> T:
-        """Do something to a table, again when another writer committed in between, and return what it returns.
+        """Change a table, and return what the work returns. Repeat it if another writer committed in between.
 
         Raises:
-            EngineError: if it still collides after several attempts.
+            EngineError: if the engine fails, or it still collides after several attempts.
         """
         attempt = 0
         while True:
@@ -206,11 +214,10 @@ class Tables:
                 result = work()
             except Exception as error:
                 if not any(sign in str(error) for sign in _CONFLICT_SIGNS):
-                    raise
+                    raise EngineError(f"{what} failed: {first_line(error)}") from error
                 if attempt == _CONFLICT_ATTEMPTS:
-                    raise EngineError(
-                        f"{what} collided with another writer {attempt} times. Is a second run of the job active?"
-                    ) from error
+                    problem = f"{what} collided with another writer {attempt} times"
+                    raise EngineError(problem, "Let one run of the job end before the next one starts.") from error
                 logger.info("%s collided with another writer, attempt %d", what, attempt)
                 time.sleep(random.uniform(0, min(0.1 * 2**attempt, _MAX_CONFLICT_WAIT_SECONDS)))  # noqa: S311  # spreads two writers apart
             else:
@@ -219,19 +226,27 @@ class Tables:
 
     def has_table(self, name: str) -> bool:
         """Say whether one of our tables exists."""
-        return name in self._existing or self._exists(name)
+        with engine_errors():
+            return name in self._existing or self._exists(name)
 
     def create(self) -> dict[str, list[str]]:
         """Create what is missing: schema, tables, and columns that older versions did not have.
 
         Returns what was done: table name to the columns added, all of them for a new table. Safe to repeat.
+
+        Raises:
+            EngineError: if the engine fails.
         """
+        with engine_errors():
+            return self._create()
+
+    def _create(self) -> dict[str, list[str]]:
         spark, names = self._engine.spark, self._engine.names
         done: dict[str, list[str]] = {}
         self._engine.refresh()
         present = {table: self._columns(table) for table in tables()}
         missing = [table for table, columns in present.items() if columns is None]
-        # Asked first: in Unity Catalog CREATE SCHEMA IF NOT EXISTS wants the grant even where the schema exists.
+        # In Unity Catalog, CREATE SCHEMA IF NOT EXISTS needs the grant even if the schema exists. So this asks first.
         if missing and not spark.catalog.databaseExists(f"`{names.catalog}`.`{names.schema}`"):
             spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{names.catalog}`.`{names.schema}`").collect()
         for table in missing:
@@ -253,12 +268,12 @@ class Tables:
         return done
 
     def adopt_source(self, source: Source) -> SourceFound:
-        """Look at a system table, and let a view stand in for it where its columns have changed; raises nothing."""
+        """Look at a system table. If its columns have changed, a view is read instead of it. Raises nothing."""
         self._stand_ins.pop(source.name, None)
         try:
             rows = self._engine.spark.table(self._engine.names.system_table(source.name))
             found = dict(_leaves(rows.schema))
-        except Exception as error:  # noqa: BLE001  # engines raise what they like
+        except Exception as error:  # noqa: BLE001  # engines raise many kinds of errors
             return SourceFound(source=source, **explain_unreadable(source.name, error))
         check = check_source(source, found)
         if check.problems:
@@ -279,7 +294,7 @@ class Tables:
         return [table.name for table in tables() if _missing(table, self._columns(table) or set())]
 
     def _columns(self, table: Table) -> set[str] | None:
-        """Return the columns a table has, None if it does not exist; in one question where it does."""
+        """Return the columns of a table, None if it does not exist. If it exists, this takes one request."""
         try:
             return set(self._engine.spark.table(self._engine.names.table(table.name)).columns)
         except Exception:
@@ -296,7 +311,10 @@ class Tables:
             raise ValueError(f"{statement} takes {sorted(parameters_of(text))}, got {sorted(values)}")
         return qualify(text, self._engine.names, self._stand_ins)
 
-    def _query(self, statement: str, values: Mapping[str, Input]) -> DataFrame:
+    def _prepare(
+        self, statement: str, values: Mapping[str, Input]
+    ) -> tuple[str, Mapping[str, pa.Table], Mapping[str, Value]]:
+        """Return the text of a query for this engine, the relations it reads, and the values to bind."""
         relations, parameters = _split(values)
         # A list of dates prunes files only as literals in IN (…); everything else is bound where the server can.
         inlined = {
@@ -306,7 +324,7 @@ class Tables:
         }
         bound = {name: value for name, value in parameters.items() if name not in inlined}
         text = inline_parameters(self._load(statement, parameters), inlined)
-        return self._sql(text, self._frames(relations), bound)
+        return text, relations, bound
 
     def _frames(self, relations: Mapping[str, pa.Table]) -> dict[str, DataFrame]:
         return {name: self._engine.spark.createDataFrame(rows) for name, rows in relations.items()}
@@ -337,7 +355,7 @@ def _split(values: Mapping[str, Input]) -> tuple[dict[str, pa.Table], dict[str, 
 
 
 def _parts(relations: Mapping[str, pa.Table]) -> Iterator[Mapping[str, pa.Table]]:
-    """Yield the rows of a MERGE, which reads one relation, in parts that fit into a message; one row is never cut."""
+    """Yield the rows of a MERGE, which reads one relation, in parts that fit into a message. A row is never split."""
     for name, rows in relations.items():
         if rows.nbytes > MAX_RELATION_BYTES and rows.num_rows > 1:
             half = rows.num_rows // 2
@@ -348,7 +366,7 @@ def _parts(relations: Mapping[str, pa.Table]) -> Iterator[Mapping[str, pa.Table]
 
 
 def _with_all_columns(rows: pa.Table, declared: Table) -> pa.Table:
-    """Return rows with every column of a table, NULL where they have none, and the further ones that its rules read."""
+    """Return rows with every column of a table, NULL if they lack it. The other columns, which its rules read, stay."""
     for column in declared.columns:
         if column.name not in rows.column_names:
             rows = rows.append_column(column.name, pa.nulls(rows.num_rows, column.arrow_type))

@@ -1,1 +1,1 @@
-"""`message_ledger`: every message witnessed, in exactly one state; what is due, look-up, writer."""
+"""The table `message_ledger`: every witnessed message, in exactly one state. Finds what is due, looks up messages, writes outcomes."""

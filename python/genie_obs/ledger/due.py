@@ -1,4 +1,4 @@
-"""What is due now, and how large the conversations are that hold several due messages."""
+"""Finds the messages that are due now, and the sizes of conversations with several of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetim
     """Return the due messages: workspace by workspace, conversations together, the newest first.
 
     Messages known to be forbidden wait until their space is checked again, a day after the last check. A backlog may be
-    long, so columns of few values are dictionaries.
+    long, so columns with few different values are dictionary-encoded.
     """
     due = tables.select("ledger/select_due", now=now, workspace_ids=scope.workspaces_text, space_ids=scope.spaces_text)
     if not due.num_rows:
@@ -37,13 +37,13 @@ def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetim
 
 
 def due_of_workspace(due: pa.Table, workspace_id: str) -> pa.Table:
-    """Return the rows of one workspace, a view of `due` and no copy, which holds them together."""
+    """Return the rows of one workspace, which are neighbours in `due`. The result is a view, not a copy."""
     is_of_it = pc.equal(due["workspace_id"], workspace_id)
     return due.slice(max(0, pc.index(is_of_it, True).as_py()), pc.sum(is_of_it).as_py() or 0)
 
 
 def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
-    """Return the sizes of conversations with several due messages and more besides; the others need none."""
+    """Return the sizes of conversations that have several due messages and others too. Other conversations need no size."""
     asked = due.filter(pc.not_equal(due["state"], "forbidden"))
     groups = asked.group_by(["workspace_id", "conversation_id"]).aggregate(
         [("message_id", "count"), ("witnessed_date", "min")]
@@ -53,7 +53,7 @@ def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
         return {}
     rows = tables.rows(
         "ledger/select_conversation_sizes",
-        # Dictionaries are not understood by every engine.
+        # Not every engine understands dictionary-encoded columns.
         busy_conversations=busy.select(["workspace_id", "conversation_id", "message_id_count"])
         .rename_columns(BUSY_CONVERSATIONS.names)
         .cast(BUSY_CONVERSATIONS),
@@ -68,7 +68,7 @@ def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
 
 
 def _is_waiting(due: pa.Table, spaces: Iterable[Row], now: datetime) -> pa.Array:
-    """Say for each due row whether its space was found forbidden less than a day ago."""
+    """Say for each due row whether it is forbidden and its space was checked less than a day ago."""
     closed = {
         tuple(space[column] for column in _SPACE_KEY)
         for space in spaces

@@ -1,4 +1,4 @@
--- Runs once, when an older table gets the column reason_code: what its sentences said becomes a code.
+-- Runs once, when an older table gets the column reason_code: the code of each row is found by its sentence.
 MERGE INTO message_ledger AS l
 USING (
   SELECT

@@ -1,4 +1,4 @@
-"""Looking messages up in the ledger by their keys."""
+"""Looks up messages in the ledger by their keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WITNESS_COLUMNS = (
 _EARLIEST = date(1970, 1, 1)
 _LATEST = date(9999, 1, 1)
 _KEY_COLUMNS = ("workspace_id", "message_id")
-_ROWS_AT_ONCE = 200_000  # of a look-up: they travel to the engine as one message
+_ROWS_AT_ONCE = 200_000  # they travel to the engine as one message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class _Question:
     columns: tuple[str, ...]
 
     def ask(self, tables: Tables, messages: pa.Table, *, from_date: date, until_date: date) -> dict[Key, Row]:
-        """Return what it says of the messages witnessed in a range of days, by key."""
+        """Return its rows about messages that were witnessed in a range of days, by key."""
         found: dict[Key, Row] = {}
         schema = table("message_ledger").arrow_schema(*self.columns)
         for start in range(0, messages.num_rows, _ROWS_AT_ONCE):
@@ -52,19 +52,19 @@ def select_known(tables: Tables, messages: pa.Table, *, recent_since: date) -> d
     """Return the witnessed_date of those messages that the ledger knows, by key.
 
     Args:
-        tables: where.
+        tables: where the ledger is.
         messages: one row per message: workspace_id, message_id, is_creation_seen.
-        recent_since: a message whose creation was seen since this day cannot have been witnessed before; only the others
-            need the older part of the ledger.
+        recent_since: a message whose creation was seen since this day cannot have been witnessed before it. Only the others
+            are looked up in the older part of the ledger.
     """
     return _ask_twice(_KNOWN, tables, messages, recent_since)
 
 
 def select_seen_again(tables: Tables, witnesses: pa.Table, *, recent_since: date) -> dict[Key, Row]:
-    """Return what the ledger has of witnessed messages that it knows, by key: witnessed_date, state, created_date, is_news, is_due_again.
+    """Return what the ledger knows about witnessed messages, by key: witnessed_date, state, created_date, is_news, is_due_again.
 
     Args:
-        tables: where.
+        tables: where the ledger is.
         witnesses: one row per message, as `select_witnesses` gives them.
         recent_since: as in `select_known`.
     """
@@ -72,7 +72,7 @@ def select_seen_again(tables: Tables, witnesses: pa.Table, *, recent_since: date
 
 
 def _ask_twice(question: _Question, tables: Tables, messages: pa.Table, recent_since: date) -> dict[Key, Row]:
-    """Look into the recent part of the ledger, and into the older part for those that are not there and may be old."""
+    """Look in the recent part of the ledger. Look in the older part for messages that are not there and may be old."""
     if not messages.num_rows or not tables.has_table("message_ledger"):
         return {}
     known = question.ask(tables, messages, from_date=recent_since, until_date=_LATEST)

@@ -1,6 +1,6 @@
--- Record what came of each request. A message found only in a listing enters the ledger here; it alone comes with a witness, api:list.
--- Of two runs at once, the later request wins; an instant that is yet to come was written by a clock that was wrong.
--- An answer that was on its way while its message was erased, or for a second row that is gone (twins.py), changes nothing.
+-- Record the outcome of each request. A message found only in a listing enters the ledger here; only such rows have a witness, api:list.
+-- If two runs work at once, the later request wins. A stored instant in the future was written by a wrong clock.
+-- An answer changes nothing if its message was erased meanwhile, or if it is for a second row that was removed (twins.py).
 -- A write that another run recorded since this message was found due reopens it: the answer may be older than that write.
 MERGE INTO message_ledger AS l
 USING (SELECT *, CAST(NULL AS STRING) AS user_email FROM message_outcomes) AS o

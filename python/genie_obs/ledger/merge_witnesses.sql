@@ -1,7 +1,7 @@
--- Record who was seen: new messages become pending, known ones learn what is new about them.
+-- Record witnessed messages: new ones become pending, known ones get what is new about them.
 -- A message that is reopened is asked for again: at once, and with all its attempts. One that still settles is asked for at once too.
 -- The dates prune the ledger; a known message comes with the witnessed_date it already has.
--- INSERT names its columns: a ledger may have more of them, made by a newer version or by hand, of which INSERT * is refused.
+-- INSERT names its columns: a newer version, or a person, may have added others to the ledger, and INSERT * would then be refused.
 MERGE INTO message_ledger AS l
 USING (
   SELECT

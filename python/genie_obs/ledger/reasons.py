@@ -1,4 +1,4 @@
-"""Why a message is in its state: a closed list of codes, for machines; the sentences beside them are for people."""
+"""Why a message is in its state: a closed list of codes for programs, each with a sentence for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The values of `message_ledger.reason_code`, each with its meaning. A state that explains itself has none: pending, fetched."""
+    """The values of `message_ledger.reason_code`, each with its meaning. The states pending and fetched need no code."""
 
     meaning: str
 

@@ -12,13 +12,13 @@ Key = tuple[str, str]
 
 
 def key_of(row: Row) -> Key:
-    """Return what a message is known by: workspace_id and message_id."""
+    """Return the key of a message: workspace_id and message_id."""
     return row["workspace_id"], row["message_id"]
 
 
 @dataclass(slots=True, kw_only=True)
 class DueMessage:
-    """A ledger row that is to be asked for."""
+    """A ledger row whose message is due."""
 
     workspace_id: str
     message_id: str
@@ -30,7 +30,7 @@ class DueMessage:
     user_email: str | None
     state: str
     attempts: int
-    created_date: date | None  # set when the message is stored already
+    created_date: date | None  # set if the message is already stored
     is_deletion_seen: bool
     is_absence_seen: bool  # the last answer was a 404 in a space we may read
 

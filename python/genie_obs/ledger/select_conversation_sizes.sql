@@ -1,6 +1,6 @@
 -- grain: one row per conversation of the relation busy_conversations of which more is known than its due_count of due messages:
 -- how many messages the ledger knows, and which of them are final
--- Looks back only as far as the oldest due message: sizes steer the choice of calls, they need not be exact.
+-- Looks back only as far as the oldest due message: sizes only help to choose calls, so they need not be exact.
 SELECT
   l.workspace_id,
   l.conversation_id,

@@ -1,5 +1,5 @@
 -- grain: one row per message of the relation witnessed_messages that the ledger knows, in a range of witnessed_date
--- What an event tells about it is compared here, so that only news is merged: a MERGE is the dearest way to find out that nothing changes.
+-- Events are compared with the ledger here, so that only news is merged: a MERGE is expensive even if it changes nothing.
 -- The bounds of message_id let engines skip files by their statistics.
 SELECT
   l.workspace_id,

@@ -1,9 +1,9 @@
-"""Two ledger rows for one message: what two runs at once can leave behind, and how it is put right.
+"""Two ledger rows for one message: how two runs at once can make them, and how one of them is removed.
 
-A row is stored under the day of the first event that was seen of its message. Two runs that see different first events, because one
-arrived late in the audit log, store two rows under two days, and neither notices. For example: run 1 reads the rating of March 12,
-then the question of March 2 arrives, run 2 reads both; run 1 inserts under March 12, run 2 under March 2. Whoever inserts second finds
-both and keeps the earlier one. An outcome that was on its way for the other changes nothing; the message is asked for once more.
+A row is stored under the day of the first event that was seen of its message. An event may arrive late in the audit log. Then two runs
+at once see different first events and store two rows under two days. For example, run 1 reads the rating of March 12. Then the question
+of March 2 arrives, and run 2 reads both. Run 1 inserts under March 12, run 2 under March 2. The run that inserts second finds both rows
+and keeps the earlier one. An outcome for the removed row changes nothing; the message is asked for once more.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _COLUMNS = (*WITNESS_COLUMNS, "witnessed_date")
 
 
 def join_twins(tables: Tables, *, since: datetime, now: datetime) -> int:
-    """Make one row of several for each message that has them among the rows changed since an instant; return how many went."""
+    """Keep one row of each message that has several among the rows changed since an instant. Return how many rows were removed."""
     later: list[Row] = []
-    told: list[Row] = []
+    known: list[Row] = []
     for _, rows in groupby(tables.rows("ledger/select_twins", since=since), key=key_of):
         first, *others = rows
         later += others
-        told += [{**other, "witnessed_date": first["witnessed_date"]} for other in others]
+        known += [{**other, "witnessed_date": first["witnessed_date"]} for other in others]
     if not later:
         return 0
     schema = table("message_ledger").arrow_schema(*_COLUMNS)
-    # First what they know, then the rows: a run that dies in between finds them again.
-    for row in told:  # one at a time: a MERGE wants one source row per target row, and they are few
+    # First keep what the rows know, then remove them: if the run dies in between, the next one finds them again.
+    for row in known:  # one at a time: a MERGE takes one source row per target row, and they are few
         witness = pa.Table.from_pylist([row], schema)
         tables.execute(
             "ledger/merge_witnesses",

@@ -1,4 +1,4 @@
-"""Telling the ledger what came of requests: several batches at once, as its rows are small and a MERGE is dear."""
+"""Writes the outcomes of requests to the ledger: several batches at once, because its rows are small and a MERGE is expensive."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _OUTCOME_COLUMNS = (
 
 
 def latest_credible(clock: Clock) -> datetime:
-    """Return the instant after which a stored one was written by a clock that was wrong.
+    """Return the latest instant that a right clock can have written. A stored one after it comes from a wrong clock.
 
-    It is also how long a merge may be repeated after it lost against another run's, whose rows are newer and must win.
+    The margin also covers a merge that is repeated because another run committed first: the rows of that run are newer, and must win.
     """
     return clock.now() + CLOCKS_DIFFER_BY
 
 
 class LedgerWriter:
-    """Holds ledger rows of messages whose answers are stored, until they are many or have waited long.
+    """Holds ledger rows of messages whose answers are stored, until there are many rows or they have waited long.
 
-    A process that ends before they are merged costs repeated requests, never a message. Not thread-safe.
+    If the process ends before they are merged, their requests are repeated; no message is lost. Not thread-safe.
     """
 
     def __init__(self, tables: Tables, clock: Clock, *, max_rows: int, max_seconds: float) -> None:
@@ -38,9 +38,9 @@ class LedgerWriter:
         self._clock = clock
         self._max_rows = max_rows
         self._max_seconds = max_seconds
-        self._parts: list[pa.Table] = []  # Arrow takes a tenth of what the rows take as objects
+        self._parts: list[pa.Table] = []  # as Arrow the rows take a tenth of the memory
         self._keys: set[Key] = set()
-        self.deadline: float | None = None  # monotonic second by which the rows held are to be merged
+        self.deadline: float | None = None  # monotonic second by which the rows must be merged
 
     def holds(self, key: Key) -> bool:
         """Say whether a row of this message waits here."""
@@ -49,7 +49,7 @@ class LedgerWriter:
     def add(self, rows: list[Row]) -> None:
         """Take the rows of one batch, at most one per message."""
         keys = {key_of(row) for row in rows}
-        if not keys.isdisjoint(self._keys):  # a MERGE wants one source row per target row
+        if not keys.isdisjoint(self._keys):  # a MERGE takes one source row per target row
             self.merge()
         if rows:
             self._keys |= keys

@@ -1,4 +1,4 @@
-"""The datasets of the package, in the order in which a run fills them. A folder of `genie_obs.datasets` is one."""
+"""The datasets of the package, in the order in which a run fills them. Each folder of `genie_obs.datasets` is one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from genie_obs.runs.dataset import Dataset
 
 @lru_cache
 def all_datasets() -> tuple[Dataset, ...]:
-    """Return every dataset after those that it reads; else in alphabetical order."""
+    """Return all datasets: each after those that it reads, otherwise in alphabetical order."""
     found = {module.name: _dataset(module.name) for module in pkgutil.iter_modules(genie_obs.datasets.__path__)}
     order = TopologicalSorter({name: sorted(found[name].after) for name in sorted(found)})
     return tuple(found[name] for name in order.static_order())
 
 
 def sources_of(dataset: Dataset) -> tuple[str, ...]:
-    """Return what a dataset is filled from: what it says itself, and what the declarations of its tables say."""
+    """Return the sources of a dataset: those that it names itself, and those that its tables declare."""
     folder = f"datasets/{dataset.name}"
     declared = [source for item in tables() if f"{item.folder}/".startswith(f"{folder}/") for source in item.sources]
     return tuple(dict.fromkeys((*dataset.needs, *declared)))

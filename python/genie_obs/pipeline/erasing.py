@@ -1,4 +1,4 @@
-"""The last step of a run: nothing may stay that was erased while the run read it, or that is older than texts may be kept."""
+"""The last step of a run: erases again what was erased while the run read it, and erases texts older than the retention."""
 
 from __future__ import annotations
 

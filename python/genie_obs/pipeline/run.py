@@ -1,4 +1,4 @@
-"""One run of the extraction job: the datasets in their order, each guarded by the sources that it needs; then what must be erased."""
+"""One run of the extraction job: fills the datasets in their order, skips those whose sources cannot be read, then erases what is due."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 def run_ingest(context: RunContext) -> RunRecord:
     """Run the job once and return its record, which is also stored.
 
-    Per-message failures, workspaces and optional sources that cannot be read are part of the record, not errors.
+    Messages, workspaces and optional sources that cannot be read are noted in the record. They are not errors.
 
     Raises:
         ConfigError: before anything is written.
@@ -67,14 +67,14 @@ def run_ingest(context: RunContext) -> RunRecord:
 
 
 class _Steps:
-    """Takes one step after another, and keeps the record of what they came to."""
+    """Runs one step after another, and adds the result of each to the record."""
 
     def __init__(self, run: Run, record: RunRecord) -> None:
         self._run = run
         self.record = record
 
     def fill(self, dataset: Dataset) -> None:
-        """Take the step of a dataset, unless a source that it needs cannot be read."""
+        """Run the step of a dataset, unless a source that it needs cannot be read."""
         if dataset.step is None:
             return
         step = dataset.step
@@ -93,11 +93,11 @@ class _Steps:
             self._give_up(error)
 
     def take(self, name: str, step: Callable[[], StepResult]) -> None:
-        """Take a step, and add what it came to to the record."""
+        """Run a step, and add its result to the record."""
         started = self._run.clock.monotonic()
         try:
             result = self._run.results[name] = step()
-        finally:  # a step that fails may have noted what it came to before
+        finally:  # a step may note its result before it fails
             if name in self._run.results:
                 self._run.drift.merge(self._run.results[name].drift)
                 seconds = self._run.clock.monotonic() - started
@@ -109,7 +109,7 @@ class _Steps:
             replace(self.record, alive_at=self._run.clock.now()).store(self._run.tables)
 
     def _give_up(self, error: SourceError) -> None:
-        """Note that an optional source, which was there, could not be read after all: the run goes on without it."""
+        """Note that an optional source failed while it was read. The run goes on without it."""
         logger.warning("%s; the run goes on without it", error)
         failed = state_of_failure(error, kind=self._run.tables.kind)
         self._run.unread_sources[error.source] = failed.detail or failed.state
@@ -150,7 +150,7 @@ def _tell_of(others: OtherRuns) -> None:
 def _store_end(
     context: RunContext, run: Run, record: RunRecord, started: float, *, is_failing: bool = False
 ) -> RunRecord:
-    """Store how the run ended. Of a run that fails, the first error counts: that the record cannot be stored then is only told."""
+    """Store how the run ended. If the run fails, its own error counts: then a record that cannot be stored is only logged."""
     lines = tuple(run.drift.lines())
     for line in lines:
         logger.warning("not as this version knows it: %s", line)
@@ -166,7 +166,7 @@ def _store_end(
     )
     try:
         record.store(context.tables)
-    except Exception as error:  # the error that the run fails for must not be hidden by this one
+    except Exception as error:  # must not hide the error for which the run fails
         if not is_failing:
             raise
         logger.warning("the record of the run could not be stored: %s", type(error).__name__)

@@ -148,7 +148,7 @@ def write_export(site: Site, out: Path, *, every_filter_value: bool = False) -> 
 
     content = export_page(site, every_filter_value=every_filter_value).encode()
     try:
-        # Questions and answers are personal data: a new file, with a name nobody can foresee, that only the owner can read.
+        # Questions and answers are personal data. They go to a new file that only its owner can read, under a name that nobody can guess.
         descriptor, partial = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
     except OSError as error:
         raise ConfigError(f"--out {out}: cannot be written ({error.strerror}).") from error
@@ -164,7 +164,7 @@ def write_export(site: Site, out: Path, *, every_filter_value: bool = False) -> 
 
 
 def _check_out(out: Path, *, is_overwriting: bool) -> None:
-    """Refuse, before any query runs, what cannot be written or must not be lost.
+    """Check the file to write before any query runs: whether it can be written, and whether something would be lost.
 
     Raises:
         ConfigError: naming what is in the way.
@@ -191,15 +191,15 @@ def _is_export(file: Path) -> bool:
 def open_site(
     settings: Settings, *, dashboard_file: Path | None = None, overrides: dict[str, str] | None = None
 ) -> Iterator[Site]:
-    """Open engine and dashboard, and release the engine at the end.
+    """Open the engine and the dashboard; close the engine at the end. `overrides` are values of parameters by keyword.
 
     Raises:
         ConfigError: if the dashboard or the lakehouse cannot be read.
     """
     _require_chart_library()
     dashboard = load_dashboard(dashboard_file or packaged_dashboard())
-    # Many statements in a row: the engine's allocator, which reads this when it is loaded, shall keep memory for the next one for
-    # ten seconds instead of giving it back at once. A tenth faster over a million messages, for a sixth more memory.
+    # The engine's allocator reads this when it is loaded. It then keeps free memory for ten seconds, for the next statement.
+    # Over a million messages this is a tenth faster and takes a sixth more memory.
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10000")
     engine = open_engine(settings.engine)
     try:
@@ -239,7 +239,7 @@ def _check_overrides(overrides: dict[str, str]) -> None:
 
 
 def packaged_dashboard() -> Path:
-    """Return the project's own dashboard: inside the installed package, else in the source tree.
+    """Return the file of the project's own dashboard, from the installed package or else from the source tree.
 
     Raises:
         ConfigError: if it is in neither.
@@ -254,7 +254,7 @@ def packaged_dashboard() -> Path:
 
 def _require_chart_library() -> None:
     try:
-        import vl_convert  # noqa: F401  # only looked for; it is used where pages are made
+        import vl_convert  # noqa: F401  # only to see whether it is there; page/document.py uses it
     except ImportError as error:
         raise ConfigError(
             "The dashboard preview needs a package that is not installed. Install it with: pip install 'genie-obs[preview]'"

@@ -1,1 +1,1 @@
-"""What is told without changing anything: the plan of the next run, and the status of the tables."""
+"""Reports that change nothing: the plan of the next run, and the status of the tables."""

@@ -20,9 +20,9 @@ from genie_obs.ledger.due import select_due, select_sizes
 from genie_obs.ledger.rows import ConversationSize, ConversationSizes, DueMessage, key_of
 from genie_obs.ledger.states import RECHECK_AFTER
 
-# Without a run to learn from: 64 requests in flight at 150 ms each, a quarter of it for good measure.
+# Used until runs have been measured: a quarter of what 64 requests in flight reach at 150 ms each, to be careful.
 _ASSUMED_CALLS_PER_SECOND = 100.0
-_FLAGS = ("is_deletion_seen", "is_absence_seen")  # what select_due works out; all else is a column of the ledger
+_FLAGS = ("is_deletion_seen", "is_absence_seen")  # select_due computes these; the others are columns of the ledger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class WorkspacePlan:
     due_count: int
     conversation_count: int
     message_calls: int
-    single_calls: int  # what asking for each message alone would take
+    single_calls: int  # calls if each message were asked for alone
     space_calls: int  # at most: spaces not asked for within a day
 
 
@@ -73,8 +73,8 @@ def make_plan(
         for row in to_rows(select_due(tables, settings.scope, spaces, now)):
             due[row["workspace_id"], row["message_id"]] = row
     new_count = 0
-    for piece in days.slices:
-        seen = select_witnessed(tables, settings.scope, piece, client_id=client_id)
+    for part in days.slices:
+        seen = select_witnessed(tables, settings.scope, part, client_id=client_id)
         for row in to_rows(seen.messages):
             key, known = key_of(row), seen.known.get(key_of(row))
             new_count += known is None and key not in due
@@ -95,7 +95,7 @@ def make_plan(
 
 
 def _is_in_scope(row: Row, settings: Settings) -> bool:
-    """Say whether a witnessed message can be asked for, and is to be."""
+    """Say whether a witnessed message can be asked for and is in scope."""
     if row["space_id"] is None or row["conversation_id"] is None:
         return False
     return not settings.scope.space_ids or row["space_id"] in settings.scope.space_ids
@@ -145,7 +145,7 @@ def _field(name: str) -> pa.Field:
 
 
 def _with_new(due: pa.Table, sizes: ConversationSizes) -> ConversationSizes:
-    """Add to the ledger's sizes the messages it does not know yet."""
+    """Add the messages that the ledger does not know yet to its sizes."""
     counts = due.group_by(["workspace_id", "conversation_id"]).aggregate([("message_id", "count")]).to_pylist()
     return {
         (row["workspace_id"], row["conversation_id"]): ConversationSize(

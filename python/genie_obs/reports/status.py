@@ -1,4 +1,4 @@
-"""`genie-obs status`: is everything there, how fresh is it, and what needs a hand."""
+"""`genie-obs status`: is everything there, how fresh is it, and what needs attention."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WorkspaceCoverage:
 
     @property
     def reachable_count(self) -> int:
-        """Return the messages that still exist or are stored: what coverage is measured against."""
+        """Return the number of messages that still exist or are stored. Coverage is the stored share of it."""
         return self.witnessed_count - self.lost_count
 
     @property
@@ -54,7 +54,7 @@ class StatusReport:
 
     @property
     def drift(self) -> dict[str, datetime]:
-        """Return what the last runs saw that this version does not know, and when last; the newest first."""
+        """Return what the last runs saw and this version does not know, with the start of the last such run; the newest first."""
         seen: dict[str, tuple[DriftKind, datetime]] = {}
         for run in self.runs:
             for kind in run["drift_kinds"] or ():
@@ -63,7 +63,7 @@ class StatusReport:
 
     @property
     def unread_sources(self) -> list[Row]:
-        """Return the sources that the newest run which looked at them could not read, or was told to skip."""
+        """Return the sources that were not read by the newest run that lists its sources."""
         newest = next((run["sources"] for run in self.runs if run["sources"]), ())
         return [source for source in newest if source["state"] != State.READ]
 
@@ -99,10 +99,10 @@ class StatusReport:
 
 
 def check_created(tables: Tables) -> None:
-    """Check that all our tables are there, as this version makes them.
+    """Check that all our tables exist and have the columns of this version.
 
     Raises:
-        ConfigError: naming what is missing, and the fix.
+        ConfigError: names what is missing, and the fix.
     """
     if missing := [table.name for table in declared_tables() if not tables.has_table(table.name)]:
         raise ConfigError(

@@ -1,1 +1,1 @@
-"""`ingestion_runs`: the record of a run, its signs of life, and other runs."""
+"""The table `ingestion_runs`: the record of a run, its signs of life, and other runs. Also what a step takes and returns."""

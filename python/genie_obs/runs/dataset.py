@@ -1,4 +1,4 @@
-"""What a dataset declares, what its step works with, and what comes of it."""
+"""What a dataset declares, what its step works with, and what its step returns."""
 
 from __future__ import annotations
 
@@ -24,20 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """What one step came to."""
+    """What one step did."""
 
-    rows: int | None = None  # written to tables of ours, as far as that is counted
+    rows: int | None = None  # written to tables of ours, if they are counted
     calls: int | None = None  # HTTP requests
-    numbers: Mapping[str, float | None] = field(
-        default_factory=dict
-    )  # columns of ingestion_runs, added up over the steps
+    # Columns of ingestion_runs that are added up over the steps.
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)  # other columns of ingestion_runs
     drift: DriftCounter = field(default_factory=DriftCounter)
     workspace_errors: tuple[str, ...] = ()
-    unread_sources: tuple[
-        SourceError, ...
-    ] = ()  # optional ones that could not be read after all; the step went on without
-    is_worth_storing: bool = False  # what a later run would not find out again: the record is stored at once
+    # Optional sources that failed while they were read. The step went on without them.
+    unread_sources: tuple[SourceError, ...] = ()
+    is_worth_storing: bool = False  # the record is stored at once: a later run would not find this out again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ class Run:
     progress: RunProgress
     heartbeat: Heartbeat
     workspaces: list[Row]  # of the account, in scope: workspace_id, workspace_name, workspace_url, status
-    others: OtherRuns  # at work on something of this scope, or dead
+    others: OtherRuns  # those at work on a part of this scope, and those that died
     unread_sources: dict[str, str] = field(default_factory=dict)  # source -> why it is not read
     results: dict[str, StepResult] = field(default_factory=dict)  # of the steps so far, by name
     drift: DriftCounter = field(default_factory=DriftCounter)  # of all steps
@@ -66,12 +64,11 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A folder of `genie_obs.datasets`: each names its own in ``DATASET``."""
+    """A folder of `genie_obs.datasets`. Its ``__init__.py`` declares it as ``DATASET``."""
 
     name: str  # of the folder
     title: str  # what a person reads while the step runs
-    needs: tuple[
-        str, ...
-    ] = ()  # sources, beside those that its tables declare; without one of them its step is skipped
-    after: tuple[str, ...] = ()  # datasets whose steps come before, because this one reads what they write
+    # Sources, besides those that its tables declare. If one of them cannot be read, its step is skipped.
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()  # datasets whose steps come first, because this one reads what they write
     step: Callable[[Run], StepResult] | None = None  # None: another dataset's step fills its table

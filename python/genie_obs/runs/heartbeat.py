@@ -1,4 +1,4 @@
-"""The signs of life of a run: written down every few minutes, so that other runs and people can tell work from death."""
+"""The signs of life of a run: stored every two minutes, so that other runs and people can see whether it still works."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIGN_COLUMNS = ("run_id", "started_date", "status", "alive_at", "error")
 
 
 class Heartbeat:
-    """Writes down that a run is alive. Not thread-safe: called by whoever owns the tables, between two statements."""
+    """Stores that a run is alive. Not thread-safe: the owner of the tables calls it between two statements."""
 
     def __init__(self, tables: Tables, clock: Clock, *, run_id: str, started_at: datetime, started_date: date) -> None:
         self._tables = tables
@@ -26,7 +26,7 @@ class Heartbeat:
         self.last_at = started_at  # UTC
 
     def seconds_left(self) -> float:
-        """Return how many seconds the next sign has time, at least one."""
+        """Return the seconds until the next sign is due, at least one."""
         return max(1.0, (self.last_at + BEAT_EVERY - self._clock.now()).total_seconds())
 
     def beat(self) -> None:
@@ -40,7 +40,7 @@ class Heartbeat:
 
 
 def merge_signs(tables: Tables, signs: list[Row]) -> None:
-    """Store what is known of runs that have not said how they ended: run_id, started_date, status, alive_at, error."""
+    """Store what is known about runs that have not recorded their end: run_id, started_date, status, alive_at, error."""
     rows = [{column: sign[column] for column in _SIGN_COLUMNS} for sign in signs]
     tables.execute(
         "runs/merge_run_signs",

@@ -1,5 +1,5 @@
--- What is known of runs that have not ended: that they are alive, or that they were killed.
--- A run that was taken for dead and is not says so with its next sign.
+-- Record that runs without a recorded end are alive, or that they were killed.
+-- A run that was wrongly taken for dead corrects this with its next sign.
 MERGE INTO ingestion_runs AS r
 USING run_signs AS s
 ON r.run_id = s.run_id

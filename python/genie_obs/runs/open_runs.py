@@ -1,4 +1,4 @@
-"""Runs besides this one: those that died without a word, and those at work right now."""
+"""Other runs: those that died before they recorded their end, and those at work now."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SILENT_AFTER = timedelta(minutes=30)
 
 @dataclass(frozen=True, kw_only=True)
 class OtherRuns:
-    """The runs that had not said how they ended when this one began."""
+    """The runs that had not recorded their end when this one began."""
 
-    at_work: list[Row]  # on something of this scope
+    at_work: list[Row]  # on a part of this scope
     died: list[Row]
 
     @property
@@ -28,13 +28,13 @@ class OtherRuns:
 
 
 def is_dead(run: Row, now: datetime) -> bool:
-    """Say whether a run that never said how it ended has been silent for so long that it will not."""
+    """Say whether a run without a recorded end has been silent for so long that it must be dead."""
     last_sign: datetime = run["alive_at"] or run["started_at"]
     return run["status"] == "running" and now - last_sign > SILENT_AFTER
 
 
 def explain_death(run: Row) -> str:
-    """Return what became of a run that died without a word."""
+    """Return a sentence about a run that died before it recorded its end."""
     last_sign = run["alive_at"] or run["started_at"]
     return (
         f"no sign of life after {last_sign:%Y-%m-%d %H:%M} UTC: the process was killed, ran out of memory, or its machine went away. "
@@ -43,7 +43,7 @@ def explain_death(run: Row) -> str:
 
 
 def find_other_runs(tables: Tables, scope: Scope, now: datetime) -> OtherRuns:
-    """Return the runs at work on something of this scope, and those that died, which are recorded as killed."""
+    """Return the runs at work on a part of this scope, and those that died. The dead ones are recorded as killed."""
     runs = [{**run, "status": "running"} for run in tables.rows("runs/select_open_runs")]
     died = [run for run in runs if is_dead(run, now)]
     if died:

@@ -16,13 +16,13 @@ from genie_obs.lakehouse.sources import SourceState
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.runs.dataset import StepResult
 
-# Of the steps that had a column of their own before `steps` was there.
+# The steps whose seconds also have a column of their own.
 _SECONDS_COLUMNS = {"events": "discover_seconds", "messages": "fetch_seconds", "statements": "enrich_seconds"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepRecord:
-    """What one step of the run came to: an element of `ingestion_runs.steps`."""
+    """What one step of the run did: an element of `ingestion_runs.steps`."""
 
     name: str
     seconds: float
@@ -34,8 +34,8 @@ class StepRecord:
 class RunRecord:
     """One row of `ingestion_runs`; the columns are documented in its declaration. Instants are UTC.
 
-    A record does not change: `after` gives the next one, with what a step came to.
-    Counts are of what this run did; what it could not find out is NULL.
+    A record does not change: `after` returns the next one, with the result of a step added.
+    Counts say what this run did. What it could not find out is NULL.
     """
 
     run_id: str
@@ -89,7 +89,7 @@ class RunRecord:
         object.__setattr__(self, "started_date", self.started_at.astimezone(UTC).date())
 
     def after(self, name: str, result: StepResult, *, seconds: float) -> RunRecord:
-        """Return the record after one more step: its numbers added to those of the same name, its time beside them."""
+        """Return the record with one more step. The numbers of the step are added to the columns of the same name."""
         step = StepRecord(name=name, seconds=seconds, rows=result.rows, calls=result.calls)
         numbers: dict[str, Any] = {
             column: _sum(getattr(self, column), value) for column, value in result.numbers.items()
@@ -100,7 +100,7 @@ class RunRecord:
         return replace(self, **numbers, **result.facts, steps=(*self.steps, step), workspace_errors=errors)
 
     def store(self, tables: Tables, *, is_new: bool = False) -> None:
-        """Write the record as it is; safe to repeat. `is_new` says that no earlier form of it is stored."""
+        """Write the record as it is; safe to repeat. `is_new` says that the run has no stored record yet."""
         row = pa.Table.from_pylist([self.to_row()], table("ingestion_runs").arrow_schema())
         tables.merge("ingestion_runs", row, expect_new=is_new)
 

@@ -1,4 +1,4 @@
--- grain: one row: when the earliest of the other runs began that were at work at some time since an instant; NULL where none was
+-- grain: one row: the start of the earliest other run that was at work at some time since an instant; NULL if there was none
 SELECT
   MIN(started_at) AS started_at
 FROM ingestion_runs

@@ -1,1 +1,1 @@
-"""What may be stored of a text, and who may be told the secret."""
+"""Decides what may be stored of a text, and which hosts may get the secret."""

@@ -1,8 +1,8 @@
 """What of a message's text may be written: a policy per workspace and space, applied before anything reaches a table. Pure.
 
-`full` keeps text verbatim, `redacted` masks what identifies a person or opens a door, `hashed` keeps a keyed hash of each
+`full` keeps text verbatim, `redacted` masks what identifies a person or gives access, `hashed` keeps a keyed hash of each
 text (equal questions stay equal), `metrics_only` keeps none. Ids, times, statuses, ratings, counts and the asker stay in all.
-Where there was text, `hashed` and `metrics_only` leave something in its place, so that a count of answers stays a count.
+`hashed` and `metrics_only` leave something in place of a text, so that answers can still be counted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 _WORD = re.compile(WORD_PATTERN)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_HASH_CHARACTERS = 32  # 128 bits: two texts of one account never meet by chance
+_HASH_CHARACTERS = 32  # 128 bits: no two texts of an account get the same hash by chance
 _LEAST_KEY_CHARACTERS = 16
 
 
@@ -37,9 +37,8 @@ class Policy(StrEnum):
     REDACTED = "redacted"
     HASHED = "hashed"
     METRICS_ONLY = "metrics_only"
-    ERASED = (
-        "erased"  # not to be chosen: set by hand when texts are removed, and no run touches such a row's texts again
-    )
+    # Nobody can choose it: erasure sets it, and no run changes the texts of such a row again.
+    ERASED = "erased"
 
     @property
     def strictness(self) -> int:
@@ -110,7 +109,9 @@ def parse_policies(text: str) -> ContentPolicies:
 
 
 def _parse_regions(text: str) -> tuple[str, ...]:
-    from phonenumbers import SUPPORTED_REGIONS  # not at the top: it costs every command some milliseconds
+    from phonenumbers import (
+        SUPPORTED_REGIONS,
+    )  # imported here: at the top it would cost every command some milliseconds
 
     regions = tuple(dict.fromkeys(word.upper() for word in words(text)))
     if unknown := [region for region in regions if region not in SUPPORTED_REGIONS]:
@@ -142,7 +143,7 @@ class ContentSettings:
 
 
 class ContentGuard:
-    """Applies the policies: every row with text passes through it before it is handed to a table."""
+    """Applies the policies. Every row with text passes through it before it is written to a table."""
 
     def __init__(self, settings: ContentSettings, *, hash_key: Secret | None = None) -> None:
         """Make a guard.
@@ -178,14 +179,14 @@ class ContentGuard:
     def protect_statement_error(
         self, text: str | None, workspace_id: str, space_id: str | None, row_policy: str | None
     ) -> str | None:
-        """Return a statement's error as the stricter allows it: the policy in force, or that of the row it is written to."""
+        """Return a statement's error as the stricter of two policies allows it: the one in force, or that of its row."""
         if text is None:
             return None
         of_row = Policy(row_policy) if row_policy in _NAMES else Policy.FULL
         return self.protect_text(text, max(self._policies.of(workspace_id, space_id), of_row, key=_strictness))
 
     def protect_text(self, text: str | None, policy: Policy) -> str | None:
-        """Return a text as a policy allows it; nothing stays nothing."""
+        """Return a text as a policy allows it. None stays None."""
         if text is None or policy is Policy.FULL:
             return text
         if policy is Policy.REDACTED and self._redactor is not None:
@@ -207,11 +208,11 @@ class ContentGuard:
             masked = to_json(self._redactor.mask_json(json.loads(text)))
         except (RecursionError, ValueError):
             masked = None
-        # No JSON, or too deep to walk: masked as the text it is.
+        # Not JSON, or nested too deep: it is masked as a text.
         return self._redactor.mask(text) if masked is None else masked
 
     def _protect_word(self, value: str | None, policy: Policy) -> str | None:
-        """Return an enumerated value verbatim, and anything else in its place as the text that it may be."""
+        """Return an enumerated value verbatim. A value of another form may be a person's words: protect it as a text."""
         return value if value is None or _WORD.fullmatch(value) else self.protect_text(value, policy)
 
 

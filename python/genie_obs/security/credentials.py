@@ -1,4 +1,4 @@
-"""Where the service principal's credentials and the key of the hashes come from: variables, else the secret scope."""
+"""Reads the service principal's credentials and the key of the hashes: from variables, else from the secret scope."""
 
 import functools
 import logging
@@ -53,12 +53,12 @@ def load_credentials(environ: Mapping[str, str], secrets: SecretReader | None) -
 def find_client_id(environ: Mapping[str, str], secrets: SecretReader | None) -> str:
     """Return the client id that a run would use, for a command that needs no credentials; '' where a run would find none.
 
-    With it the reads of earlier runs are told from those of people. Without it they are told by their user agent alone.
+    The client id shows which reads in the audit log come from earlier runs. Without it, only the user agent shows it.
     """
     try:
         return load_credentials(environ, secrets).client_id
     except ConfigError as error:
-        logger.warning("goes on without credentials: %s", error.problem)
+        logger.info("goes on without credentials: %s", error.problem)
         return ""
 
 
@@ -67,7 +67,7 @@ def load_content_hash_key(
 ) -> Secret | None:
     """Return the key of content policy `hashed`, from its variable or else from the secret scope.
 
-    None where nothing is hashed, and nothing is read then; None too where there is no key, which `ContentGuard` refuses.
+    Returns None, and reads nothing, if nothing is hashed. Returns None too if there is no key; `ContentGuard` then refuses to work.
 
     Raises:
         ConfigError: if a key is needed and the scope cannot be read or lacks it; never quotes a value.
@@ -100,6 +100,6 @@ def _read_pair(names: tuple[str, str], read: Callable[[str], str], *, place: str
 def _read_secret(secrets: SecretReader, refusals: set[str], key: str) -> str:
     try:
         return secrets(SECRET_SCOPE, key) or ""
-    except Exception as error:  # noqa: BLE001 - dbutils raises what it likes (Py4J, gRPC, SDK) for a missing scope or key
+    except Exception as error:  # noqa: BLE001 - dbutils raises many kinds (Py4J, gRPC, SDK) for a missing scope or key
         refusals.add(type(error).__name__)
         return ""

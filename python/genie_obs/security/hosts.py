@@ -1,8 +1,8 @@
-"""Which addresses may be given the service principal's secret and its tokens; everything else is refused.
+"""Which addresses may be sent the service principal's secret and its tokens; every other one is refused.
 
-An address comes from a table that others write. It is trusted when it is https, on the default port, under a domain that only
-Databricks gives names in, or listed by whoever runs this (`allowed_hosts`). Plain http goes to this machine alone, and only
-while the tables are here too: that is the simulator.
+An address comes from a table that others write. It is trusted if it is https on the default port under one of Databricks'
+domains, or if whoever runs this job listed it (`allowed_hosts`). Plain http is trusted only to this machine, and only while
+the tables are on this machine too: that is the simulator.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from genie_obs.errors import BadValueError, UntrustedHostError, clean_text
 
-# Where Databricks puts workspaces (databricks-sdk, environments.py; the .mil name: Databricks' reference for government regions).
-# Not databricks.com as a whole: other companies serve pages under some of its names.
+# Where workspaces are. Source: environments.py of databricks-sdk; for .mil Databricks' reference for government regions.
+# Not all of databricks.com: other companies serve pages under some of its names.
 DATABRICKS_DOMAINS = (
     "cloud.databricks.com",
     "cloud.databricks.us",
@@ -36,19 +36,18 @@ _HOW_TO_ALLOW = (
 
 @dataclass(frozen=True, kw_only=True)
 class HostRules:
-    """What may be trusted beyond Databricks' own domains."""
+    """What is trusted besides Databricks' own domains."""
 
-    allowed_hosts: tuple[
-        str, ...
-    ] = ()  # `host`, `host:port`, or `*.domain` for all names under it; as parse_allowed_host
-    is_loopback_allowed: bool = False  # the simulator's plain http on this machine
+    # Each is `host`, `host:port`, or `*.domain` for all names under a domain, in the form that `parse_allowed_host` returns.
+    allowed_hosts: tuple[str, ...] = ()
+    is_loopback_allowed: bool = False  # plain http to this machine: the simulator
 
 
 def trusted_host(workspace_url: str, rules: HostRules, *, workspace_id: str = "") -> str:
-    """Return `https://host[:port]` of a workspace's address, which may lack the scheme or carry a path.
+    """Return `https://host[:port]` of a workspace's address, which may have no scheme, and may have a path.
 
     Raises:
-        UntrustedHostError: credentials must not go there; says why, and never shows a password in the address.
+        UntrustedHostError: credentials must not go there. Its text says why and shows no password of the address.
     """
 
     def refuse(problem: str, fix: str = _CORRECT) -> UntrustedHostError:
@@ -56,22 +55,25 @@ def trusted_host(workspace_url: str, rules: HostRules, *, workspace_id: str = ""
         return UntrustedHostError(problem, fix, workspace_id=workspace_id, host=shown)
 
     scheme, host, port = _split(workspace_url, refuse)
-    is_loopback_allowed = rules.is_loopback_allowed and is_loopback(host)
-    if scheme == "http" and not is_loopback_allowed:
+    origin = f"{scheme}://{_origin(host, port)}"
+    if rules.is_loopback_allowed and is_loopback(host):
+        return origin
+    if scheme == "http":
         raise refuse("The address is plain http, which would show the credentials to the network or a proxy")
-    if not (is_loopback_allowed or _is_allowed(host, port, rules.allowed_hosts)):
-        if not _is_under(host, DATABRICKS_DOMAINS):
-            raise refuse("The host is under none of Databricks' domains", _HOW_TO_ALLOW)
-        if port is not None:
-            raise refuse(f"The address names port {port}, where no workspace listens", _HOW_TO_ALLOW)
-    return f"{scheme}://{_origin(host, port)}"
+    if _is_allowed(host, port, rules.allowed_hosts):
+        return origin
+    if not _is_under(host, DATABRICKS_DOMAINS):
+        raise refuse("The host is under none of Databricks' domains", _HOW_TO_ALLOW)
+    if port is not None:
+        raise refuse(f"The address names port {port}, where no workspace listens", _HOW_TO_ALLOW)
+    return origin
 
 
 def check_origin(host: str, *, workspace_id: str) -> str:
-    """Return an address as `trusted_host` gave it; a last look at its form, where the token is put on a request.
+    """Return an address that `trusted_host` returned before; its form is checked again before a token is sent there.
 
     Raises:
-        UntrustedHostError: if it is not one.
+        UntrustedHostError: it has another form.
     """
 
     def refuse(problem: str, fix: str = _CORRECT) -> UntrustedHostError:
@@ -84,35 +86,43 @@ def check_origin(host: str, *, workspace_id: str) -> str:
 
 
 def parse_allowed_host(text: str) -> str:
-    """Return an entry of `allowed_hosts` as it is compared.
+    """Return an entry of `allowed_hosts` in the form that is compared.
 
     Raises:
-        BadValueError: if it is none.
+        BadValueError: the text is no host.
     """
     entry = text.strip().lower()
-    is_wildcard = entry.startswith("*.")
-    try:
-        parts = urlsplit(f"https://{entry.removeprefix('*.')}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port = "", None
-    is_plain = not any((parts.path, parts.query, parts.fragment, "@" in parts.netloc)) if host else False
+    domain = entry.removeprefix("*.")
+    is_wildcard = domain != entry
+    host, port = _split_allowed(domain)
     is_name = bool(_HOST_NAME.fullmatch(host)) and "." in host and not host[-1].isdigit()
-    if not is_plain or not (is_name or (_parse_ip(host) and not is_wildcard)) or (is_wildcard and port is not None):
+    is_valid = (is_name and port is None) if is_wildcard else (is_name or _parse_ip(host) is not None)
+    if not is_valid:
         raise BadValueError(
             f"{text.strip()!r} is no host", "Use host, host:port or *.domain, without https:// and path."
         )
     return ("*." if is_wildcard else "") + _origin(host, None if port == _DEFAULT_PORTS["https"] else port)
 
 
+def _split_allowed(text: str) -> tuple[str, int | None]:
+    """Return host and port of `host[:port]`; the host is empty if there is anything else in the text."""
+    try:
+        parts = urlsplit(f"https://{text}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
+    is_plain = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+    return (host, port) if is_plain else ("", None)
+
+
 def is_loopback(host: str) -> bool:
-    """Return whether a bare host name can only mean this machine."""
+    """Return whether a host name without port can only be this machine."""
     address = _parse_ip(host)
     return address.is_loopback if address is not None else host == "localhost"
 
 
 def _split(url: str, refuse: Callable[..., UntrustedHostError]) -> tuple[str, str, int | None]:
-    """Return scheme, bare host in lower case, and the port unless it is the default one."""
+    """Return the scheme, the host in lower case, and the port, which is None for the default one."""
     text = url.strip()
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
@@ -124,7 +134,7 @@ def _split(url: str, refuse: Callable[..., UntrustedHostError]) -> tuple[str, st
     if parts.scheme not in _DEFAULT_PORTS:
         raise refuse("The address is not https")
     host = host.removesuffix(".")
-    # ASCII only: a name with look-alike letters is none of Databricks', and an own one can be given in its ASCII form.
+    # ASCII only: Databricks uses no other letters, and those that look alike deceive. Other names have an ASCII form.
     if not _HOST_NAME.fullmatch(host) and _parse_ip(host) is None:
         raise refuse("The address has no valid host name")
     return parts.scheme, host, None if port == _DEFAULT_PORTS[parts.scheme] else port

@@ -1,8 +1,8 @@
-"""Masking of what identifies a person or opens a door, in any text: addresses, phone numbers, keys, IBANs, card numbers.
+"""Masks what identifies a person or gives access, in any text: e-mail addresses, phone numbers, keys, IBANs, card numbers.
 
-Every pattern is bounded or anchored at a word's start, so that time grows with the length of the text whatever it holds. Ids
-of Databricks (32 hexadecimal digits, UUIDs, statement ids) and plain numbers in SQL stay as they are: card numbers and IBANs
-count only with a right checksum, phone numbers only in a form people write.
+Every pattern is bounded or anchored at the start of a word, so that the time grows only with the length of the text. Ids of
+Databricks (32 hexadecimal digits, UUIDs, statement ids) and plain numbers in SQL stay as they are: card numbers and IBANs
+are masked only if their checksum is right, phone numbers only in a form that people write.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ EMAIL, PHONE, KEY, IBAN, CARD = "[email]", "[phone]", "[key]", "[iban]", "[card]
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+&-]{1,64}@(?:[\w-]{1,63}\.){1,8}[\w-]{2,63}")
 
-# Shapes that their issuers document. Possessive (++) where a run has no bound: it is read once and never given back.
+# Shapes that their issuers document. A run without a bound is possessive (++): it is read once, without going back.
 _KEYS = re.compile(
     r"""
       -----BEGIN\ [A-Z0-9\ ]{0,40}PRIVATE\ KEY-----(?s:.*?)(?:-----END\ [A-Z0-9\ ]{0,40}PRIVATE\ KEY-----|\Z)
@@ -38,7 +38,7 @@ _KEYS = re.compile(
     re.VERBOSE,
 )
 _URL_PASSWORD = re.compile(r"(?<=://)[^\s:/@'\"]{1,128}:[^\s/@'\"]{1,256}(?=@)")
-# "password: x", "api_key = 'x'": the value alone, if it is quoted or cannot be a column's name.
+# "password: x", "api_key = 'x'": only the value is masked, and only if it is quoted or cannot be a column's name.
 _NAMED_SECRET = re.compile(
     r"""(?i:(?<![a-z0-9])(?:password|passwd|passphrase|pwd|secret|token|(?:api|access|account|private|client|secret)[_-]?(?:key|secret|token))
         [\"']?\s{0,4}(?:=|:|\bis\b)\s{0,4})
@@ -48,7 +48,7 @@ _NAMED_SECRET = re.compile(
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]")
 _DIGIT_RUN = re.compile(r"(?<!\w)(?<!\d\.)\d++(?:[ \u00a0-]\d++)*+")
 _PHONE_HINT = re.compile(r"\+ ?\(?\d|\d[ ()./-]{1,3}\d")
-# With a country's code and a gap after it a number is masked even if it is not a valid one: digits that follow may not be part of it.
+# A number with a country code and a gap after it is masked even if it is not valid: its last digits may not belong to it.
 _INTERNATIONAL = re.compile(r"(?<!\w)[+\uff0b][1-9]\d{0,2}[ ()./\u00a0-]{1,3}\d[\d ()./\u00a0-]{5,18}\d")
 _PLUS_BEFORE_PLUS = re.compile(r"[+\uff0b](?=[^\w]{0,3}[+\uff0b])")
 _PHONE_SEPARATOR = re.compile(r"[ ()/.\u00a0-]")
@@ -83,10 +83,8 @@ class Redactor:
     """Masks one text after another; keeps nothing of them."""
 
     def __init__(self, phone_regions: Sequence[str] = ("US",)) -> None:
-        from phonenumbers import (
-            Leniency,
-            PhoneNumberMatcher,
-        )  # read only where a policy asks for it: metadata of all countries
+        # Imported only if a policy needs it, because it loads metadata of all countries.
+        from phonenumbers import Leniency, PhoneNumberMatcher
 
         self._matcher = PhoneNumberMatcher
         self._leniency = Leniency.VALID
@@ -119,7 +117,7 @@ class Redactor:
         return value
 
     def _phones(self, text: str, region: str | None) -> Iterator[tuple[int, int]]:
-        # A sign before the sign hides the number from the matcher.
+        # Two plus signs in a row hide the number from the matcher.
         text = _PLUS_BEFORE_PLUS.sub(";", text)
         # max_tries: by default the matcher gives up after 65,535 candidates, and what follows would stay readable.
         for match in self._matcher(text, region, leniency=self._leniency, max_tries=len(text) + 1):
@@ -128,7 +126,7 @@ class Redactor:
 
 
 def _is_written_as_phone(text: str, start: int, raw: str) -> bool:
-    """Tell a phone number from an id, a date or a sum that could also be dialled."""
+    """Say whether it is a phone number, and not an id, a date or an amount that could also be dialled."""
     if raw.startswith(("+", "\uff0b")):  # the second one is full-width
         return True
     before, after = text[max(0, start - 1) : start], text[start + len(raw) : start + len(raw) + 1]
@@ -165,7 +163,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _take_alphanumerics(text: str, start: int, count: int) -> tuple[str, int]:
-    """Return `count` letters and digits from a place on, single blanks and hyphens between them left out, and where they end."""
+    """Return `count` letters and digits from a place on, without single blanks and hyphens between them, and where they end."""
     taken: list[str] = []
     at = start
     while len(taken) < count and at < len(text):
@@ -188,7 +186,7 @@ def _cards(text: str) -> Iterator[tuple[int, int]]:
             continue
         groups = list(re.finditer(r"\d+", run.group()))
         if text[run.end() : run.end() + 1].isalnum():
-            groups.pop()  # the head of a word
+            groups.pop()  # the start of a word
         at = 0
         while at < len(groups):
             last = _card_from(groups, at)
@@ -200,7 +198,7 @@ def _cards(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _card_from(groups: Sequence[re.Match[str]], first: int) -> int | None:
-    """Return the last of the groups of digits that make a card number from `first` on, the longest one; None if none do."""
+    """Return the last group of the longest card number that begins with the group `first`; None if there is none."""
     digits, found = "", None
     for at in range(first, len(groups)):
         digits += groups[at].group()

@@ -1,4 +1,4 @@
-"""What is said of a crash: where and what, never the data that was at hand."""
+"""What is said of a crash: where and what, never the data that was being worked on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything an entry point opens: tables and credentials, in one place, and closed when it is done."""
+"""What an entry point opens, tables and credentials, and what is closed when it is done."""
 
 from __future__ import annotations
 

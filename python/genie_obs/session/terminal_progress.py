@@ -1,4 +1,4 @@
-"""How a run shows where it is on a terminal: a live display; apart from the log lines, since most runs have no terminal."""
+"""The live display of a run on a terminal. It is apart from the log lines, as most runs have no terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _CountColumn(ProgressColumn):
 
 
 class _NoteColumn(ProgressColumn):
-    """What the step has to say right now; asked at every refresh, so that it moves between two batches as well."""
+    """What the step has to say now. It is asked at every refresh, so that the text also changes between two batches."""
 
     def render(self, task: Task) -> Text:
         note: Note | None = task.fields["note"]

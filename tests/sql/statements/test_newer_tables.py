@@ -1,4 +1,4 @@
-"""Tables may have columns that this version does not know: made by a newer one, or by hand. They are written all the same."""
+"""Tables may have more columns than this version knows: a newer one made them, or somebody did by hand. They are written all the same."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from genie_obs.doctor.refusals import is_network_refusal
 from genie_obs.doctor.report import Check, DoctorReport, Status, fail, ok, skip, warn
 from genie_obs.doctor.setup import check_content_policy, check_credentials, check_versions
 from genie_obs.security.content_policy import ContentSettings, parse_policies
@@ -198,19 +197,3 @@ def test_foreign_text_cannot_forge_lines() -> None:
 
     assert len(list(report.lines())) == 3
     assert "\x1b" not in "\n".join(report.lines())
-
-
-@pytest.mark.parametrize(
-    ("text", "is_network"),
-    [
-        ("Source IP address: 203.0.113.9 is blocked by Databricks IP ACL for workspace: 42", True),
-        ("Unauthorized network access to workspace: 42", True),
-        ("Public access is not allowed for workspace: 42", True),
-        ("Access denied by the account's network policy", True),
-        ("You need CAN MANAGE permission to list all conversations of this space.", False),
-        ("User is not assigned to this workspace", False),
-        ("", False),
-    ],
-)
-def test_refusal_of_a_network_is_told_from_a_missing_permission(text: str, is_network: bool) -> None:
-    assert is_network_refusal(text) is is_network

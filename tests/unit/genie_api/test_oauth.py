@@ -148,6 +148,11 @@ def test_refused_credentials_say_why_without_the_secret(code: int) -> None:
                 await source.token()
             assert SECRET not in str(caught.value)
             assert "\n" not in str(caught.value)
+            assert caught.value.api_message == "invalid_client: Client authentication failed for ***"
+            assert (
+                caught.value.problem == f"the token endpoint refused the credentials: {code} {caught.value.api_message}"
+            )
+            assert caught.value.fix.startswith("Check the client id")
         assert len(server.requests) == 1
 
     run(replies(status(code, body)), scenario)

@@ -3,9 +3,18 @@
 from datetime import UTC, datetime
 
 import pytest
+from tests.unit.fakes import FakeClock
 
-from genie_obs.genie_api.exchange import BodyTooLargeError, NoAnswerError, NoAnswerKind, NotJsonError
-from genie_obs.genie_api.retry import RetryPolicy, is_retryable, parse_retry_after
+from genie_obs.genie_api.exchange import (
+    Answer,
+    BodyTooLargeError,
+    ExchangeError,
+    NoAnswerError,
+    NoAnswerKind,
+    NotJsonError,
+    RetryableStatusError,
+)
+from genie_obs.genie_api.retry import Attempts, RetryPolicy, is_retryable, parse_retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -65,6 +74,42 @@ def test_wait_past_the_deadline_gives_up() -> None:
     policy = RetryPolicy(deadline_seconds=60.0)
     assert delay(policy, 1, elapsed=10.0, retry_after=40.0) is not None
     assert delay(policy, 1, elapsed=30.0, retry_after=40.0) is None
+
+
+def begin(policy: RetryPolicy, clock: FakeClock) -> Attempts:
+    attempts = Attempts(policy, clock, lambda: 0.5)
+    attempts.begin()
+    return attempts
+
+
+def throttled(**headers: str) -> ExchangeError:
+    return RetryableStatusError(Answer(429, headers, b"", 0))
+
+
+def test_next_attempt_waits_for_what_the_answer_asks_for() -> None:
+    attempts = begin(RetryPolicy(base_seconds=1.0), FakeClock())
+    assert attempts.delay_seconds(throttled(**{"Retry-After": "7"})) == 7.5
+    assert attempts.delay_seconds(throttled()) == 0.5
+    assert attempts.delay_seconds(NoAnswerError(NoAnswerKind.TIMEOUT, "x")) == 0.5
+
+
+def test_no_next_attempt_after_what_waiting_does_not_cure_or_after_the_last() -> None:
+    attempts = begin(RetryPolicy(max_attempts=2), FakeClock())
+    assert attempts.delay_seconds(BodyTooLargeError(1)) is None
+    attempts.begin()
+    assert attempts.count == 2
+    assert attempts.delay_seconds(throttled()) is None
+
+
+def test_deadline_counts_from_the_first_attempt() -> None:
+    clock = FakeClock()
+    attempts = begin(RetryPolicy(base_seconds=1.0, deadline_seconds=60.0), clock)
+    clock.advance(40.0)
+    attempts.begin()
+    clock.advance(19.0)
+    assert attempts.delay_seconds(throttled()) == 1.0
+    clock.advance(1.0)
+    assert attempts.delay_seconds(throttled()) is None
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,8 @@ def test_client_id_is_found_wherever_a_run_finds_its_credentials() -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"DATABRICKS_SP_CLIENT_SECRET": SECRET}])
 def test_no_client_id_is_no_error(environ: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
     assert find_client_id(environ, no_secret) == ""
     assert "without credentials" in caplog.text
     assert SECRET not in caplog.text

@@ -1,8 +1,8 @@
-"""Discovery: from the audit log to the ledger of every message that exists.
+"""Discovery: reads the audit log and records in the ledger every message that exists.
 
-The audit log is read in slices of whole days, so that memory does not grow with the window, each slice exactly once. Late
-rows are covered by an overlap, outages by starting from the watermark; the watermark is the newest event processed, never
-the clock, so a stalled audit log cannot be overtaken.
+The audit log is read in slices of whole days, each slice once, so that memory does not grow with the window. A run starts at
+the watermark, so an outage loses nothing; an overlap covers late rows. The watermark is the time of the newest event
+processed, never of the clock. So a stalled audit log loses nothing either.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Discovered:
 def select_window(tables: Tables, scope: Scope, settings: DiscoverySettings, now: datetime) -> Window:
     """Return where to start reading.
 
-    The first run starts `days_lookback` ago; later runs at the watermark less the overlap, however long the outage; a
-    look-back raised since the first run starts there once.
+    The first run starts `days_lookback` ago. Later runs start at the watermark less the overlap, however long the outage. If
+    the look-back was raised since then, one run starts there.
     """
     lookback_start = now - timedelta(days=settings.days_lookback)
     if not tables.has_table("ingestion_runs"):
@@ -107,19 +107,19 @@ def discover(
     now: datetime,
     on_done: Callable[[int], None],
 ) -> Discovered:
-    """Bring the ledger up to date with the audit window and return what was found; repeating it changes nothing.
+    """Bring the ledger up to date with the audit window and return what was found. Repeating it changes nothing.
 
-    `on_done` is told how many events each slice had.
+    `on_done` gets the number of events of each slice.
     """
     found = Discovered(event_count=days.event_count, watermark=window.watermark)
     if days.newest_event_time is not None:
         newest = min(days.newest_event_time, now)
         found.watermark = max(newest, window.watermark) if window.watermark else newest
-    for piece in days.slices:
-        witnessed, new = _record_slice(tables, scope, piece, client_id=client_id, now=now)
+    for part in days.slices:
+        witnessed, new = _record_slice(tables, scope, part, client_id=client_id, now=now)
         found.witnessed_count += witnessed
         found.new_message_count += new
-        on_done(piece.event_count)
+        on_done(part.event_count)
     return found
 
 
@@ -127,29 +127,28 @@ def discover(
 class Witnessed:
     """The messages that events of a slice mention, and what the ledger knows of them.
 
-    The messages stay Arrow: a first run may witness a whole slice of new ones, and rows as objects would cost more time and
-    memory than the engine takes to find them.
+    The messages stay in Arrow. A first run may find a whole slice of new ones, and as objects they would cost more time and
+    memory than the query itself.
     """
 
-    messages: (
-        pa.Table
-    )  # one row per message, as `select_witnesses` gives them, and its witnessed_date: the ledger's where there is one
+    # One row per message, as `select_witnesses` gives them, with its witnessed_date: that of the ledger if it knows the message.
+    messages: pa.Table
     known: dict[Key, Row]  # as `select_seen_again` gives them
 
 
-def select_witnessed(tables: Tables, scope: Scope, piece: Slice, *, client_id: str) -> Witnessed:
-    """Return who was seen in a slice. Changes nothing."""
+def select_witnessed(tables: Tables, scope: Scope, part: Slice, *, client_id: str) -> Witnessed:
+    """Return the messages that a slice mentions. Changes nothing."""
     messages = tables.select(
         "datasets/events/select_witnesses",
-        from_date=piece.from_date,
-        until_date=piece.until_date,
+        from_date=part.from_date,
+        until_date=part.until_date,
         workspace_ids=scope.workspaces_text,
         client_id=client_id,
     )
     if not messages.num_rows:
         return Witnessed(messages=messages, known={})
-    known = select_seen_again(tables, messages, recent_since=piece.from_date - timedelta(days=1))
-    # The UTC day, whatever the zone the engine labels its instants with.
+    known = select_seen_again(tables, messages, recent_since=part.from_date - timedelta(days=1))
+    # The UTC day, whatever the time zone of the engine's column.
     days = messages["first_event_time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
     if known:
         ledger_days = [known[key]["witnessed_date"] if key in known else None for key in keys_of(messages)]
@@ -157,27 +156,27 @@ def select_witnessed(tables: Tables, scope: Scope, piece: Slice, *, client_id: s
     return Witnessed(messages=messages.append_column("witnessed_date", days), known=known)
 
 
-def _record_slice(tables: Tables, scope: Scope, piece: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
+def _record_slice(tables: Tables, scope: Scope, part: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
     """Return how many messages the slice mentions, and how many of them are new."""
-    seen = select_witnessed(tables, scope, piece, client_id=client_id)
+    seen = select_witnessed(tables, scope, part, client_id=client_id)
     if seen.messages.num_rows:
         keys = list(keys_of(seen.messages))
         is_new = pa.array([key not in seen.known for key in keys], pa.bool_())
         is_news = pa.array([key in seen.known and seen.known[key]["is_news"] for key in keys], pa.bool_())
         _merge(tables, seen.messages.filter(is_new), now, is_new=True)
         _merge(tables, seen.messages.filter(is_news), now)
-    if piece.conversation_deletion_count:
-        deleted = _deleted_with_conversation(tables, scope, piece)
+    if part.conversation_deletion_count:
+        deleted = _deleted_with_conversation(tables, scope, part)
         _merge(tables, pa.Table.from_pylist(deleted, table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)), now)
     return seen.messages.num_rows, seen.messages.num_rows - len(seen.known)
 
 
-def _deleted_with_conversation(tables: Tables, scope: Scope, piece: Slice) -> list[Row]:
-    """Return the known messages of conversations that were deleted as a whole, witnessed by that deletion."""
+def _deleted_with_conversation(tables: Tables, scope: Scope, part: Slice) -> list[Row]:
+    """Return the known messages of conversations that were deleted as a whole. The deletion is their witness."""
     deleted = tables.select(
         "datasets/events/select_deleted_conversations",
-        from_date=piece.from_date,
-        until_date=piece.until_date,
+        from_date=part.from_date,
+        until_date=part.until_date,
         workspace_ids=scope.workspaces_text,
     )
     if not deleted.num_rows:

@@ -16,7 +16,7 @@ WITH events AS (
     request_params['conversation_id'] AS sent_conversation_id,
     request_params['message_id'] AS sent_message_id,
     response.result,
-    -- Sail reads what it can of JSON that was cut off; half an answer is no witness. Asked once per id: engines may repeat it.
+    -- Sail reads even JSON that was cut off, but half an answer is no witness. Computed here once, as engines may repeat it per id.
     get_json_object(response.result, '$') IS NOT NULL AS is_whole
   FROM system.access.audit
   WHERE service_name = 'aibiGenie'
@@ -82,7 +82,7 @@ SELECT
   MIN(CASE WHEN is_accepted AND is_creation THEN actor END) AS user_email,
   MAX(CASE WHEN is_accepted AND is_creation THEN 1 ELSE 0 END) = 1 AS is_creation_seen
 FROM identified
--- Neither NULL nor a JSON value; asked once, as the local engine works an id out again for each time it is named here.
+-- Neither NULL nor a JSON value. In one condition, because the local engine computes an id again each time it is named here.
 WHERE LEFT(message_id, 1) NOT IN ('{', '[')
   AND workspace_id IS NOT NULL
   -- A refused event proves that the message exists only if it names it in full.

@@ -1,4 +1,4 @@
-"""The step of this dataset: the audit log since the last watermark, into the ledger."""
+"""The step of this dataset: reads the audit log since the last watermark into the ledger."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def discover_messages(run: Run) -> StepResult:
             "watermark_before": window.watermark,
             "watermark_after": found.watermark,
         },
-        # A run that dies after this one found nothing new leaves nothing that the next one does not find again.
+        # If nothing is new and the run dies later, the next run finds everything again.
         is_worth_storing=found.new_message_count > 0,
     )
 

@@ -18,7 +18,7 @@ from genie_obs.datasets.messages.merger import BatchMerger
 from genie_obs.datasets.messages.planner import ConversationPlan, plan_conversations
 from genie_obs.datasets.messages.shared_due import SharedDue
 from genie_obs.errors import UnauthenticatedError, WorkspaceError
-from genie_obs.genie_api.workers import run_workers
+from genie_obs.genie_api.workers import side_by_side
 from genie_obs.ledger.rows import ConversationSizes
 from genie_obs.runs.heartbeat import Heartbeat
 
@@ -76,7 +76,9 @@ class WorkspaceReader:
         # Before any message: a run that dies later must not leave stored messages of unknown spaces.
         await self._save_spaces()
         plans = self._plans()
-        await run_workers(min(self.worker_count, max(1, self.due.num_rows)), lambda: self._work_through(plans))
+        async with side_by_side() as group:
+            for _ in range(min(self.worker_count, max(1, self.due.num_rows))):
+                group.create_task(self._work_through(plans))
 
     async def _save_spaces(self) -> None:
         rows = self.conversations.spaces.take_changed()
@@ -120,13 +122,9 @@ async def read_workspaces(
         await merger.finish()
         return reports
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(merger.run())
-            reading = group.create_task(read_all())
-    except BaseExceptionGroup as failures:
-        # The cause is one failure, of the tables or of ours; the other task was only cancelled.
-        raise failures.exceptions[0] from failures
+    async with side_by_side() as group:
+        group.create_task(merger.run())
+        reading = group.create_task(read_all())
     return reading.result()
 
 

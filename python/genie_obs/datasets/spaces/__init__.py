@@ -1,6 +1,6 @@
-"""`space_details`: the Genie spaces, asked daily, and the judge of what may be read."""
+"""The table `space_details`: the Genie spaces, asked for daily. They decide which messages may be read."""
 
 from genie_obs.runs.dataset import Dataset
 
-# The step of `messages` fills the table: it asks the same workspaces, and needs the answers first.
+# The step of `messages` fills the table, because it asks the same workspaces and needs the spaces first.
 DATASET = Dataset(name="spaces", title="Asking for spaces")

@@ -1,4 +1,4 @@
-"""The spaces of one workspace: kept up to date once a day, and the judge of whether their messages may be read."""
+"""The spaces of one workspace, updated once a day. They decide whether their messages may be read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from genie_obs.errors import (
     name_unexpected,
 )
 from genie_obs.genie_api.api import GenieApi
-from genie_obs.genie_api.workers import run_workers
+from genie_obs.genie_api.workers import side_by_side
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.sizes import text_bytes
@@ -30,10 +30,10 @@ from genie_obs.security.content_policy import ContentGuard
 logger = logging.getLogger(__name__)
 
 _ASKED_AT_ONCE = 64  # the limiter allows no more in flight, unless told to
-# Texts that wait to be merged: configurations may be large, and an account has thousands of spaces. But a MERGE that changes rows
-# writes the whole table anew, so there should be few of them.
+# Of texts that may wait to be merged. Configurations may be large, and an account may have thousands of spaces. But a MERGE that
+# changes rows rewrites the whole table, so there should be few of them.
 _MANY_BYTES = 32 * 1024 * 1024
-# What is known of a space for the whole run: not its configuration.
+# What is kept of a space in memory for the whole run. Its configuration is not.
 _KEPT = ("space_id", "title", "etag", "space_updated_at", "state", "state_reason", "http_status", "fetched_at")
 
 
@@ -72,9 +72,9 @@ class SpaceDirectory:
             api: of the workspace.
             known: what is stored of its spaces.
             workspace_id: its id.
-            client_id: of the service principal, which advice names.
-            clock: says what is a day old.
-            content_guard: makes of a space what may be stored.
+            client_id: of the service principal, for the advice.
+            clock: decides what is a day old.
+            content_guard: removes from a space what may not be stored.
             drift: counts what this version does not know.
         """
         self._api = api
@@ -92,7 +92,7 @@ class SpaceDirectory:
     async def refresh(self, wanted: Iterable[str], *, save: Callable[[], Awaitable[None]]) -> None:
         """Ask for the spaces that were last asked for a day ago, and for those of `wanted` that never were.
 
-        `save` is called whenever much has changed, to merge it; not at the end.
+        `save` merges what has changed. It is called whenever many bytes wait, but not at the end.
 
         Raises:
             WorkspaceError: if the whole workspace is lost.
@@ -113,7 +113,9 @@ class SpaceDirectory:
                 if self._changed_bytes >= _MANY_BYTES:
                     await save()
 
-        await run_workers(min(len(asked), _ASKED_AT_ONCE), ask)
+        async with side_by_side() as group:
+            for _ in range(min(len(asked), _ASKED_AT_ONCE)):
+                group.create_task(ask())
 
     def verdict(self, space_id: str) -> SpaceVerdict:
         """Return what is known of a space that `refresh` was told about."""
@@ -138,7 +140,7 @@ class SpaceDirectory:
         Databricks answers 404 both for what is gone and for what one may not see; this tells them apart.
 
         Raises:
-            ApiError: if the service does not say; the same for every caller of this run.
+            ApiError: if the service does not say. Every caller of this run gets the same error.
         """
         if space_id not in self._manage:
             self._manage[space_id] = asyncio.ensure_future(self._check_manage(space_id))
@@ -154,7 +156,7 @@ class SpaceDirectory:
         try:
             spaces = [space async for space in self._api.list_spaces()]
         except ApiError as error:
-            # The run goes on without: each known space is then asked for alone.
+            # The run goes on without the listing: each known space is then asked for alone.
             logger.warning("listing the spaces of workspace %s failed: %s", self._workspace_id, error)
             return {}
         return {space["space_id"]: space for space in spaces if isinstance(space.get("space_id"), str)}
@@ -188,7 +190,7 @@ class SpaceDirectory:
         except UnauthenticatedError:
             raise
         except ApiError as error:
-            # Neither yes nor no: the messages are tried.
+            # The answer is unknown, so the messages are tried.
             logger.warning("checking space %s of workspace %s failed: %s", space_id, self._workspace_id, error)
 
     async def _read(self, space_id: str) -> Mapping[str, Any]:
@@ -199,7 +201,7 @@ class SpaceDirectory:
             return await self._api.get_space(space_id)
 
     def _leave_open(self, space_id: str) -> None:
-        """Note neither yes nor no: what was known stays, else messages are tried. The next run asks for the space again."""
+        """Leave the answer open: what was known stays. If nothing was, the messages are tried. The next run asks again."""
         open_row = {"space_id": space_id, "state": "readable", "fetched_at": self._clock.now()}
         self._known.setdefault(space_id, dict.fromkeys(_KEPT) | open_row)
 

@@ -1,4 +1,4 @@
-"""One Genie space, as the API sends it, to the values of one row. Raises for nothing that the service may send."""
+"""Turns a Genie space, as the API sends it, into the values of one row. Nothing that the service sends raises an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INSTANTS = {"space_created_at": "create_time", "space_updated_at": "update_time
 
 
 def parse_space(space: Mapping[str, Any], drift: DriftCounter) -> Row:
-    """Return the columns that the API fills; a text of another type as its JSON, missing values None.
+    """Return the columns that the API fills. A text of another type becomes its JSON; a missing value is None.
 
     What had to be changed is counted in `drift`.
     """

@@ -22,7 +22,7 @@ def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
 def find_stale_workspaces(spaces: Iterable[Row], workspaces: Iterable[Row], now: datetime) -> set[str]:
     """Return the workspaces with a space that was last asked for a day ago.
 
-    Only those that the account has: nobody can ask a workspace that left, so its spaces stay as they were last seen.
+    Only workspaces of the account: one that left cannot be asked, so its spaces stay as they were last seen.
     """
     present = {row["workspace_id"] for row in workspaces}
     stale = {space["workspace_id"] for space in spaces if space["fetched_at"] <= now - RECHECK_AFTER}
@@ -30,7 +30,7 @@ def find_stale_workspaces(spaces: Iterable[Row], workspaces: Iterable[Row], now:
 
 
 def merge_spaces(tables: Tables, rows: list[Row]) -> None:
-    """Store spaces that were asked for, one row per space; with `is_new`, a space that nobody is known to have stored."""
+    """Store spaces that were asked for, one row per space. `is_new` marks a space that is not known to be stored."""
     for is_new in (True, False):
         asked = [row for row in rows if row["is_new"] is is_new]
         if asked:

@@ -1,4 +1,4 @@
--- The statement must still be the answer: a message regenerated in between waits for its new one.
+-- The statement must still be that of the answer: a message regenerated in between waits for its new statement.
 MERGE INTO message_details AS d
 USING joined_statements AS s
 ON d.workspace_id = s.workspace_id

@@ -1,4 +1,4 @@
-"""Enrichment: joins the statements of messages from `system.query.history`, again and again until they are there."""
+"""Enrichment: joins the statements of messages from `system.query.history`. Every run tries again until they are there."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MAX_SLICE_MESSAGES = 50_000
 LOOK_FOR = timedelta(days=7)
 # A statement starts after its question; the clocks of the two services may differ.
 _CLOCK_SLACK = timedelta(hours=1)
-_USUALLY_WITHIN = timedelta(days=2)  # of the start of the day of its question; one that is run again later is not
+_USUALLY_WITHIN = timedelta(days=2)  # after the day of its question begins; one that is run again later is not
 _HISTORY_IS_THERE_AFTER = timedelta(days=1)
-# The three final ones, and those the query history shows for statements that are not.
+# The three final ones, and those of statements that are not final.
 _KNOWN_STATUSES = frozenset({"FINISHED", "FAILED", "CANCELED", "QUEUED", "STARTED", "COMPILING", "COMPILED", "RUNNING"})
 _WANTED_COLUMNS = (
     "workspace_id", "message_id", "space_id", "statement_id", "created_date", "content_policy", "query_execution_status",
@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 @dataclass(kw_only=True)
 class Enriched:
-    """What one pass came to: messages whose statement was joined, and those still without."""
+    """The result of one pass: how many messages got their statement, and how many are still without."""
 
     joined_count: int = 0
     missing_count: int = 0
@@ -57,16 +57,16 @@ def enrich(
     on_done: Callable[[int], None],
     guard: ContentGuard,
 ) -> Enriched:
-    """Join what the query history has by now; repeating it changes nothing.
+    """Join what the query history has by now. Repeating it changes nothing.
 
     Args:
-        tables: where.
+        tables: where messages are stored.
         run_id: the run that asks.
         oldest_stored_date: earliest created_date this run stored a row for; None if it stored none.
         now: instant of the pass, UTC; messages stored more than 7 days before are no longer looked at.
         guard: decides what may be kept of a statement's error.
-        on_expected: told how many statements are looked for.
-        on_done: told how many of them a slice looked for, when it is done.
+        on_expected: gets the number of statements that are looked for.
+        on_done: gets the number of statements that a slice looked for, when it is done.
     """
     total = Enriched()
     from_date = _floor(tables, run_id, oldest_stored_date, now)
@@ -94,7 +94,7 @@ def _floor(tables: Tables, run_id: str, oldest_stored_date: date | None, now: da
 class StatementFinder:
     """Finds the statements of messages that are about to be stored for the first time, so that a backfill writes each row once.
 
-    Only of messages older than a day: the query history is late, and what is not found now is looked for by `enrich`.
+    It looks only for messages older than a day, because the query history is late. `enrich` looks for the others later.
     """
 
     def __init__(self, tables: Tables, guard: ContentGuard, *, is_read: bool = True) -> None:
@@ -105,7 +105,7 @@ class StatementFinder:
         self.failure: SourceError | None = None  # why it no longer can
 
     def fill(self, details: list[Row], now: datetime) -> int:
-        """Fill in what the query history has for rows of `message_details`; return for how many it has something."""
+        """Fill in what the query history has for rows of `message_details`. Return the number of rows that got something."""
         before = now - _HISTORY_IS_THERE_AFTER
         wanted = {
             (row["workspace_id"], row["message_id"]): row
@@ -146,7 +146,7 @@ def _join(tables: Tables, days: list[date], now: datetime, drift: DriftCounter, 
 def _select(
     tables: Tables, wanted: pa.Table, guard: ContentGuard, drift: DriftCounter, *, since: datetime, until: datetime
 ) -> pa.Table:
-    """Return what the query history has of statements that began in a range of time, their errors as they may be kept."""
+    """Return what the query history has about statements that began in a range of time. Their errors are protected."""
     found = tables.select(
         "datasets/statements/select_statements",
         wanted_statements=wanted.select(_WANTED_COLUMNS).cast(_schema(_WANTED_COLUMNS)),
@@ -155,7 +155,7 @@ def _select(
     )
     if not found.num_rows:
         return found
-    _note_statuses(found, drift)
+    _count_unknown_statuses(found, drift)
     return _protected(found, guard)
 
 
@@ -179,8 +179,8 @@ def _protected(found: pa.Table, guard: ContentGuard) -> pa.Table:
     return found.set_column(at, "query_error_message", pa.array(errors, pa.string()))
 
 
-def _note_statuses(found: pa.Table, drift: DriftCounter) -> None:
-    """Note statuses nobody knows yet; they are stored, and looked at again like one that is not final."""
+def _count_unknown_statuses(found: pa.Table, drift: DriftCounter) -> None:
+    """Count statuses that this version does not know. They are stored, and treated like those that are not final."""
     for status, count in Counter(found.column("query_execution_status").to_pylist()).items():
         if status is not None and status not in _KNOWN_STATUSES:
             drift.add(describe_unknown("system.query.history.execution_status", status), count)

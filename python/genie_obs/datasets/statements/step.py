@@ -1,4 +1,4 @@
-"""The step of this dataset: the statements of stored messages, looked for until they are final."""
+"""The step of this dataset: looks for the statements of stored messages until they are final."""
 
 from __future__ import annotations
 

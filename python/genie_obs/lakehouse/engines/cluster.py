@@ -1,4 +1,7 @@
-"""The engine of a Databricks job, or of any Spark Connect server with Delta."""
+"""The engine of a Databricks job, or of any Spark Connect server with Delta.
+
+Its commands are one line each and take no parameters: names in them are quoted by `Names`, the rest comes from declarations.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from genie_obs.config import EngineSettings
 from genie_obs.errors import EngineError
-from genie_obs.lakehouse.engines.session import ambient_session, connect, is_on_databricks
+from genie_obs.lakehouse.engines.session import abandoned_on_error, ambient_session, connect, is_on_databricks
 from genie_obs.lakehouse.errors import first_line
 from genie_obs.lakehouse.schema import STATISTICS_PROPERTY
 from genie_obs.lakehouse.sql import Names
@@ -29,8 +32,13 @@ class ClusterEngine:
         self.kind = "databricks" if settings.engine == "databricks" else "connect"
         self.is_loopback = bool(_LOOPBACK_SERVER.match(settings.engine))
         self.names = Names(catalog=settings.catalog, schema=settings.schema, system_catalog=settings.system_catalog)
-        self.spark = ambient_session() if self.kind == "databricks" else connect(settings.engine)
-        self.binds_parameters = _binds_parameters(self.spark)
+        if self.kind == "databricks":
+            self.spark = ambient_session()
+            self.binds_parameters = _binds_parameters(self.spark)
+        else:
+            self.spark = connect(settings.engine)
+            with abandoned_on_error(self.spark):
+                self.binds_parameters = _binds_parameters(self.spark)
 
     def layout_clause(self, table: Table) -> str:
         """Return liquid clustering and deletion vectors; never together with partitions."""
@@ -54,11 +62,11 @@ class ClusterEngine:
         return int(row["version"])
 
     def purge(self, table: Table) -> None:
-        """Write files anew whose deletion vectors mark rows as removed: the rows themselves are still in them."""
+        """Rewrite files in which deletion vectors mark rows as removed, because the rows themselves are still in them."""
         self.spark.sql(f"REORG TABLE {self.names.table(table.name)} APPLY (PURGE)").collect()
 
     def vacuum(self, table: Table) -> None:
-        """Remove old files. How long they are kept is a property of the table, since serverless compute has no setting to go below it."""
+        """Remove old files at once. A property of the table says how long they are kept, and serverless compute has no other way."""
         before = self._properties(table).get(_FILE_RETENTION)
         self._alter(table, f"SET TBLPROPERTIES ('{_FILE_RETENTION}' = 'interval 0 seconds')")
         try:
@@ -72,13 +80,13 @@ class ClusterEngine:
             self._alter(table, undo)
 
     def compact(self, table: Table) -> None:
-        """Do nothing: on Databricks predictive optimization does, elsewhere whoever runs the server."""
+        """Do nothing: on Databricks, predictive optimization does it. Elsewhere it is the task of the server's owner."""
 
     def refresh(self) -> None:
         """Do nothing: the catalog of the server is shared."""
 
     def close(self) -> None:
-        """Leave the session alone on Databricks, where it belongs to the job or notebook; release it elsewhere."""
+        """Stop the session, except on Databricks, where it belongs to the job or notebook."""
         if self.kind == "connect" or not is_on_databricks():
             self.spark.stop()
 
@@ -91,7 +99,7 @@ class ClusterEngine:
 
 
 def _binds_parameters(session: SparkSession) -> bool:
-    """Say whether the server binds :parameters: with Delta's SQL extension, Spark 4.1 and 4.2 ignore them.
+    """Say whether the server binds :parameters. With Delta's SQL extension, Spark 4.1 and 4.2 ignore them.
 
     Seen with delta-spark 4.4.0 on Spark 4.2.0: its parser inherits parsePlanWithParameters, which drops the values.
     """

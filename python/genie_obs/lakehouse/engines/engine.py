@@ -1,4 +1,4 @@
-"""Table engines: what a Spark session is wrapped in, and which one the settings ask for."""
+"""Table engines: a Spark session with what differs between engines. Opens the one that the settings name."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Engine(Protocol):
         """Add columns to an existing table."""
 
     def set_statistics(self, table: Table) -> None:
-        """Let Delta keep least and greatest values of the declared columns only, from now on: else its log quotes texts."""
+        """From now on, let Delta keep least and greatest values of the declared columns only. Otherwise its log quotes texts."""
 
     def version(self, table: Table) -> int:
         """Return the version of a table."""
 
     def purge(self, table: Table) -> None:
-        """Write files anew in which rows are only marked as removed, so that no file of the newest version holds them."""
+        """Rewrite files in which rows are only marked as removed, so that no file of the newest version holds them."""
 
     def vacuum(self, table: Table) -> None:
         """Remove now every file that only older versions need. A reader that still uses an older version fails."""
@@ -54,10 +54,10 @@ class Engine(Protocol):
 
 
 def open_engine(settings: EngineSettings) -> Engine:
-    """Open the engine the settings ask for.
+    """Open the engine that the settings name.
 
     Raises:
-        ConfigError: if the lakehouse folder is none, or the packages of the engine are not installed.
+        ConfigError: if the lakehouse is not a folder, or the packages of the engine are not installed.
         EngineError: if the session cannot be opened.
     """
     if settings.engine == "local":

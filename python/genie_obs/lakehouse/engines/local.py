@@ -1,4 +1,7 @@
-"""The local engine: Sail, a Spark Connect server inside this process, over Delta folders."""
+"""The local engine: Sail, a Spark Connect server inside this process, over Delta folders.
+
+Its commands are one line each and take no parameters: names in them are quoted by `Names`, and paths are escaped.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 # Sail keeps the catalog name `system` for itself, so the simulated system tables are registered under another one.
 LOCAL_SYSTEM_CATALOG = "databricks_system"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
-EXTRA_FILES_AT_MOST = 100  # beyond one a partition; an hourly run reaches it in some four days
+EXTRA_FILES_AT_MOST = 100  # beyond one file for each partition; hourly runs reach it in about four days
 _LOG_RETENTION, _LOG_RETENTION_DEFAULT = "delta.logRetentionDuration", "interval 30 days"
 
 
@@ -54,7 +57,7 @@ class LocalEngine:
             opened.callback(self.spark.stop)
             self.refresh()
             self._opened = opened.pop_all()  # nothing failed: it stays open until close()
-        # This also holds the engine, and so the server, until it is closed: frames may outlive every other reference to it.
+        # This also keeps the engine and its server alive until it is closed: frames may be used when nothing else holds the engine.
         atexit.register(self._leave)
 
     def layout_clause(self, table: Table) -> str:
@@ -84,10 +87,10 @@ class LocalEngine:
         return int(self._delta(table).version())
 
     def purge(self, table: Table) -> None:
-        """Do nothing: Sail writes every file anew from which it removes a row."""
+        """Do nothing: Sail rewrites every file from which it removes a row."""
 
     def vacuum(self, table: Table) -> None:
-        """Remove old files, and old commits, in which statistics of tables made by earlier versions quote texts."""
+        """Remove old files, and old commits too: their statistics may hold texts."""
         self._delta(table).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
         before = self._delta(table).metadata().configuration.get(_LOG_RETENTION, _LOG_RETENTION_DEFAULT)
         self._delta(table).alter.set_table_properties({_LOG_RETENTION: "interval 0 seconds"})
@@ -99,9 +102,9 @@ class LocalEngine:
             self._delta(table).alter.set_table_properties({_LOG_RETENTION: before})
 
     def compact(self, table: Table) -> None:
-        """Join the files of each partition once they are many, and remove those that no version of the last week needs.
+        """Join the files of each partition when there are many. Remove those that no version of the last week needs.
 
-        Every run adds a file to each partition it touches, and Sail joins none.
+        Every run adds a file to each partition that it writes to, and Sail does not join them by itself.
         """
         delta = self._delta(table)
         if len(delta.file_uris()) - len(delta.partitions()) > EXTRA_FILES_AT_MOST:
@@ -125,8 +128,8 @@ class LocalEngine:
     def _leave(self) -> None:
         """Let the process end although nobody closed the engine.
 
-        pyspark calls the server of every session that is open when the process ends, and repeats a call that gets no answer for ten
-        minutes. Closing the client, without any call, spares that. Registered after pyspark's own function, it runs before it.
+        When a process ends, pyspark calls the server of every session that is still open. It repeats a call without an answer for ten
+        minutes. A closed client makes no call. This runs before pyspark's own function, because it was registered after it.
         """
         self.spark.client.close()
 
@@ -168,7 +171,7 @@ def _checked_lakehouse(folder: Path) -> Path:
 def _plain_path(folder: Path, opened: ExitStack) -> Path:
     """Return a path of the folder that Sail can use: the folder itself, or a link to it that `opened` removes.
 
-    Sail writes to the percent-encoded path where one has blanks or accents, and then does not find it again.
+    If a path has blanks or accents, Sail writes to its percent-encoded form and then does not find it again.
     """
     if _PLAIN_PATH.fullmatch(str(folder)):
         return folder

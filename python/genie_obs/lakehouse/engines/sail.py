@@ -17,7 +17,7 @@ _M_ARENA_MAX = -8  # malloc.h of glibc
 
 
 class SailServer:
-    """Runs from the moment it is made until `stop`, or until nothing holds it any more."""
+    """A server that runs from its creation until `stop`, or until no object refers to it any more."""
 
     def __init__(self, names: Names) -> None:
         """Start a server with two empty catalogs, ours and that of the system tables.
@@ -44,7 +44,7 @@ class SailServer:
         return f"sc://{host}:{port}"
 
     def stop(self) -> None:
-        """Stop it; waits for what sessions that are still open are doing."""
+        """Stop it. Waits until sessions that are still open have finished their work."""
         self._server.stop()
 
 
@@ -52,8 +52,8 @@ def _load_server_class() -> Any:
     try:
         import pyarrow as pa
 
-        # Sail and Arrow allocate with mimalloc, which gives back what is free only by and by: a run would hold a third more memory
-        # than it uses. Sail's reads its settings when it is loaded; Arrow's was loaded long before, so Arrow takes another.
+        # Sail and Arrow allocate with mimalloc, which gives back free memory late: a run would hold a third more than it uses. The
+        # mimalloc of Sail reads its settings when it is loaded. That of Arrow is loaded already, so Arrow takes another allocator.
         pa.set_memory_pool(pa.system_memory_pool())
         share_one_heap()
         with _environment(MIMALLOC_PURGE_DELAY=os.environ.get("MIMALLOC_PURGE_DELAY", "0")):
@@ -67,10 +67,10 @@ def _load_server_class() -> Any:
 
 
 def share_one_heap() -> None:
-    """Let all threads allocate from one heap: what one of them has freed, the others can use.
+    """Let all threads allocate from one heap: memory that one of them has freed, the others can use.
 
-    The C library of most Linux systems gives threads heaps of their own, up to eight for each core, and a run of the local engine
-    then holds some 70 MiB more than it uses. Elsewhere nothing is done.
+    The C library of most Linux systems gives threads heaps of their own, up to eight for each core. A run of the local engine then
+    holds some 70 MiB more than it uses. On other systems nothing is done.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):  # musl has none
         mallopt(_M_ARENA_MAX, 1)

@@ -1,6 +1,6 @@
-"""Opening Spark sessions: this module alone does, and inside functions only.
+"""Opens Spark sessions. No other module does, and pyspark is imported inside functions only.
 
-On Databricks the runtime brings pyspark; off Databricks it comes with the extra ``local`` or ``connect``.
+On Databricks the runtime brings pyspark. Elsewhere it comes with the extra ``local`` or ``connect``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from genie_obs._version import __version__
@@ -18,9 +20,10 @@ from genie_obs.settings import hide_passwords
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# What may stand in an error of the Databricks SDK or of a Spark client, which name the settings they were given.
+# Errors of the Databricks SDK and of Spark clients may show the settings that they were given. These hold secrets.
 _SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASSWORD|SPARK_REMOTE")
 _MAX_REASON_CHARACTERS = 400
+_TIME_ZONE = ("spark.sql.session.timeZone", "UTC")
 
 
 def connect(url: str) -> SparkSession:
@@ -42,9 +45,10 @@ def connect(url: str) -> SparkSession:
     try:
         # create, not getOrCreate: a process may hold several engines, each with its own server.
         session = SparkSession.builder.remote(url).create()
-        _set_zone(session)
+        with abandoned_on_error(session):
+            session.conf.set(*_TIME_ZONE)
     except Exception as error:  # noqa: BLE001  # whatever it is, its text may repeat the token of the address
-        # The type only, and no cause: pyspark's text repeats the whole address.
+        # Only the type, and no cause: pyspark's text repeats the whole address.
         raise EngineError(
             f"Opening a Spark session at {shown} failed ({type(error).__name__})",
             "Check that the server is up, its address, and the token where it asks for one.",
@@ -52,12 +56,15 @@ def connect(url: str) -> SparkSession:
     return session
 
 
-def _set_zone(session: SparkSession) -> None:
+@contextmanager
+def abandoned_on_error(session: SparkSession) -> Iterator[None]:
+    """Close a session of ours if the block fails. Its server is not told, because it may not answer.
+
+    pyspark repeats a call without an answer for minutes. It makes such calls when a session is stopped, and when the process ends.
+    """
     try:
-        session.conf.set("spark.sql.session.timeZone", "UTC")
-    except Exception:
-        # The server does not answer. Closed without telling it: pyspark would repeat that call for minutes, now and when the
-        # process ends.
+        yield
+    except BaseException:
         session.client.close()
         raise
 
@@ -77,15 +84,15 @@ def ambient_session() -> SparkSession:
 
     Raises:
         ConfigError: if Databricks Connect is not installed.
-        EngineError: if there is no session to be had.
+        EngineError: if no session can be opened.
     """
     _keep_values_out_of_logs()
     try:
         session = _runtime_session() if is_on_databricks() else _remote_session()
-        _set_zone(session)
+        session.conf.set(*_TIME_ZONE)
     except ConfigError:
         raise
-    except Exception as error:  # noqa: BLE001  # the SDK, gRPC and Databricks Connect raise what they like
+    except Exception as error:  # noqa: BLE001  # the SDK, gRPC and Databricks Connect raise many kinds of errors
         hidden = [Secret(value) for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)]
         reason = clean_text(error, limit=_MAX_REASON_CHARACTERS, hidden=hidden)
         raise EngineError(
@@ -104,7 +111,7 @@ def _runtime_session() -> SparkSession:
 def _remote_session() -> SparkSession:
     """Open a session on a workspace's compute from outside, through Databricks Connect.
 
-    Workspace, sign-in and compute are what the Databricks SDK finds in variables and profile; serverless where no compute is named.
+    The Databricks SDK finds workspace, sign-in and compute in variables or in a profile. If no compute is named, it is serverless.
     """
     try:
         from databricks.connect import DatabricksSession

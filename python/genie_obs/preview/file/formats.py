@@ -1,4 +1,4 @@
-"""Number and date formats of the file, in the one shape the page formats by, and as d3 formats for axes."""
+"""Number and date formats of the file: in the shape that the page's script takes, and as d3 formats for axes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def parse_format(raw: object) -> dict[str, Any] | None:
-    """Return a format in the page's shape, or None if there is none.
+    """Return a format as the page's script takes it, or None if the file gives none.
 
     Numbers: ``{kind, places, exact, compact, group, currency, suffix}``; dates: ``{kind: date, pattern}``.
     """
@@ -37,7 +37,7 @@ def parse_format(raw: object) -> dict[str, Any] | None:
 
 
 def parse_table_format(column: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the format of a table column: the current form, or the numeral and moment patterns of version 1."""
+    """Return the format of a table column. Older files (version 1) give it as a pattern of numeral.js or moment.js."""
     if found := parse_format(column.get("format")):
         return found
     display = lenient.text(column.get("displayAs"))
@@ -63,7 +63,7 @@ def _numeral(pattern: str) -> dict[str, Any]:
 
 
 def d3_format(found: Mapping[str, Any] | None) -> str | None:
-    """Return a number format for Vega's axes and tooltips, or None for its own."""
+    """Return a number format for the axes of Vega, or None to leave it to Vega."""
     if found is None or found["kind"] == "date":
         return None
     if found["kind"] == "percent":
@@ -71,6 +71,6 @@ def d3_format(found: Mapping[str, Any] | None) -> str | None:
     group = "," if found["group"] else ""
     if found["compact"]:
         return ".3~s"
-    # d3's "$" is the locale's sign: dollars; other currencies are shown as plain numbers with their title's unit.
+    # "$" in d3 is the sign of the locale, here dollars. Amounts in other currencies have no sign on an axis.
     sign = "$" if found["kind"] == "currency" and found["currency"] == "USD" else ""
     return f"{sign}{group}.{found['places']}{'' if found['exact'] else '~'}f"

@@ -1,4 +1,4 @@
-"""Reading JSON that others wrote: a value of the wrong kind counts as absent, nothing raises."""
+"""Reads JSON that others wrote. A value of the wrong type counts as missing; no function raises."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def text(value: object, default: str = "") -> str:
 
 
 def number(value: object) -> float | None:
-    """Return value as a number if it is one (also as text), else None; NaN and infinities count as none."""
+    """Return value as a number if it is one, or a text that is one; else None. NaN and infinity give None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -45,14 +45,14 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """What a widget asks of one dataset; for filters, what it binds to."""
+    """What a widget asks of one dataset. The query of a filter says which fields or parameters it sets."""
 
     name: str
     dataset: str
     fields: tuple[Field, ...] = ()
     is_disaggregated: bool = False
     filters: tuple[str, ...] = ()
-    orders: tuple[tuple[str, bool], ...] = ()  # expression, whether descending
+    orders: tuple[tuple[str, bool], ...] = ()  # (expression, is descending)
     keywords: Mapping[str, str] = field(default_factory=dict)  # parameter's name in the query → keyword
     fixed_values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # keyword → selection
 
@@ -69,7 +69,7 @@ class Position:
 
 @dataclass(frozen=True, kw_only=True)
 class Widget:
-    """A tile; `kind` is the file's widgetType, 'text' for text boxes, '' when it says nothing we know."""
+    """A tile or a filter. `kind` is its widgetType in the file, 'text' for a text box, '' when the file gives none."""
 
     key: str
     name: str
@@ -82,17 +82,17 @@ class Widget:
 
     @property
     def is_filter(self) -> bool:
-        """Say whether this is a control and not a tile."""
+        """Say whether this is a filter and not a tile."""
         return self.kind.startswith("filter-") or self.kind == "range-slider"
 
     @property
     def encodings(self) -> Mapping[str, Any]:
-        """Return which field goes where."""
+        """Return the encodings: which field is on which axis, in which column, and so on."""
         return lenient.mapping(self.spec.get("encodings"))
 
     @property
     def main_query(self) -> Query | None:
-        """Return the query that feeds the tile: the one the spec names, `main_query`, else the first."""
+        """Return the query of the tile: the one that the spec names, else the one called `main_query`, else the first."""
         wanted = lenient.text(lenient.path(self.spec, "data", "queryName"), "main_query")
         return next(
             (query for query in self.queries if query.name == wanted), self.queries[0] if self.queries else None

@@ -24,7 +24,7 @@ from genie_obs.preview.file.model import (
 
 _GRID_COLUMNS = 12
 _OLD_GRID_COLUMNS = 6
-_MAX_GRID_ROWS = 500  # a position beyond this is a mistake, not a layout
+_MAX_GRID_ROWS = 500  # a larger position is a mistake in the file
 _MAX_FILE_BYTES = 50_000_000
 _ASSOCIATIVITY = "associative_filter_predicate_group"
 
@@ -57,7 +57,7 @@ def parse_dashboard(content: Mapping[str, Any], *, title: str) -> Dashboard:
     pages = tuple(_parse_page(index, item) for index, item in enumerate(lenient.mappings(content.get("pages"))))
     return Dashboard(
         title=title or "Dashboard",
-        # The first of two datasets with one name wins, as a file with doubled names is broken anyway.
+        # Of two datasets with the same name the first counts.
         datasets={dataset.name: dataset for dataset in reversed(datasets)},
         pages=pages,
         settings=lenient.mapping(content.get("uiSettings")),
@@ -114,7 +114,7 @@ def _parse_page(index: int, item: Mapping[str, Any]) -> Page:
 def _grid_columns(item: Mapping[str, Any], layout: list[dict[str, Any]]) -> int:
     if item.get("layoutVersion") == "GRID_V1":
         return _GRID_COLUMNS
-    # Pages without a layout version are on the old grid of 6, unless they visibly reach further.
+    # A page without a layout version is on the old grid of 6 columns, unless one of its widgets reaches further.
     widest = max((_right_edge(entry) for entry in layout), default=0)
     return _OLD_GRID_COLUMNS if widest <= _OLD_GRID_COLUMNS else _GRID_COLUMNS
 
@@ -170,7 +170,7 @@ def _parse_query(item: Mapping[str, Any]) -> Query:
     return Query(
         name=lenient.text(item.get("name")),
         dataset=lenient.text(query.get("datasetName")),
-        # The UI writes these into filters to make option lists narrow each other; only Databricks can run them.
+        # The editor of Databricks adds such fields to filters, so that they narrow each other. Only Databricks can run them.
         fields=tuple(f for f in fields if f.expression and _ASSOCIATIVITY not in f.expression),
         is_disaggregated=query.get("disaggregated") is True,
         filters=tuple(t for f in lenient.mappings(query.get("filters")) if (t := lenient.text(f.get("expression")))),

@@ -1,4 +1,4 @@
-"""Colours and fonts: the file's theme, with defaults that are readable on light and dark alike."""
+"""Colours and fonts: those of the file, else defaults that can be read on light and dark pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from genie_obs.preview.file import lenient
 
 MODES = ("light", "dark")
-# Okabe and Ito's colours, told apart by colour-blind readers, on white and on near black.
+# The colours of Okabe and Ito: colour-blind readers can tell them apart, on white and on black.
 _PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C8C8C")
 _DEFAULTS = {
     "canvasBackgroundColor": ("#F4F6F8", "#141A1F"),
@@ -20,20 +20,20 @@ _DEFAULTS = {
     "selectionColor": ("#1B6FB3", "#8ACAFF"),
 }
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
-_SIX_DIGITS = 7  # with the sign before them
+_SIX_DIGITS = 7  # `#` and six digits
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 _MUTED = {"light": "#56626C", "dark": "#A3B0BA"}
 _GRID = {"light": "#E6EAEE", "dark": "#333E47"}
 
 
 def is_colour(value: object) -> bool:
-    """Say whether a value is a hexadecimal colour; nothing else of a file reaches a style."""
+    """Say whether a value is a hexadecimal colour. No other text of a file is used in a style."""
     return isinstance(value, str) and bool(_HEX.fullmatch(value))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Theme:
-    """What a dashboard looks like."""
+    """The colours of a dashboard."""
 
     palette: tuple[str, ...] = _PALETTE
     colours: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # mode → name → colour
@@ -51,7 +51,7 @@ class Theme:
 
 
 def parse_theme(settings: Mapping[str, Any]) -> Theme:
-    """Return the theme of a file's uiSettings; what is missing or no colour gets a default."""
+    """Return the theme in a file's uiSettings. What is missing, or is no colour, gets a default."""
     raw = lenient.mapping(settings.get("theme"))
     found = [c for c in lenient.items(raw.get("visualizationColors")) if is_colour(c)]
     colours = {
@@ -67,19 +67,19 @@ def _mode_colour(raw: object, mode: str, default: str) -> str:
 
 
 def with_tints(codes: Sequence[str]) -> list[str]:
-    """Return colours followed by two lighter rounds of them, so that more series than colours stay apart."""
+    """Return the colours, then two lighter versions of each, for charts with more series than colours."""
     plain = [code for code in codes if len(code) == _SIX_DIGITS]
     return [*codes, *(_mixed(code, 0.45) for code in plain), *(_mixed(code, 0.72) for code in plain)]
 
 
 def _mixed(code: str, share: float) -> str:
-    """Return a colour with a share of white in it."""
+    """Return a colour mixed with white; `share` (0 to 1) is the part of white."""
     parts = [int(code[start : start + 2], 16) for start in (1, 3, 5)]
     return "#" + "".join(f"{round(part + (255 - part) * share):02x}" for part in parts)
 
 
 def vega_config(theme: Theme, mode: str) -> dict[str, Any]:
-    """Return Vega-Lite's config for one mode: no chart looks like a default."""
+    """Return the Vega-Lite config of all charts for one mode, light or dark."""
     ink, muted, grid = theme.colours[mode]["fontColor"], _MUTED[mode], _GRID[mode]
     label = {"labelColor": muted, "labelFontSize": 11, "titleColor": muted, "titleFontSize": 11, "titleFontWeight": 500}
     return {
@@ -116,7 +116,7 @@ def vega_config(theme: Theme, mode: str) -> dict[str, Any]:
 
 
 def custom_parameters(theme: Theme, mode: str) -> list[dict[str, Any]]:
-    """Return the signals that AI/BI gives to custom Vega-Lite charts, as top-level parameters."""
+    """Return the parameters that AI/BI gives to custom Vega-Lite charts, with the values of this theme."""
     ink, grid = theme.colours[mode]["fontColor"], _GRID[mode]
     both_inks = {name: theme.colours[name]["fontColor"] for name in MODES}
     return [

@@ -1,4 +1,4 @@
-"""The HTML around the page's script: served piece by piece, or as one file with everything inside."""
+"""The HTML around the page's script: as a page that loads its parts from the server, or as one file with everything inside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 SCRIPTS = ("dom", "format", "charts", "tables", "tiles", "filters", "source", "conversation", "app")
-"""In this order they make one script; each uses only what stands before it, but for what runs later."""
+"""The parts of the page's script, in order: when it starts, each part uses only parts before it."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -43,7 +43,7 @@ _FOOTER = "Local preview of an AI/BI dashboard. Times are UTC. Databricks may dr
 
 @lru_cache
 def page_script() -> str:
-    """Return the page's own script; its names stay inside it."""
+    """Return the page's own script, inside a function so that it adds no global names."""
     folder = resources.files("genie_obs.preview.page").joinpath("assets")
     parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     return '(() => {\n"use strict";\n' + "\n".join(parts) + "\n})();\n"
@@ -57,11 +57,11 @@ def page_style() -> str:
 
 @lru_cache
 def chart_library() -> str:
-    """Return Vega, Vega-Lite and vega-embed as one script; takes a second the first time."""
+    """Return Vega, Vega-Lite and vega-embed as one script. The first call takes about a second."""
     import vl_convert
 
-    # Without a function around it the bundle declares hundreds of one-letter globals.
-    return f"(function(){{{vl_convert.javascript_bundle()}}})();"  # type: ignore[call-arg]  # its stub forgets the default
+    # Inside a function, since the script would add hundreds of global names of one letter.
+    return f"(function(){{{vl_convert.javascript_bundle()}}})();"  # type: ignore[call-arg]  # the argument has a default that the stub does not know
 
 
 def chart_library_version() -> str:
@@ -78,7 +78,7 @@ def served_page(boot: dict[str, Any]) -> str:
         style=f'<link rel="stylesheet" href="assets/app.css?v={style}">',
         footer=_FOOTER,
         boot=json_in_html(boot),
-        # The page's own script first: its requests are on their way while the chart library is read.
+        # The page's own script comes first, so that its requests are sent while the browser reads the chart library.
         scripts=f'<script id="vega" src="assets/vega.js?v={chart_library_version()}" async></script>\n'
         f'<script src="assets/app.js?v={script}"></script>',
     )
@@ -120,7 +120,7 @@ def served_policy() -> str:
 
 
 def json_in_html(value: Any) -> str:
-    """Return JSON that can stand in a script element: nothing in it can end the element or open a comment."""
+    """Return JSON for a script element. Its escapes keep any text from ending the element or opening a comment."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character, escape in (
         ("<", "\\u003c"),

@@ -22,7 +22,7 @@ from genie_obs.preview.query.results import QueryError
 logger = logging.getLogger(__name__)
 
 MAX_VARIANTS = 64
-"""Combinations of filter values that one file may hold."""
+"""The most combinations of filter values in one file."""
 _MAX_TABLE_ROWS = 2_000
 _MAX_CONVERSATIONS = 2_000
 _THREADS = 4
@@ -67,14 +67,14 @@ def export_page(site: Site, *, every_filter_value: bool = False) -> str:
 
 
 class _Packer:
-    """Keeps each different tile once: most do not change with every filter."""
+    """Keeps equal tiles once, since most tiles do not change with every filter."""
 
     def __init__(self) -> None:
         self.tiles: list[dict[str, Any]] = []
         self._places: dict[str, int] = {}
 
     def add(self, tile: dict[str, Any]) -> int:
-        # How long a query took is no difference worth a second copy.
+        # Tiles that differ only in the time of their query are stored once.
         key = json.dumps({name: value for name, value in tile.items() if name != "ms"}, sort_keys=True)
         if key not in self._places:
             self._places[key] = len(self.tiles)
@@ -83,7 +83,7 @@ class _Packer:
 
 
 def _variants(site: Site) -> tuple[list[Control], list[Choice]]:
-    """Return the filters that can be switched in the file, and every combination of their values."""
+    """Return the filters that can be changed in the file, and every combination of their values."""
     switches: list[Control] = []
     values: list[list[Any]] = []
     count = 1
@@ -128,7 +128,7 @@ def _switch_options(
 
 
 def _trimmed(tile: dict[str, Any]) -> dict[str, Any]:
-    """Return the tile with at most as many table rows as one wants to scroll through in a file."""
+    """Return the tile; a table with its first 2,000 rows."""
     if tile["kind"] != "table" or len(tile["rows"]) <= _MAX_TABLE_ROWS:
         return tile
 
@@ -145,7 +145,7 @@ def _trimmed(tile: dict[str, Any]) -> dict[str, Any]:
 
 
 def _conversations(site: Site, tiles: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the transcripts that rows of the file's tables lead to, in the order the tables show them."""
+    """Return the conversations to which rows of the tables lead, by "workspace|conversation", in the order of the rows."""
     wanted: dict[tuple[str, str], None] = {}
     for tile in tiles:
         keys = tile.get("keys") or {}

@@ -1,7 +1,7 @@
-"""Markdown of text boxes as a tree of elements: CommonMark with tables and strikethrough; HTML in it stays text.
+"""Turns the Markdown of text boxes into a tree of elements: CommonMark with tables and strikethrough. HTML in it stays text.
 
 A node is text, or ``[tag, attributes, children]``. The tags are those that ``assets/dom.js`` draws. Links lead to http(s) addresses
-only, and images are not loaded: their description stands there instead.
+only. An image is not loaded; its description is shown instead.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 Node = str | list[Any]
 
 _MAX_CHARACTERS = 50_000
-# Emphasis can be nested thousands of times, more than JSON and the page can follow. Deeper elements lose their tag, not their text.
+# Emphasis can be nested thousands of times, too deep for JSON and for the page. Beyond this depth only the text is kept.
 _MAX_DEPTH = 50
 _WEB_ADDRESS = re.compile(r"https?://[^\s<>()\"']*[^\s<>()\"'.,;:!?]", re.IGNORECASE)
 _ALIGNMENTS = {f"text-align:{side}": side for side in ("left", "center", "right")}
 
 
 def parse_markdown(text: str) -> list[Node]:
-    """Return the elements of a text box; of a very long one, those of its first 50,000 characters."""
+    """Return the elements of a text box. Only its first 50,000 characters are read."""
     tree = _Tree()
     for is_text, tokens in groupby(_flat(_parser().parse(text[:_MAX_CHARACTERS])), key=_is_text):
         if is_text:
@@ -39,10 +39,10 @@ def parse_markdown(text: str) -> list[Node]:
 
 @lru_cache
 def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt  # here, as commands that show no dashboard do not need it
+    from markdown_it import MarkdownIt  # loaded only when a text box is read
 
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    # Every address makes a link here, so that the label of one that is refused later still stands without its brackets.
+    # All addresses are taken here, and _element drops those that are not allowed. So the label is shown without its brackets.
     parser.validateLink = _any_address  # type: ignore[method-assign]  # the documented way to replace this rule
     return parser
 
@@ -52,7 +52,7 @@ def _any_address(url: str) -> bool:  # noqa: ARG001  # named as the rule it repl
 
 
 def _flat(tokens: Iterable[Token]) -> Iterator[Token]:
-    """Give blocks and what stands inside them as one sequence."""
+    """Yield the tokens of blocks and of the text inside them in one sequence."""
     for token in tokens:
         if token.type == "inline":
             yield from token.children or ()
@@ -61,15 +61,15 @@ def _flat(tokens: Iterable[Token]) -> Iterator[Token]:
 
 
 class _Tree:
-    """Builds nodes from tokens that open, close or are an element; keeps its own stack, as recursion could run out of it."""
+    """Builds the nodes from tokens. It keeps a stack of its own: recursion would fail on deep nesting."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
-        self._open = [self.nodes]  # the children of the elements that are open, innermost last
+        self._open = [self.nodes]  # for each open element the list of its children, innermost last
         self._link_depth = 0
 
     def add(self, token: Token) -> None:
-        """Take the next token that is no text."""
+        """Add a token that is not text: it opens, closes or is an element."""
         if token.tag == "a":
             self._link_depth += token.nesting
         if token.nesting > 0:
@@ -80,11 +80,11 @@ class _Tree:
             self._open[-1].append(_leaf(token))
 
     def add_text(self, text: str) -> None:
-        """Take a text with the web addresses in it as links, unless it is inside a link."""
+        """Add a text. Web addresses in it become links, unless the text is inside a link already."""
         self._open[-1].extend([text] if self._link_depth else _with_links(text))
 
     def _enter(self, node: list[Any] | None) -> None:
-        """Open an element; without one, what follows goes where the element would have stood."""
+        """Open an element. With None, what follows is added to the element around it."""
         inside = self._open[-1]
         if node is not None:
             inside.append(node)
@@ -93,14 +93,14 @@ class _Tree:
 
 
 def _element(token: Token) -> list[Any] | None:
-    """Return the element that a token opens; None for one that is not drawn, while its content is."""
-    if token.hidden:  # the paragraphs of a list without blank lines
+    """Return the element that a token opens; None when only its content is drawn."""
+    if token.hidden:  # a paragraph in a list without blank lines
         return None
     if token.tag == "a":
         address = str(token.attrs.get("href", ""))
         return ["a", {"href": address}, []] if address.lower().startswith(("https://", "http://")) else None
     if token.type == "heading_open":
-        # Tiles sit below the page's own h1.
+        # The page has the only h1.
         return [f"h{min(int(token.tag[1]) + 1, 6)}", {}, []]
     return [token.tag, _attributes(token), []]
 

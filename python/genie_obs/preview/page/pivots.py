@@ -1,4 +1,4 @@
-"""Pivot tables: grouped rows turned into a grid, with totals where they can be worked out from the cells."""
+"""Turns grouped rows into the grid of a pivot table, with totals where they follow from the cells."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pivot_tile(widget: Widget, fields: Sequence[Field], columns: Sequence[Column
     }
     expressions = {f.name: f.expression for f in fields}
     totals = [_TOTALS.get(expressions[e["fieldName"]].split("(")[0].strip().upper()) for e in cells]
-    # A distinct count cannot be added up: someone may be in several cells.
+    # Distinct counts cannot be added: one person may be counted in several cells.
     totals = [
         None if "DISTINCT" in expressions[e["fieldName"]].upper() else t for e, t in zip(cells, totals, strict=True)
     ]
@@ -84,7 +84,7 @@ def _axis(encoding: dict[str, Any], column: Column) -> dict[str, Any]:
 
 
 def _keys(columns: Sequence[Column], encodings: Sequence[dict[str, Any]]) -> list[Key]:
-    """Return the different keys, ascending unless the file reverses them; nothing sorts last."""
+    """Return the different keys in ascending order, or descending if the file says so. NULL comes last."""
     keys = list(dict.fromkeys(zip(*(c.values for c in columns), strict=True))) if columns else [()]
     for index in reversed(range(len(columns))):
         by = lenient.text(lenient.path(encodings[index], "scale", "sort", "by"))

@@ -1,4 +1,4 @@
-"""The preview as a web page on this machine: one answer per tile, nothing but GET, nobody but this page may ask."""
+"""Serves the preview as a web page on this machine. Each tile is one request. Only GET is answered, and only to our own page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genie_obs.preview.query.filters import State, StateError, parse_state
 
 logger = logging.getLogger(__name__)
 
-THREADS = 8  # statements at once; a slow one keeps a thread, the others go on
+THREADS = 8  # so many statements run at once; a slow one blocks one thread only
 _MAX_ID_CHARACTERS = 128
 _MAX_GENERATION = 1_000_000_000
 _HEADERS = {
@@ -34,7 +34,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_ASSET_CACHE = "private, max-age=31536000, immutable"  # their addresses change with their content
+_ASSET_CACHE = "private, max-age=31536000, immutable"  # their addresses contain a hash or version, so a new content has a new address
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -95,7 +95,7 @@ def _asset(text: str, kind: str) -> web.Response:
 
 
 def create_app(site: Site, pool: ThreadPoolExecutor, is_our_host: Callable[[str], bool]) -> web.Application:
-    """Return the application; `is_our_host` judges the Host header."""
+    """Return the application. `is_our_host` says whether the Host header of a request is that of this server."""
 
     @web.middleware
     async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -103,7 +103,7 @@ def create_app(site: Site, pool: ThreadPoolExecutor, is_our_host: Callable[[str]
             answer = await _guarded(request, handler, is_our_host)
         except web.HTTPException as error:
             answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}\n")
-        except Exception as error:  # noqa: BLE001  # a bug: the page is told so, with the headers, and not what it was about
+        except Exception as error:  # noqa: BLE001  # a bug: the page gets a plain answer with our headers and no details
             logger.error("answering %s failed: %s", request.path, type(error).__name__)  # noqa: TRY400
             answer = web.Response(status=500, text="500: this is a bug of the preview; its log says where.\n")
         for name, value in _HEADERS.items():
@@ -123,7 +123,7 @@ def create_app(site: Site, pool: ThreadPoolExecutor, is_our_host: Callable[[str]
 
 
 async def _guarded(request: web.Request, handler: _Handler, is_our_host: Callable[[str], bool]) -> web.StreamResponse:
-    # A foreign page can point a name of its own at this machine (DNS rebinding); the Host header then shows that name.
+    # Another site can let its own name point to this machine (DNS rebinding). The Host header then shows that name.
     if not is_our_host(request.headers.get("Host", "")):
         raise web.HTTPForbidden(reason="Open the preview by the address it printed")
     if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"} and request.path != "/":
@@ -137,9 +137,10 @@ async def _guarded(request: web.Request, handler: _Handler, is_our_host: Callabl
 
 
 def host_check(host: str, port: int) -> Callable[[str], bool]:
-    """Return what tells our own Host header from others.
+    """Return a function that says whether a Host header is that of this server.
 
-    On a wildcard address any IP address and this machine's name are ours, as a rebound name is neither.
+    When the server listens on all addresses, any IP address and the name of this machine are accepted. A site of others has neither
+    in its Host header.
     """
     names = {"localhost", "127.0.0.1", "::1", host.strip("[]").lower()}
     is_wildcard = host in {"0.0.0.0", "::"}  # noqa: S104  # compared, not bound
@@ -164,7 +165,7 @@ def _is_address(text: str) -> bool:
 
 
 async def serve(site: Site, *, host: str, port: int, on_ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; `on_ready` gets the address once it answers. Port 0 takes any free one.
+    """Serve until `stop` is set. Port 0 takes any free port; `on_ready` is called with the address when the server answers.
 
     Raises:
         ConfigError: if the address cannot be listened on.
@@ -186,7 +187,7 @@ async def serve(site: Site, *, host: str, port: int, on_ready: Callable[[str], N
 
 
 def _warm_up(site: Site, pool: ThreadPoolExecutor) -> None:
-    """Run the first page's statements before anyone asks: they are what is looked at first."""
+    """Run the statements of the first page before the browser asks for them."""
     page = next(iter(site.dashboard.canvas_pages), None)
     for widget in page.widgets if page else ():
         if widget.kind in DATA_KINDS:

@@ -1,4 +1,4 @@
-"""A dashboard over an engine: what the page starts with, one tile at a time, filter options and transcripts."""
+"""A dashboard and the engine with its tables: what the page starts with, its tiles, options of filters, transcripts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class UnknownTileError(KeyError):
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Everything the preview can show; methods may be called from many threads."""
+    """Everything that the preview shows. Its methods may be called from several threads at once."""
 
     dashboard: Dashboard
     runner: Runner
@@ -67,7 +67,7 @@ class Site:
         }
 
     def _parameters_shown(self) -> dict[str, str]:
-        """Return parameters that no filter of the file offers, with the value used: the page says them."""
+        """Return the parameters that were given and that no filter shows, with their values. The page names them."""
         bound = {keyword for control in self.filtering.controls.values() for keyword in control.parameter_keywords}
         return {
             keyword: value
@@ -132,7 +132,7 @@ class Site:
         return {"values": values, "low": days[-2], "high": days[-1]}
 
     def _day(self, value: object) -> str | None:
-        """Return a day a date control can show; relative dates are worked out."""
+        """Return the day that a date control shows, for example for `now-7d/d`; None if the value is no date."""
         if value is None:
             return None
         try:
@@ -141,7 +141,7 @@ class Site:
             return None
 
     def tile(self, key: str, state: State) -> Tile:
-        """Run what a tile needs and return what it shows; failures of its query become its content.
+        """Run the query of a tile and return what the tile shows. When the query fails, it shows the error.
 
         Raises:
             UnknownTileError: if there is no such tile.
@@ -179,7 +179,7 @@ class Site:
         return tile | {"ms": round(rows.duration_ms, 1), "cut": rows.is_cut} | _sql_shown(statement)
 
     def _extra_columns(self, widget: Widget, dataset: Dataset, query: Query, state: State) -> tuple[str, ...]:
-        """Return ids of messages that a table's dataset has and the table does not show: its rows then lead to transcripts."""
+        """Return the id columns that the dataset has and the table does not show. With them a row leads to its conversation."""
         if widget.kind != "table" or not query.is_disaggregated:
             return ()
         page = next(page for page in self.dashboard.pages if widget in page.widgets)
@@ -223,7 +223,7 @@ class Site:
         return f"No rows: the query ran and found nothing{reason}{more}."
 
     def options(self, key: str, state: State) -> dict[str, Any]:
-        """Return what a filter offers: distinct values, or the two ends of its range.
+        """Return the options of a filter: distinct values, or the two ends of a range.
 
         Raises:
             UnknownTileError: if there is no such filter.
@@ -248,7 +248,7 @@ class Site:
         dataset = self.dashboard.datasets.get(query.dataset)
         if dataset is None or not query.fields:
             return []
-        # Its own choice must not narrow what a filter offers; neither do clicked marks.
+        # What is chosen in a filter does not reduce its own options, and neither do clicks on marks.
         scope = self.filtering.scope(page, query.dataset, State(selections=state.selections), except_key=key)
         statement = build_statement(dataset, query, scope, now=self.now(), type_of=self.runner.column_type)
         table = self.runner.tile_rows(statement).table
@@ -256,7 +256,7 @@ class Site:
         return columns_of(table, names, [position_of(table, name) for name in names])
 
     def transcript(self, conversation_id: str, workspace_id: str) -> dict[str, Any]:
-        """Return a conversation's messages, oldest first; a failed query becomes an error in words."""
+        """Return the messages of a conversation, oldest first, or none and an `error` if the query fails."""
         try:
             rows = self.runner.rows(transcript_statement([conversation_id], workspace_id))
             return {"messages": messages_of(rows)}
@@ -265,7 +265,7 @@ class Site:
 
 
 def _sorted_options(values: Sequence[Any], *, first: Sequence[Any]) -> list[Any]:
-    """Return different values, ascending; a default that is a word like ALL comes first, what is missing last."""
+    """Return the different values in ascending order. A default such as ALL comes first, NULL last."""
     sentinels = [value for value in first if isinstance(value, str) and value.lower() in _SENTINELS]
 
     def place(value: Any) -> tuple[bool, bool, bool, Any]:

@@ -1,4 +1,4 @@
-"""What one tile shows, as JSON for the page: chart, counter, table, pivot, or words about why there is none."""
+"""Builds what one tile shows, as JSON for the page: a chart, counter, table or pivot, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TileData:
 
     widget: Widget
     fields: Sequence[Field]
-    columns: Sequence[Column]  # of the fields, in order; then hidden ones
+    columns: Sequence[Column]  # first those of the fields, in order, then hidden ones
     theme: Theme
     now: datetime
     is_source: bool = False
@@ -48,7 +48,7 @@ class TileData:
 
 
 def placeholder(widget: Widget) -> Tile:
-    """Return the tile of a widget we do not draw."""
+    """Return the tile of a widget that the preview cannot draw."""
     kind = widget.kind or lenient.text(widget.spec.get("widgetType")) or "a widget without a type"
     return {"kind": "placeholder", "message": f"The preview does not draw {kind!r}. AI/BI may."}
 
@@ -169,7 +169,7 @@ def _link_template(item: Mapping[str, Any]) -> str:
 
 
 def _link_values(data: TileData, items: Sequence[Mapping[str, Any]]) -> Tile:
-    """Return the columns that link templates mention, by field name: they need not be shown themselves."""
+    """Return the values of the columns that links are made of, by field name. The table need not show these columns."""
     named = {name for item in items for name in _TEMPLATE_NAME.findall(_link_template(item))}
     return {
         field.name: column.values
@@ -198,7 +198,7 @@ def _row_order(data: TileData, shown: Sequence[Column]) -> list[Any] | None:
 
 
 def _message_keys(data: TileData, hidden: Sequence[Column]) -> Tile | None:
-    """Return the ids that lead from a row to its conversation, or None if the rows are no messages."""
+    """Return the id columns that lead from a row to its conversation; None if the rows have no conversation."""
     named = dict(zip([f.name for f in data.fields], data.columns, strict=False)) | {c.name: c for c in hidden}
     if "conversation_id" not in named:
         return None

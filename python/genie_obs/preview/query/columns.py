@@ -1,4 +1,4 @@
-"""Rows as the page takes them: plain JSON, with one of six types per column."""
+"""Turns Arrow columns into plain JSON values. Each column has one of six types."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 
 ColumnType = Literal["text", "number", "boolean", "date", "instant", "json"]
 
-_MAX_EXACT_INTEGER = 2**53  # beyond it JavaScript rounds
+_MAX_EXACT_INTEGER = 2**53  # JavaScript rounds larger integers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """Values of one field; dates and instants are epoch milliseconds (UTC)."""
+    """The values of one field. Dates and instants are milliseconds since 1970 (UTC)."""
 
     name: str
     type: ColumnType
@@ -26,12 +26,12 @@ class Column:
 
 
 def columns_of(table: pa.Table, names: Sequence[str], positions: Sequence[int]) -> list[Column]:
-    """Return columns of a table, by position, under new names."""
+    """Return the columns at these positions of a table, under new names."""
     return [_column(name, table.column(position)) for name, position in zip(names, positions, strict=True)]
 
 
 def position_of(table: pa.Table, name: str) -> int:
-    """Return where a column is, not minding its case.
+    """Return the position of a column. Upper and lower case count as equal, unless one name matches exactly.
 
     Raises:
         KeyError: if there is none.

@@ -1,4 +1,4 @@
-"""The small expression language of widgets, turned into SQL that every engine runs."""
+"""Turns the expressions of widgets into SQL that every engine runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from genie_obs.lakehouse.sql_tokens import Token, join, tokens, unquoted
 
-# A calculated column may use others; deeper nesting than this is a circle.
+# A calculated column may use other ones. Nesting deeper than this is taken for a circle.
 _MAX_DEPTH = 8
 # fmt: off
 _AGGREGATES = frozenset({
@@ -26,7 +26,7 @@ class ExpressionError(ValueError):
 
 
 def translate(expression: str, columns: Mapping[str, str], _depth: int = 0) -> str:
-    """Return the expression in plain SQL: calculated columns put in, `BIN_FLOOR`, `MEASURE` and ``COUNT(`*`)`` spelled out.
+    """Return the expression in plain SQL. Calculated columns, `BIN_FLOOR`, `MEASURE` and ``COUNT(`*`)`` are replaced by what they mean.
 
     Raises:
         ExpressionError: if calculated columns go in circles or a call is not closed.
@@ -70,7 +70,7 @@ def _spelled_out(function: str, arguments: list[str]) -> str:
 
 
 def _arguments(pieces: list[Token], start: int) -> tuple[list[list[Token]], int] | None:
-    """Return the arguments of the call that opens at or after start, and the index behind it; None if it is no call."""
+    """Return the arguments in the parentheses that open at `start`, and the index after them; None if none open there."""
     while start < len(pieces) and pieces[start].kind == "space":
         start += 1
     if start >= len(pieces) or pieces[start].text != "(":
@@ -90,7 +90,7 @@ def _arguments(pieces: list[Token], start: int) -> tuple[list[list[Token]], int]
 
 
 def is_aggregate(sql: str) -> bool:
-    """Say whether a translated expression aggregates rows (window functions do not)."""
+    """Say whether a translated expression is an aggregate. Window functions are not."""
     pieces = [token for token in tokens(sql) if token.kind not in {"space", "comment"}]
     words = [token.text.lower() if token.kind == "word" else "" for token in pieces]
     calls = {word for word, following in zip(words, pieces[1:], strict=False) if following.text == "("}
@@ -98,7 +98,7 @@ def is_aggregate(sql: str) -> bool:
 
 
 def plain_column(expression: str) -> str | None:
-    """Return the column's name if the expression is nothing but a column."""
+    """Return the name of the column if the expression is a column and nothing else; otherwise None."""
     pieces = [token for token in tokens(expression) if token.kind != "space"]
     if len(pieces) != 1 or pieces[0].kind not in {"quoted", "word"}:
         return None
@@ -118,7 +118,7 @@ def bin_width(expression: str) -> float | None:
 
 
 def same(left: str, right: str) -> bool:
-    """Say whether two expressions are the same but for blanks and the case of words."""
+    """Say whether two expressions are equal. Blanks and the case of words do not count."""
     return _normal(left) == _normal(right)
 
 

@@ -1,4 +1,4 @@
-"""Filters: which controls there are, what is chosen in them, and what that means for one tile."""
+"""Filters of a dashboard: its controls, what is chosen in them, and which rows of a dataset that leaves."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _MAX_VALUES = 1_000
 
 
 class StateError(ValueError):
-    """What the page asks for cannot be understood."""
+    """The page sent a request that its script never sends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CrossFilter:
-    """Marks clicked in a chart: values of its fields, by the field's name."""
+    """The marks that were clicked in a chart, as values by field name."""
 
     widget_key: str
     values: Mapping[str, tuple[Any, ...]]
@@ -56,7 +56,7 @@ class Predicate:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What the filters mean for one dataset."""
+    """What all filters together ask of one dataset."""
 
     parameters: Mapping[str, Selection]
     predicates: tuple[Predicate, ...]
@@ -75,7 +75,7 @@ class Control:
 
 
 def parse_state(text: str) -> State:
-    """Read the state the page sends.
+    """Read the state that the page sends as JSON.
 
     Raises:
         StateError: if it is not what our page would send.
@@ -116,7 +116,7 @@ def _scalar(value: object) -> Any:
 
 
 def controls_of(dashboard: Dashboard, overrides: Mapping[str, str]) -> dict[str, Control]:
-    """Return every filter by its key; `overrides` are values for parameters by keyword, instead of the file's defaults."""
+    """Return all filters by key. `overrides` are values of parameters by keyword; they replace the defaults of the file."""
     widgets = [widget for page in dashboard.pages for widget in page.widgets if widget.is_filter]
     return {widget.key: _control(widget, dashboard, overrides) for widget in widgets}
 
@@ -132,7 +132,7 @@ def _control(widget: Widget, dashboard: Dashboard, overrides: Mapping[str, str])
     elif default.is_empty and not raw_default:
         default = _parameter_default(widget, dashboard)
     title = widget.title or next((lenient.text(f.get("displayName")) for f in _bound_fields(widget)), "") or widget.name
-    # A parameter without a value is no "all": only its own default or another value makes sense.
+    # A parameter with one value, or a range, always needs it: such a filter cannot be empty.
     can_be_empty = lenient.path(widget.spec, "disallowAll") is not True and not (
         keywords and kind in {"single", "range"}
     )
@@ -142,7 +142,7 @@ def _control(widget: Widget, dashboard: Dashboard, overrides: Mapping[str, str])
 
 
 def override_selection(text: str, *, is_multi: bool) -> Selection:
-    """Return a value given on the command line as a selection; several values are separated by commas, ALL is none."""
+    """Return a value of the command line as a selection. With `is_multi`, commas separate values and ALL selects none."""
     if not is_multi:
         return Selection(values=(text,))
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -150,7 +150,7 @@ def override_selection(text: str, *, is_multi: bool) -> Selection:
 
 
 def _parameter_default(widget: Widget, dashboard: Dashboard) -> Selection:
-    """Return the default of the first parameter the filter binds, for filters that name none of their own."""
+    """Return the default of the first parameter that the filter sets. It counts for filters without a default."""
     for query in widget.queries:
         dataset = dashboard.datasets.get(query.dataset)
         for parameter in dataset.parameters if dataset else ():
@@ -164,7 +164,7 @@ def _bound_fields(widget: Widget) -> list[dict[str, Any]]:
 
 
 def field_bindings(widget: Widget) -> list[tuple[Query, str]]:
-    """Return the queries and expressions a filter binds by field, in the file's order."""
+    """Return the queries and expressions of the fields that a filter acts on, in the order of the file."""
     queries = {query.name: query for query in widget.queries}
     found: list[tuple[Query, str]] = []
     for item in _bound_fields(widget):
@@ -173,7 +173,7 @@ def field_bindings(widget: Widget) -> list[tuple[Query, str]]:
         if query is None or not name:
             continue
         expression = next((f.expression for f in query.fields if f.name == name), None)
-        # A range slider asks for MIN and MAX and names the bare column: the one exception to the name rule.
+        # A range slider queries MIN and MAX of a column, but names the column itself. No field of the query has that name.
         found.append((query, expression or f"`{name.replace('`', '``')}`"))
     return found
 
@@ -187,7 +187,7 @@ class Filtering:
     overrides: Mapping[str, str]
 
     def scope(self, page: Page, dataset: str, state: State, *, except_key: str = "") -> Scope:
-        """Return parameters and conditions for a dataset on a page; the filter or chart `except_key` does not count.
+        """Return the parameters and conditions for a dataset on a page, without those of the filter or chart `except_key`.
 
         Raises:
             StateError: if a cross-filter names a chart or field that does not exist.
@@ -211,7 +211,7 @@ class Filtering:
         return Scope(parameters=parameters, predicates=tuple(predicates))
 
     def controls_on(self, page: Page) -> list[Control]:
-        """Return the filters that act on a page: the global ones and its own."""
+        """Return the filters of a page: the global ones, then its own."""
         keys = [w.key for w in self.dashboard.global_filters] + [w.key for w in page.widgets if w.is_filter]
         return [self.controls[key] for key in dict.fromkeys(keys)]
 
@@ -241,7 +241,7 @@ class Filtering:
 
 
 def reacts(page: Page, source: Widget) -> bool:
-    """Say whether clicking marks of a chart changes any other tile: those that read the same dataset do."""
+    """Say whether a click on a mark of this chart filters another tile: one that reads the same dataset."""
     query = source.main_query
     others = [w for w in page.widgets if w.key != source.key and not w.is_filter and w.main_query is not None]
     return query is not None and any(w.main_query is not None and w.main_query.dataset == query.dataset for w in others)

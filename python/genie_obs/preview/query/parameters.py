@@ -1,6 +1,6 @@
-"""Values of parameters: selections of the file or the viewer become typed values, and markers in SQL become bound ones.
+"""Gives the parameters in a dataset's SQL the values that are chosen, with the type that the file declares.
 
-Nothing is pasted into SQL: lists and ranges are spelled as several bound values (``array(:p__0, :p__1)``, ``:p__min``).
+No value is pasted into SQL. A list becomes several bound values, ``array(:p__0, :p__1)``, and a range two, ``:p__min`` and ``:p__max``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ParameterError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What is chosen: values, or the two ends of a range. Nothing chosen: no values and both ends None."""
+    """What is chosen: values, or the two ends of a range. When nothing is, there are no values and both ends are None."""
 
     values: tuple[Any, ...] = ()
     low: Any = None
@@ -51,7 +51,7 @@ class BoundSql:
 
 
 def parse_selection(raw: Mapping[str, Any]) -> Selection:
-    """Turn the file's selection object into a selection; unknown shapes choose nothing."""
+    """Return the selection that an object of the file describes. An unknown shape gives an empty selection."""
     span = lenient.mapping(raw.get("range"))
     if span:
         return Selection(low=_end(span.get("min")), high=_end(span.get("max")))
@@ -65,7 +65,7 @@ def _end(raw: object) -> Any:
 
 
 def bind_parameters(dataset: Dataset, chosen: Mapping[str, Selection], now: datetime) -> BoundSql:
-    """Return the dataset's SQL with every marker bound to what is chosen, else to the parameter's default.
+    """Return the dataset's SQL and the value of each marker: what is chosen, else the default of the parameter.
 
     Raises:
         ParameterError: for a marker that is not declared or a value of the wrong type.
@@ -99,7 +99,7 @@ def _declared(dataset: Dataset, keyword: str) -> Parameter:
 
 
 def _range_end(following: list[Token]) -> str:
-    """Return the end that the two tokens after a marker name, `min` or `max`, or ''."""
+    """Return `min` or `max` if the two tokens after a marker say so, else ''."""
     text = join(following)
     return text[1:] if text in {".min", ".max"} else ""
 
@@ -126,7 +126,7 @@ def _bound_scalar(name: str, value: Scalar, sql_type: str) -> tuple[str, dict[st
 
 
 def typed(raw: Any, data_type: str, now: datetime) -> Scalar:
-    """Return a selected value as the Python value of the parameter's type; None stays None.
+    """Return a selected value as a Python value of the parameter's type; None for None.
 
     Raises:
         ParameterError: if it does not fit.

@@ -1,4 +1,4 @@
-"""Running statements: rows as Arrow, errors as text, each statement run once while its result is fresh."""
+"""Runs statements. Rows come back as Arrow, errors as text; while a result is fresh, the same statement is not run again."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from genie_obs.preview.query.statements import Statement, inside
 logger = logging.getLogger(__name__)
 
 MAX_ROWS = 10_000
-"""Rows fetched for one tile; more would not be readable, and would be slow to draw."""
-_SHARED = "preview_dataset"  # the name by which a statement reads the rows of a dataset that is at hand
+"""The most rows fetched for one tile. More could not be read, and would be slow to draw."""
+_SHARED = "preview_dataset"  # under this name a statement reads the rows of a dataset that was run before
 _MAX_RESULTS = 512
-_MAX_SHARED_BYTES = 32 * 1024 * 1024  # a dataset goes back to the engine in one message, of 128 MiB at most
+_MAX_SHARED_BYTES = 32 * 1024 * 1024  # its rows are sent to the engine in one message, which may have 128 MiB
 _MAX_ERROR_CHARACTERS = 1_000
 
 T = TypeVar("T")
 
 
 class QueryError(GenieObsError):
-    """A statement failed; the text is fit to be shown in its tile."""
+    """A statement failed. The text can be shown in the tile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +41,14 @@ class Rows:
     """The result of a statement."""
 
     table: pa.Table
-    is_cut: bool  # there are more rows than were fetched
-    duration_ms: float  # of the run that fetched them; a cached result keeps it
+    is_cut: bool  # whether there are more rows than were fetched
+    duration_ms: float  # of the run that fetched the rows, also when the result is used again
 
 
 class Runner:
-    """Runs statements on an engine from many threads; equal statements share one run and its result.
+    """Runs statements on an engine, from several threads. Equal statements share one run and its result.
 
-    A result is fresh for `fresh_seconds` and for one `generation`: a page that reloads counts it up.
+    A result is used for `fresh_seconds`, and not after the page is reloaded: it then asks with a higher `generation`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Runner:
         return self._once(("rows", limit, bound.sql, _frozen(bound.values)), lambda: self._run(bound, limit))
 
     def tile_rows(self, statement: Statement) -> Rows:
-        """Run a tile's statement and return its rows; tiles of one dataset share one run of it, as far as its rows can be held.
+        """Run the statement of a tile and return its rows. Tiles of one dataset share one run of it, unless it has too many rows.
 
         Raises:
             QueryError: if the engine refuses or fails.
@@ -106,7 +106,7 @@ class Runner:
         return self._once(("schema", bound.sql, _frozen(bound.values)), lambda: self._analyse(bound))
 
     def renew(self, generation: int) -> None:
-        """Forget results older than a generation, and see tables that were created since."""
+        """Forget the results of older generations, and find tables that were created since."""
         with self._lock:
             if generation <= self._generation:
                 return
@@ -133,8 +133,8 @@ class Runner:
     def _fill(self, key: Hashable, future: Future[T], work: Callable[[], T]) -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001  # handed on to everyone who waits for this result
-            # A failure is not kept: the next look may find the table that was missing.
+        except BaseException as error:  # noqa: BLE001  # everyone who waits for this result gets the error
+            # A failure is not kept: the table that was missing may exist next time.
             with self._lock:
                 if self._results.get(key, (0.0, None))[1] is future:
                     del self._results[key]
@@ -158,7 +158,7 @@ class Runner:
         outer = bound.sql.replace(inside(source), f"FROM {_SHARED} AS dataset", 1)
         try:
             return self._run(BoundSql(outer, _used(bound, source)), self._max_rows, shared=dataset.table)
-        except Exception as error:  # noqa: BLE001  # a type that does not travel, say: then the whole statement runs, and its error counts
+        except Exception as error:  # noqa: BLE001  # the rows may have a type that cannot be sent back; the whole statement may still run
             logger.debug("dataset not shared: %s", clean_text(error))
             return self._run(bound, self._max_rows)
 
@@ -170,7 +170,7 @@ class Runner:
         return {field.name: field.dataType.simpleString().lower() for field in schema.fields}
 
     def _frame(self, bound: BoundSql, shared: pa.Table | None = None) -> Any:
-        # Inside a subquery only a query can stand: a file that holds a command (DROP, CREATE) is a syntax error.
+        # A subquery can only be a query. A command in the file (DROP, CREATE) is a syntax error here.
         # Bare names are left to the session (use_namespace): only the engine knows what is a table and what a column, CTE or alias.
         inner = qualify(bound.sql, self._engine.names, our_tables=())
         sql = f"SELECT * FROM (\n{inner}\n) AS tile"  # noqa: S608  # the file's own SQL; values are bound
@@ -179,7 +179,7 @@ class Runner:
             sql, bindings = inline_parameters(sql, bindings), {}
         if shared is None:
             return self._engine.spark.sql(sql, args=bindings or None)
-        # Not as a temporary view: an engine may keep those, with their rows, until the session ends.
+        # The rows are passed with the statement. They are no temporary view, since an engine may keep one until the session ends.
         rows = self._engine.spark.createDataFrame(shared)
         return self._engine.spark.sql(mark_relations(sql, {_SHARED}), args=bindings or None, **{_SHARED: rows})
 
@@ -199,16 +199,16 @@ def use_namespace(engine: Engine) -> None:
 
 
 def _used(bound: BoundSql, source: BoundSql) -> dict[str, Any]:
-    """Return the values of what stands around a dataset; those of the dataset itself have no marker there."""
+    """Return the values for the SQL around a dataset. The markers of the dataset's own SQL are not in it."""
     return {name: value for name, value in bound.values.items() if name not in source.values}
 
 
 def _frozen(values: Mapping[str, Any]) -> tuple[tuple[str, str, Any], ...]:
-    # The type is part of the key: 1, 1.0 and True are equal in Python but not in SQL.
+    # With the type, since 1, 1.0 and True are equal in Python and not in SQL.
     return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
 
 
 def _readable(error: Exception) -> str:
-    """Return the engine's message without stack traces, on one line and not too long."""
+    """Return the message of the engine on one line, without its stack trace, cut to 1,000 characters."""
     text = str(error).split("JVM stacktrace")[0]
     return clean_text(text, limit=_MAX_ERROR_CHARACTERS) or type(error).__name__

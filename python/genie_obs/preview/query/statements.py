@@ -1,4 +1,4 @@
-"""The SQL of a tile: its dataset with bound parameters, and its own fields, conditions and grouping around it."""
+"""Builds the SQL of a tile: around the SQL of its dataset come the fields, conditions and grouping of the tile."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ TypeOf = Callable[[BoundSql], str]
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement to run, and which of its columns are the query's fields (None: `f0`, `f1`, … in order).
+    """A statement to run.
 
-    `source` is the dataset inside, where the statement does more than read it.
+    `columns` names the columns that are the query's fields, in order; None when they are called `f0`, `f1`, …
+    `source` is the SQL of the dataset inside, or None when the statement is just that.
     """
 
     bound: BoundSql
@@ -38,7 +39,7 @@ class Statement:
 
 
 def dataset_sql(dataset: Dataset, scope: Scope, query: Query | None, now: datetime) -> BoundSql:
-    """Return the dataset's own SQL with the parameters of this tile.
+    """Return the SQL of the dataset with the values of its parameters for this tile.
 
     Raises:
         ParameterError: if a value does not fit, or the dataset has no SQL.
@@ -66,7 +67,7 @@ def build_statement(
     plain = [plain_column(f.expression) for f in fields]
     is_plain = query.is_disaggregated and not (query.filters or query.orders or scope.predicates)
     if is_plain and all(name is not None and name not in dataset.columns for name in plain):
-        # The dataset as it is: keeps its ORDER BY, and tiles that read the same dataset share one result.
+        # The dataset as it is: so its ORDER BY counts, and tiles that read it share one result.
         return Statement(source, tuple(name for name in plain if name is not None))
     expressions = [translate(f.expression, dataset.columns) for f in fields]
     conditions, values = _conditions(dataset, query, scope, source, now=now, type_of=type_of)
@@ -85,7 +86,7 @@ def inside(source: BoundSql) -> str:
 
 
 def field_statement(dataset: Dataset, expression: str, source: BoundSql) -> BoundSql:
-    """Return a statement without rows whose one column has the type of an expression."""
+    """Return a statement with one column, that of an expression, and no rows. It is run to learn the type of the column."""
     return BoundSql(
         f"SELECT {translate(expression, dataset.columns)} AS f0\n{inside(source)}\nLIMIT 0",
         source.values,
@@ -93,7 +94,7 @@ def field_statement(dataset: Dataset, expression: str, source: BoundSql) -> Boun
 
 
 def _ordering(dataset: Dataset, query: Query, expressions: list[str], keys: list[str]) -> list[str]:
-    """Return the file's own order; groups that are equal in it come by their keys, so that a chart looks the same each time."""
+    """Return the ORDER BY of the file. The keys of groups follow in it, so that a chart looks the same each time."""
     parts: dict[str, str] = {}
     for expression, is_descending in query.orders:
         sql = translate(expression, dataset.columns)
@@ -118,7 +119,7 @@ def _conditions(
 
 
 class _Binder:
-    """Hands out markers for values."""
+    """Collects the values of a statement and names a marker for each."""
 
     def __init__(self) -> None:
         self.values: dict[str, Scalar] = {}
@@ -160,7 +161,7 @@ def _between(sql: str, sql_type: str, selection: Selection, binder: _Binder, now
     if selection.high is not None:
         high = _as_type(selection.high, sql_type, now)
         if isinstance(high, datetime) and high == high.replace(hour=0, minute=0, second=0, microsecond=0):
-            # The end of a range of days is the whole day.
+            # A range of days includes its last day, up to midnight.
             parts.append(f"{sql} < {binder.mark(high + timedelta(days=1))}")
         else:
             parts.append(f"{sql} <= {binder.mark(high)}")
@@ -191,7 +192,7 @@ def _as_type(value: Any, sql_type: str, now: datetime) -> Scalar:
 
 
 def _instant(value: Any, now: datetime) -> datetime:
-    # Charts send instants as milliseconds, filters as ISO or relative text.
+    # Charts send milliseconds; filters send text, as ISO or relative to now.
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value / 1_000, UTC)
     return parse_instant(str(value), now)

@@ -1,4 +1,4 @@
-// The page: tabs, grid, filters, and one request per tile, so that a slow tile keeps nobody waiting.
+// The page: tabs, grid, filters, and one request per tile, so that a slow tile does not delay the others.
 const SLOW_AFTER_MS = 4000;
 
 class App {
@@ -299,7 +299,7 @@ function showSql(content, widget) {
   dialog.showModal();
 }
 
-// The chart library is large: the page is there, and its queries run, while it still loads.
+// The chart library is large. The page is shown, and its queries run, while it loads.
 const vegaIsThere = new Promise((resolve, reject) => {
   if (window.vegaEmbed) { resolve(); return; }
   const script = document.getElementById("vega");

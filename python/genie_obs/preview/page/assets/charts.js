@@ -1,6 +1,6 @@
 // Charts: Vega draws SVG from the tile's spec and rows. It loads nothing, follows no links and evaluates no code (ast: interpreter).
 const SELECTION = "databricks_mark_selection";
-const MANY_MARKS = 4000;  // beyond this SVG gets slow; canvas draws the same
+const MANY_MARKS = 4000;  // with more marks SVG is slow, so they are drawn on a canvas
 const NARROW_PIXELS = 420;
 const noLoader = {
   load: () => Promise.reject(new Error("charts load nothing")),
@@ -33,7 +33,7 @@ async function drawChart(host, tile, widget, context) {
 }
 
 function besidePlot(spec) {
-  // Legends begin where the plot does: names on the left take room from them.
+  // A legend is as wide as the plot. Names on the left make both narrower.
   const units = [spec, ...(spec.layer || [])];
   return units.some((unit) => unit.encoding && unit.encoding.y && unit.encoding.y.type === "nominal") ? 190 : 50;
 }
@@ -42,7 +42,7 @@ function listenToClicks(view, tile, names, context) {
   try {
     view.addSignalListener(SELECTION, (_, chosen) => context.choose(chosenValues(chosen, tile, names)));
   } catch {
-    // A chart no other tile listens to has no such signal.
+    // There is no such signal in a chart that filters no other tile.
   }
 }
 

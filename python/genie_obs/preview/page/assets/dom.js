@@ -1,4 +1,4 @@
-// Elements are made by name and text, never from HTML text: whatever a question holds, it stays text.
+// Elements are made by name and text, never from HTML. So a question stays text, whatever is in it.
 const SVG = "http://www.w3.org/2000/svg";
 const MARKDOWN_TAGS = new Set("h2 h3 h4 h5 h6 p ul ol li strong em s code pre a hr br blockquote table thead tbody tr th td".split(" "));
 

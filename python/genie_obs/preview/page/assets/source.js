@@ -1,4 +1,4 @@
-// Where answers come from: a server that runs the SQL, or the rows that were put into this file.
+// Where answers come from: a server that runs the SQL, or the rows in this file.
 class LiveSource {
   constructor() { this.generation = 0; this.isLive = true; }
   async ready() {}

@@ -1,6 +1,6 @@
 // Tables: sort, search, pages of rows; rows of messages open their conversation.
 const ROWS_PER_PAGE = 50;
-const FEW_ROWS = 8;  // so few are seen at a glance: nothing to search
+const FEW_ROWS = 8;  // with so few rows there is no search field
 
 class DataTable {
   constructor(tile, widget, context) {
@@ -112,7 +112,7 @@ function compareValues(a, b, descending) {
 }
 
 function readable(background) {
-  // Ink that can be read on a colour of the file.
+  // A text colour that can be read on a colour of the file.
   const hex = background.length === 4 ? background.replace(/[^#]/g, "$&$&") : background;
   const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
   return r * 0.299 + g * 0.587 + b * 0.114 > 140 ? "#11171c" : "#ffffff";

@@ -35,7 +35,7 @@ function comparison(tile) {
   if (typeof tile.value !== "number" || typeof target.value !== "number" || target.value === 0) {
     return el("div", { class: "counter-target" }, `${target.label}: ${target.value === null ? "no figure" : other}`);
   }
-  // The difference of two shares is told in points: "+1 %" of a share could mean either.
+  // The difference of two shares is shown in points, since "+1 %" of a share could be percent or points.
   const isShare = tile.format && tile.format.kind === "percent";
   const change = isShare ? 100 * (tile.value - target.value) : (tile.value - target.value) / Math.abs(target.value);
   const size = isShare ? `${formatNumber(change, { ...PLAIN, places: 1 })} points` : formatNumber(change, { ...PLAIN, kind: "percent", places: 1 });
@@ -57,7 +57,7 @@ function drawChartTile(host, tile, widget, context) {
 }
 
 function rowsBehind(tile, widget, context) {
-  // The same figures as text: for screen readers, for the keyboard, for copying. Made when first opened.
+  // The figures of the chart as a table: for screen readers, for the keyboard, for copying. Made when it is first opened.
   const details = el("details", { class: "rows-behind" }, el("summary", {}, `Data (${formatNumber(tile.rows.length)} rows)`));
   details.addEventListener("toggle", () => {
     if (!details.open || details.childElementCount > 1) return;
@@ -69,7 +69,7 @@ function rowsBehind(tile, widget, context) {
 }
 
 function crossFilterPicker(tile, widget, context) {
-  // What a click on a mark does, for those who do not click.
+  // The same as a click on a mark, for the keyboard and for screen readers.
   const dimension = tile.columns.find((column) => column.type === "text") || tile.columns[0];
   const index = tile.columns.indexOf(dimension);
   const values = [...new Set(tile.rows.map((row) => row[index]))].slice(0, 500);
