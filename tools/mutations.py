@@ -36,12 +36,7 @@ MUTATIONS = (
         changes=(
             (
                 "    found = discover(",
-                (
-                    "    from genie_obs.runs.record import RunRecord\n\n"
-                    "    told = {'engine': run.tables.kind, 'watermark_after': days.newest_event_time}\n"
-                    "    RunRecord(run_id=run.run_id, started_at=run.started_at, **told).store(run.tables)\n"
-                    "    found = discover("
-                ),
+                '    run.results["events"] = StepResult(facts={"watermark_after": days.newest_event_time})\n    found = discover(',
             ),
         ),
         test="tests/integration/test_concurrency.py::test_run_that_died_before_discovery_was_committed_does_not_move_the_watermark",
@@ -49,12 +44,7 @@ MUTATIONS = (
     Mutation(
         guarantee="a terminal status is never undone",
         file="datasets/messages/table.sql",
-        changes=(
-            (
-                "CASE WHEN old.status IN (:terminal_statuses) AND",
-                "CASE WHEN FALSE AND old.status IN (:terminal_statuses) AND",
-            ),
-        ),
+        changes=(("CASE WHEN old.status IN (:terminal_statuses) AND", "CASE WHEN FALSE AND"),),
         test="tests/sql/statements/test_merge_messages.py::test_terminal_status_never_goes_back",
     ),
     Mutation(
@@ -143,6 +133,42 @@ MUTATIONS = (
         changes=(("for column in texts.plain}", "for column in texts.plain[1:]}"),),
         test="tests/integration/test_erasure.py::test_no_text_of_a_person_is_left_in_any_file_and_no_run_brings_it_back",
     ),
+    Mutation(
+        guarantee="what an event tells is news to whoever asks first",
+        file="ledger/is_news.rule.sql",
+        changes=(("  OR (seen.user_email IS NOT NULL AND known.user_email IS NULL),", "  OR FALSE,"),),
+        test="tests/sql/statements/test_merge_witnesses.py::test_what_is_called_news_is_what_the_merge_changes_and_what_is_called_due_again_is_what_it_opens",
+    ),
+    Mutation(
+        guarantee="no text is forgotten in a declaration",
+        file="datasets/spaces/table.sql",
+        changes=(("description, parent_path, serialized_space", "description, serialized_space"),),
+        test="tests/unit/lakehouse/test_declarations.py::test_every_column_that_can_hold_text_is_declared_as_exactly_one_kind",
+    ),
+    Mutation(
+        guarantee="a stricter content policy keeps no text of a row that is written again",
+        file="lakehouse/merge.py",
+        changes=(("WHEN {_OTHER_POLICY} THEN new.{column} ELSE", "ELSE"),),
+        test="tests/sql/statements/test_declared_tables.py::test_newer_row_changes_the_stored_one_as_the_declaration_says",
+    ),
+    Mutation(
+        guarantee="a text that was erased does not come back",
+        file="lakehouse/merge.py",
+        changes=(("CASE WHEN {_ERASED} THEN old.{column} WHEN {_OTHER_POLICY}", "CASE WHEN {_OTHER_POLICY}"),),
+        test="tests/sql/statements/test_declared_tables.py::test_newer_row_changes_the_stored_one_as_the_declaration_says",
+    ),
+    Mutation(
+        guarantee="a person goes from every table",
+        file="erasure/erase.py",
+        changes=(("        _erase_person(tables, names)\n", ""),),
+        test="tests/sql/statements/test_declared_tables.py::test_person_goes_from_rows_about_people_under_every_name_they_have",
+    ),
+    Mutation(
+        guarantee="a run goes on without an optional source",
+        file="pipeline/run.py",
+        changes=(("            if is_required(error.source):\n", "            if True:\n"),),
+        test="tests/integration/test_optional_sources.py::test_history_that_fails_when_later_statements_are_looked_for_costs_no_run",
+    ),
 )
 
 
@@ -166,6 +192,7 @@ def judge(mutation: Mutation) -> str:
     with tempfile.TemporaryDirectory(prefix="genie-obs-mutation-") as folder:
         package = Path(folder) / "python"
         shutil.copytree(ROOT / "python", package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "sql", package.parent / "sql")  # the views, where a checkout has them
         if run_test(mutation.test, package):
             return "FAILS WITHOUT THE BUG"
         file = package / "genie_obs" / mutation.file
