@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any
@@ -26,7 +27,12 @@ ERROR_TYPES = 61
 
 
 def _parse(query: Query) -> Any:  # sqlglot's type of a statement has changed its name between versions
-    [statement] = sqlglot.parse(query.sql, read="databricks")
+    return _parsed(query.sql)
+
+
+@functools.cache
+def _parsed(sql: str) -> Any:
+    [statement] = sqlglot.parse(sql, read="databricks")
     assert statement is not None
     return statement
 

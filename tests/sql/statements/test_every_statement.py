@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from datetime import date
 from pathlib import Path
 
@@ -32,6 +33,7 @@ RELATIONS = {
 PRUNING_COLUMNS = {"system.access.audit": "event_date", "system.query.history": "start_time"}
 
 
+@functools.cache
 def parsed(name: str) -> exp.Expression:
     [statement] = sqlglot.parse(load_statement(name), read="databricks")
     assert isinstance(statement, exp.Expression)
