@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot import exp
 from tests.sql.dashboard.dashboard_lake import DEFAULTS, SYSTEM_TABLES, DashboardLake
 from tools.build_dashboard import DASHBOARD_FILE, SQL_FOLDER, render
-from tools.dashboard_queries import ROOT, Query, load_queries
+from tools.dashboard.queries import ROOT, Query, load_queries
 from tools.lvdash_lint import lint
 
 from genie_obs.lakehouse.sql import qualify

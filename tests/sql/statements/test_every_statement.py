@@ -72,7 +72,7 @@ def statements_named_in(file: Path) -> set[str]:
 
 
 def test_every_statement_has_a_test() -> None:
-    files = [path for path in Path(__file__).parent.glob("*.py") if path != Path(__file__)]
+    files = [path for path in Path(__file__).parent.rglob("*.py") if path != Path(__file__)]
     used = set[str]().union(*(statements_named_in(file) for file in files))
     text = "\n".join(file.read_text("utf-8") for file in files)
     used |= {name for name, call in CALLED_AS.items() if call in text}
