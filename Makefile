@@ -29,24 +29,28 @@ setup: .venv/.installed ## install into .venv, nothing else
 demo: setup ## simulated account, whole extraction job, Delta tables in ./demo
 	$(BIN)/genie-obs demo --folder demo
 
-test: setup ## unit tests, statements, integration, browser, deployment and the wheel
-	$(BIN)/pytest -n 2 --dist $(DIST)
+WITHOUT ?= -m "not long"
+test: setup ## what every push must pass: unit tests, statements, integration, browser, deployment and the wheel
+	$(BIN)/pytest -n 2 --dist $(DIST) --no-loadscope-reorder $(WITHOUT)
 
-test-spark: setup ## the SQL and the whole job on Apache Spark with Delta Lake (Java 17, Maven); LONG=1 for all of it
+test-spark: setup ## the SQL and the whole job on Apache Spark with Delta Lake (Java 17, Maven); WITHOUT= for all of it
 	$(BIN)/python tools/spark_connect_server.py --prepare
-	$(BIN)/pytest tests/spark -n 2 --dist loadfile $(if $(LONG),,-m "not long")
+	$(BIN)/pytest tests/spark -n 2 --dist loadfile $(WITHOUT)
 
-HISTORIES ?= 20
-SEED ?= 1
-test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1 RESULTS=FILE
-	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign --histories $(HISTORIES) --seed $(SEED) $(if $(RESULTS),--results $(RESULTS))
-
-test-all: lint licences audit test ## everything, for hours: what a push tests, all of Spark, 60 histories, every fault, mutations, ten times the fuzz
-	$(MAKE) test-spark LONG=1
+test-all: ## everything, for hours: what a push tests, all of Spark, 60 histories, every fault, mutations, ten times the fuzz
+	$(MAKE) lint licences audit
+	$(MAKE) test test-spark WITHOUT=
 	$(MAKE) test-faults HISTORIES=60
 	$(MAKE) test-every-fault
 	$(MAKE) test-mutations
 	GENIE_OBS_FUZZ_FACTOR=10 $(BIN)/pytest tests/fuzz -n 2 --timeout 3000
+
+HISTORIES ?= 20
+PER_SEED ?= 10
+SEED ?= 1
+test-faults: setup ## random histories with faults, kills, two runs at once and full disks against the truth; HISTORIES=500 SEED=1 RESULTS=FILE
+	PYTHONPATH=python:. $(BIN)/python -m tests.faults.campaign \
+	  --histories $(HISTORIES) --per-seed $(PER_SEED) --seed $(SEED) $(if $(RESULTS),--results $(RESULTS))
 
 MESSAGES ?= 10000
 SHARE ?= 0.25

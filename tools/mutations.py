@@ -137,7 +137,7 @@ MUTATIONS = (
         guarantee="what an event tells is news to whoever asks first",
         file="ledger/is_news.rule.sql",
         changes=(("  OR (seen.user_email IS NOT NULL AND known.user_email IS NULL),", "  OR FALSE,"),),
-        test="tests/sql/statements/test_merge_witnesses.py::test_what_is_called_news_is_what_the_merge_changes_and_what_is_called_due_again_is_what_it_opens",
+        test="tests/sql/statements/ledger/test_merge_witnesses.py::test_what_is_called_news_is_what_the_merge_changes_and_what_is_called_due_again_is_what_it_opens",
     ),
     Mutation(
         guarantee="no text is forgotten in a declaration",

@@ -119,18 +119,17 @@ def prepare(folder: Path = FOLDER) -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    # Without dependencies: of the package only the jars and the start script are used.
-    pip = [
-        sys.executable,
-        "-m",
+    # Without dependencies: of the package only the jars and the start script are used. uv keeps what it built and links to it.
+    uv = [
+        str(Path(sys.executable).with_name("uv")),
         "pip",
         "install",
         "--quiet",
-        "--disable-pip-version-check",
         "--no-deps",
-        "--no-compile",
+        "--python",
+        sys.executable,
     ]
-    _call([*pip, "--target", str(folder / "python"), f"pyspark=={SPARK_VERSION}"])
+    _call([*uv, "--target", str(folder / "python"), f"pyspark=={SPARK_VERSION}"])
     if shutil.which("mvn") is None:
         raise SparkServerError("Maven is not installed; install it to fetch Delta Lake (Debian: apt-get install maven)")
     pom = folder / "pom.xml"

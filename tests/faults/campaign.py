@@ -139,13 +139,13 @@ def run_campaign(options: argparse.Namespace) -> Iterator[Batch]:
     results: Path | None = options.results
     lines = results.read_text().splitlines() if results is not None and results.exists() else []
     known = {batch.seed: batch for batch in map(Batch.from_json, lines) if batch.failure is None}
-    count = -(-options.histories // HISTORIES_PER_SEED)
+    count = -(-options.histories // options.per_seed)
     seeds = range(options.seed, options.seed + count)
     yield from (known[number] for number in seeds if number in known)
     commit = _commit()
     with ThreadPoolExecutor(max_workers=options.workers) as pool:
         waiting = [
-            pool.submit(run_apart, number, min(HISTORIES_PER_SEED, options.histories), shrinks=not options.no_shrink)
+            pool.submit(run_apart, number, min(options.per_seed, options.histories), shrinks=not options.no_shrink)
             for number in seeds
             if number not in known
         ]
@@ -168,7 +168,8 @@ def _commit() -> str:
 def parse_options() -> argparse.Namespace:
     """Return what the command was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--histories", type=int, default=HISTORIES_PER_SEED, help=f"{HISTORIES_PER_SEED} are a seed")
+    parser.add_argument("--histories", type=int, default=HISTORIES_PER_SEED, help="in all")
+    parser.add_argument("--per-seed", type=int, default=HISTORIES_PER_SEED, help="how many of them one seed draws")
     parser.add_argument("--seed", type=int, default=1, help="the first; the next ones follow")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="seeds at the same time")
     parser.add_argument("--results", type=Path, help="file to append every seed to that is done")

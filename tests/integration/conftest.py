@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import copyreg
+import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,6 +120,15 @@ class World:
 
 
 MakeWorld = Callable[..., World]
+CopyWorld = Callable[[World], World]
+CLEAN: dict[str, Any] = {"quirks": False, "message_count": 60, "workspace_count": 2, "space_count": 4}
+
+# An account is copied with everything in it; of its lock only a new one can be had.
+copyreg.pickle(type(threading.RLock()), lambda _: (threading.RLock, ()))
+
+
+def make_account(**spec: Any) -> SimulatedAccount:
+    return generate_account(AccountSpec(**{"message_count": 300, "days": 40, "user_count": 20, "until": UNTIL, **spec}))
 
 
 @pytest.fixture
@@ -123,11 +136,8 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
     servers: list[SimulatorServer] = []
 
     def make(**spec: Any) -> World:
-        options: dict[str, Any] = {"message_count": 300, "days": 40, "user_count": 20, "until": UNTIL, **spec}
-        server_options = {
-            name: options.pop(name) for name in ("requests_per_second", "latency_seconds") if name in options
-        }
-        account = generate_account(AccountSpec(**options))
+        server_options = {name: spec.pop(name) for name in ("requests_per_second", "latency_seconds") if name in spec}
+        account = make_account(**spec)
         server = SimulatorServer(account, **server_options)
         server.start()
         servers.append(server)
@@ -149,7 +159,48 @@ def world(make_world: MakeWorld) -> World:
 @pytest.fixture
 def clean_world(make_world: MakeWorld) -> World:
     """A small account without oddities: every message can be read and is final."""
-    return make_world(quirks=False, message_count=60, workspace_count=2, space_count=4)
+    return make_world(**CLEAN)
+
+
+def read_once(account: SimulatedAccount, lakehouse: Path) -> World:
+    """Return a world after its first run, no longer served: to be copied."""
+    with SimulatorServer(account) as server:
+        world = World(account, server, lakehouse)
+        assert world.run().status == "succeeded"
+    return world
+
+
+@pytest.fixture
+def copy_world(tmp_path: Path) -> Iterator[CopyWorld]:
+    """Return a function that gives a world like another, with account, server and tables of its own: a fiftieth of a first run."""
+    servers: list[SimulatorServer] = []
+
+    def copy(other: World) -> World:
+        lakehouse = tmp_path / f"copy{len(servers)}"
+        shutil.copytree(other.lakehouse, lakehouse)
+        account = deepcopy(other.account)
+        account.publications = {
+            root.replace(str(other.lakehouse), str(lakehouse)): done for root, done in account.publications.items()
+        }
+        server = SimulatorServer(account)
+        server.start()
+        servers.append(server)
+        return World(account, server, lakehouse)
+
+    yield copy
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def _read_once(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return read_once(make_account(**CLEAN), tmp_path_factory.mktemp("read_once") / "lakehouse")
+
+
+@pytest.fixture
+def read_world(copy_world: CopyWorld, _read_once: World) -> World:
+    """`clean_world` after its first run."""
+    return copy_world(_read_once)
 
 
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.integration.conftest import DAY, HOUR, UNTIL, World
+from tests.integration.conftest import CLEAN, DAY, HOUR, UNTIL, CopyWorld, World, make_account, read_once
 from tests.integration.privacy_world import places_of
 
 from genie_obs.command.cli import main
@@ -34,19 +34,23 @@ def word_of(message: SimulatedMessage) -> str:
     return "Zebrafish" + address_of(message).partition("@")[0].replace(".", "")
 
 
-@pytest.fixture
-def world(clean_world: World) -> World:
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> World:
     """An account in which every text of a message holds a word that only its asker uses, all of it stored."""
-    for message in clean_world.account.messages():
+    account = make_account(**CLEAN)
+    for message in account.messages():
         word = word_of(message)
         message.content, message.text, message.suggestions = f"{word} asks", f"{word} is told", (f"{word} again",)
         message.feedback = ("NEGATIVE", f"{word} minds")
         for query in message.queries:
             query.sql_override = f"SELECT 1 WHERE x = '{word}'"
         message.body = None
-    clean_world.account.publications.clear()
-    clean_world.run()
-    return clean_world
+    return read_once(account, tmp_path_factory.mktemp("erasure") / "lakehouse")
+
+
+@pytest.fixture
+def world(stored: World, copy_world: CopyWorld) -> World:
+    return copy_world(stored)
 
 
 @pytest.fixture

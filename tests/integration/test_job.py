@@ -367,10 +367,9 @@ def delete_workspace(world: World, workspace_id: str) -> None:
     workspaces.delete(f"workspace_id = '{workspace_id}'")
 
 
-def test_messages_of_a_deleted_workspace_are_tried_for_days_and_then_abandoned(clean_world: World) -> None:
-    world = clean_world
+def test_messages_of_a_deleted_workspace_are_tried_for_days_and_then_abandoned(read_world: World) -> None:
+    world = read_world
     gone = min(world.account.workspaces)
-    world.run()
     world.account.advance(HOUR)
     asked = world.account.ask(workspace_id=gone)
     world.account.advance(HOUR)
@@ -489,9 +488,8 @@ def test_asker_is_looked_up_again_after_an_outage_of_the_directory_of_users(clea
     assert world.message_calls() == 1
 
 
-def test_conversation_deleted_as_a_whole_marks_its_messages(clean_world: World) -> None:
-    world = clean_world
-    world.run()
+def test_conversation_deleted_as_a_whole_marks_its_messages(read_world: World) -> None:
+    world = read_world
     victim = next(m for m in visible(world).values())
     conversation = {k for k, m in visible(world).items() if m.conversation_id == victim.conversation_id}
     world.account.advance(HOUR)
@@ -505,9 +503,8 @@ def test_conversation_deleted_as_a_whole_marks_its_messages(clean_world: World) 
     assert {ledger[key]["state"] for key in conversation} == {"deleted"}
 
 
-def test_own_reads_trigger_nothing_and_are_no_witnesses(clean_world: World) -> None:
-    world = clean_world
-    world.run()
+def test_own_reads_trigger_nothing_and_are_no_witnesses(read_world: World) -> None:
+    world = read_world
     before = {key: row["witnesses"] for key, row in world.by_key("message_ledger").items()}
     world.account.advance(HOUR)
 
@@ -552,9 +549,8 @@ def test_run_limited_to_spaces_leaves_the_other_messages_pending(clean_world: Wo
     assert_matches_truth(world)
 
 
-def test_spaces_are_filled_and_refreshed_once_a_day(clean_world: World) -> None:
-    world = clean_world
-    world.run()
+def test_spaces_are_filled_and_refreshed_once_a_day(read_world: World) -> None:
+    world = read_world
     spaces = {row["space_id"]: row for row in world.read("space_details")}
     used = {m.space_id for m in visible(world).values()}
     assert used <= set(spaces)

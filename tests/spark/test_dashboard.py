@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from tests.spark.comparison import assert_same_columns, assert_same_rows
 from tests.spark.spark_lake import register_folder, register_system_tables, spark_settings
-from tools.dashboard_queries import Query, load_queries
+from tools.dashboard.queries import Query, load_queries
 
 from genie_obs.clock import SystemClock
 from genie_obs.config import parse_settings

@@ -136,7 +136,7 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
     }
 
 
-@pytest.mark.parametrize("extent", [Extent.TEXTS_AND_ASKER, pytest.param(Extent.ROW, marks=pytest.mark.long)])
+@pytest.mark.parametrize("extent", [Extent.TEXTS_AND_ASKER, Extent.ROW])
 def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: Open, extent: Extent) -> None:
     engine = opened(f"contract_erase_{extent.name.lower()}")
     on = Tables(engine)
@@ -175,7 +175,6 @@ def _folder(engine: ClusterEngine, name: str) -> Path:
     return Path(urlsplit(row["location"]).path)
 
 
-@pytest.mark.long
 def test_text_parameters_of_queries_are_values_not_sql(opened: Open) -> None:
     on = Tables(opened("contract_parameters"))
     on.create()
@@ -198,7 +197,6 @@ def test_instants_keep_their_microseconds_and_come_back_aware(opened: Open) -> N
     assert row["started_at"].utcoffset() is not None
 
 
-@pytest.mark.long
 def test_writers_that_collide_both_get_their_rows_in_once(opened: Open) -> None:
     engines = {name: opened("contract_writers") for name in ("a", "b")}
     for engine in engines.values():

@@ -133,7 +133,6 @@ def test_every_statement_runs_on_spark_on_every_push(worlds: Worlds) -> None:
     assert {*STATEMENTS, *written_from_declarations} - worlds.statements - TEST_OF.keys() == set()
 
 
-@pytest.mark.long
 def test_later_runs_change_nothing_twice_and_take_changes_up_alike(worlds: Worlds) -> None:
     before = worlds.versions()
     worlds.run("second")
@@ -163,7 +162,6 @@ def change_something(worlds: Worlds) -> None:
     grow(account, until=UNTIL + timedelta(days=7))
 
 
-@pytest.mark.long
 def test_doctor_says_that_the_job_works_here(worlds: Worlds) -> None:
     account = worlds.local.account
     environ = {
@@ -180,7 +178,6 @@ def test_doctor_says_that_the_job_works_here(worlds: Worlds) -> None:
     assert worlds.versions() == before
 
 
-@pytest.mark.long
 def test_doctor_proves_a_schema_that_is_not_there_and_leaves_nothing(worlds: Worlds) -> None:
     flags = worlds.spark.settings(schema="not_there_yet")
 

@@ -10,17 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 from tests.spark.spark_lake import SparkLake
-from tests.sql.statements import (
+from tests.sql.statements import test_enrichment, test_erasure, test_merge_messages, test_spaces_and_runs
+from tests.sql.statements.ledger import (
     test_discovery_statements,
-    test_enrichment,
-    test_erasure,
-    test_merge_messages,
     test_merge_outcomes,
     test_merge_witnesses,
     test_reason_codes,
     test_select_due,
     test_select_witnesses,
-    test_spaces_and_runs,
     test_twins,
 )
 

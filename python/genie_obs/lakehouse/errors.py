@@ -11,10 +11,11 @@ _MOST_CHARACTERS = 300
 
 
 @contextmanager
-def engine_errors(fix: str = "") -> Iterator[None]:
+def engine_errors(fix: str = "", *, what: str = "") -> Iterator[None]:
     """Turn every error that an engine raises in the block into an `EngineError`. Errors of ours pass unchanged.
 
-    Its `problem` is the first line of the engine's message, its `fix` is the one given here.
+    Its `problem` is the first line of the engine's message, after the name of what failed, if `what` names it. Its `fix` is the
+    one given here.
 
     Raises:
         EngineError: for any error that is not ours.
@@ -24,7 +25,8 @@ def engine_errors(fix: str = "") -> Iterator[None]:
     except GenieObsError:
         raise
     except Exception as error:
-        raise EngineError(first_line(error), fix) from error
+        said = first_line(error)
+        raise EngineError(f"{what} failed: {said}" if what else said, fix) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -85,7 +85,7 @@ class Tables:
         started = time.monotonic()
         text, relations, bound = self._prepare(statement, values)
         try:
-            with engine_errors():
+            with engine_errors(what=statement):
                 rows = self._sql(text, self._frames(relations), bound).toArrow()
         except EngineError as error:
             for name in system_tables_of(load_statement(statement)):
@@ -295,12 +295,13 @@ class Tables:
 
     def _columns(self, table: Table) -> set[str] | None:
         """Return the columns of a table, None if it does not exist. If it exists, this takes one request."""
-        try:
-            return set(self._engine.spark.table(self._engine.names.table(table.name)).columns)
-        except Exception:
-            if self._exists(table.name):
-                raise
-            return None
+        with engine_errors(what=table.name):
+            try:
+                return set(self._engine.spark.table(self._engine.names.table(table.name)).columns)
+            except Exception:
+                if self._exists(table.name):
+                    raise
+                return None
 
     def _exists(self, name: str) -> bool:
         return bool(self._engine.spark.catalog.tableExists(self._engine.names.table(name)))

@@ -24,7 +24,7 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import write_deltalake
-from tools.dashboard_queries import Query
+from tools.dashboard.queries import Query
 
 from genie_obs.config import EngineSettings
 from genie_obs.lakehouse.engines.engine import Engine, open_engine

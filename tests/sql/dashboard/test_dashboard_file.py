@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from typing import Any
@@ -11,7 +12,7 @@ import sqlglot
 from sqlglot import exp
 from tests.sql.dashboard.dashboard_lake import DEFAULTS, SYSTEM_TABLES, DashboardLake
 from tools.build_dashboard import DASHBOARD_FILE, SQL_FOLDER, render
-from tools.dashboard_queries import ROOT, Query, load_queries
+from tools.dashboard.queries import ROOT, Query, load_queries
 from tools.lvdash_lint import lint
 
 from genie_obs.lakehouse.sql import qualify
@@ -26,7 +27,12 @@ ERROR_TYPES = 61
 
 
 def _parse(query: Query) -> Any:  # sqlglot's type of a statement has changed its name between versions
-    [statement] = sqlglot.parse(query.sql, read="databricks")
+    return _parsed(query.sql)
+
+
+@functools.cache
+def _parsed(sql: str) -> Any:
+    [statement] = sqlglot.parse(sql, read="databricks")
     assert statement is not None
     return statement
 

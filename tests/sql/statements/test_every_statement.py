@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from datetime import date
 from pathlib import Path
 
@@ -32,6 +33,7 @@ RELATIONS = {
 PRUNING_COLUMNS = {"system.access.audit": "event_date", "system.query.history": "start_time"}
 
 
+@functools.cache
 def parsed(name: str) -> exp.Expression:
     [statement] = sqlglot.parse(load_statement(name), read="databricks")
     assert isinstance(statement, exp.Expression)
@@ -70,7 +72,7 @@ def statements_named_in(file: Path) -> set[str]:
 
 
 def test_every_statement_has_a_test() -> None:
-    files = [path for path in Path(__file__).parent.glob("*.py") if path != Path(__file__)]
+    files = [path for path in Path(__file__).parent.rglob("*.py") if path != Path(__file__)]
     used = set[str]().union(*(statements_named_in(file) for file in files))
     text = "\n".join(file.read_text("utf-8") for file in files)
     used |= {name for name, call in CALLED_AS.items() if call in text}

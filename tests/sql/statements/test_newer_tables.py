@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from deltalake import Schema
 from tests.sql.statements.lake import NOON, Lake, fetched_message, space_row
+from tests.sql.statements.ledger.test_merge_witnesses import witness
 from tests.sql.statements.merging import outcome, pending
-from tests.sql.statements.test_merge_witnesses import witness
 
 from genie_obs.erasure.receipt import Receipt
 from genie_obs.lakehouse.statements import our_tables

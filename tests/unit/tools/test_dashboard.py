@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from tools.build_dashboard import DASHBOARD_FILE, main
-from tools.dashboard_notebook import build_notebook
-from tools.dashboard_queries import load_queries
-from tools.dashboard_widgets import COUNT, chart, col, day, place, rows, text, total
+from tools.dashboard.notebook import build_notebook
+from tools.dashboard.queries import load_queries
+from tools.dashboard.widgets import COUNT, chart, col, day, place, rows, text, total
 
 HEADER = (
     "-- query:   {id}\n-- title:   T\n-- answers: A\n-- grain:   G\n-- reads:   message_details\n-- params:  none\n"

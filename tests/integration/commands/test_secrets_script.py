@@ -23,7 +23,7 @@ from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "create_genie_obs_secrets.py"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "create_genie_obs_secrets.py"
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 

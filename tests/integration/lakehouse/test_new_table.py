@@ -17,7 +17,7 @@ from tests.integration.conftest import UNTIL
 
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, write_system_tables
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOT_KEPT = "[not kept]"
 
 
@@ -27,8 +27,10 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT / "python", folder / "python", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "sql" / "views", folder / "sql" / "views")
         shutil.copytree(
-            ROOT / "tests" / "integration" / "made_up" / "gadgets", folder / "python/genie_obs/datasets/gadgets"
+            ROOT / "tests" / "integration" / "lakehouse" / "made_up" / "gadgets",
+            folder / "python/genie_obs/datasets/gadgets",
         )
         shutil.copytree(ROOT / "sql", folder / "sql")  # the views, where a checkout has them
         self.lakehouse = folder / "lakehouse"

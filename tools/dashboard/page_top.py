@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.dashboard_widgets import (
+from tools.dashboard.widgets import (
     BLUE,
     COUNT,
     DECIMAL,

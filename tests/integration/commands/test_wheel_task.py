@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from tests.integration.conftest import MakeWorld, World
 from genie_obs.command.task import TaskOptions, parse_options, parse_parameters
 from genie_obs.errors import ConfigError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 # What Databricks documents: the entry point of that name in the package's metadata, without arguments, what comes back is ignored;
 # where the metadata has none, `package_name.entry_point()`. Its own launchers, where they can be read, take the name from any
@@ -157,7 +158,20 @@ def test_missing_credentials_raise_and_say_where_they_belong(launch: Launch, cle
     assert "secret scope genie-obs" in ended.error
 
 
-def test_crash_names_the_place_and_quotes_no_chained_error(launch: Launch, make_world: MakeWorld) -> None:
+def test_crash_names_the_place_and_quotes_no_chained_error(
+    launch: Launch, clean_world: World, site: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(site, broken)
+    (broken / "genie_obs" / "ledger" / "merge_witnesses.sql").unlink()
+    ended = launch(*parameters(clean_world), **credentials(clean_world), PYTHONPATH=str(broken))
+    assert ended.exit_code == 1
+    assert "RunFailedError: Crashed: FileNotFoundError in " in ended.error
+    assert any(line.lstrip().startswith("at ") or "  at " in line for line in ended.log)
+    assert "During handling" not in ended.error
+
+
+def test_damaged_table_is_named(launch: Launch, make_world: MakeWorld) -> None:
     world = make_world(quirks=False, message_count=20, workspace_count=1, space_count=2)
     launch(*parameters(world), **credentials(world))
     log = world.lakehouse / "main" / "genie_analytics" / "message_ledger" / "_delta_log"
@@ -165,9 +179,8 @@ def test_crash_names_the_place_and_quotes_no_chained_error(launch: Launch, make_
         entry.write_text("not json", encoding="utf-8")
     ended = launch(*parameters(world), **credentials(world))
     assert ended.exit_code == 1
-    assert "RunFailedError: Crashed:" in ended.error
-    assert any(line.lstrip().startswith("at ") or "  at " in line for line in ended.log)
-    assert "During handling" not in ended.error
+    assert "RunFailedError: The run failed: " in ended.error
+    assert "message_ledger" in ended.error
 
 
 def test_outside_databricks_the_default_engine_says_what_to_install(launch: Launch, world: World) -> None:

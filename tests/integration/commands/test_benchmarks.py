@@ -33,6 +33,7 @@ def test_contenders_store_every_message_of_the_same_server() -> None:
     assert set(calls.values()) == {40}
 
 
+@pytest.mark.long
 def test_cap_counts_what_the_server_refused(capsys: pytest.CaptureFixture[str]) -> None:
     cell = throughput.Cell(turns=1, workspaces=1, is_capped=True, latency_ms=0)
     with harness.serving(harness.AccountSize(messages=80, turns=1)) as service:
@@ -51,6 +52,7 @@ def test_contenders_run_from_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured.output.strip() == "False"
 
 
+@pytest.mark.long
 def test_growth_memory_and_startup(tmp_path: Path) -> None:
     figures: dict[str, Any] = {}
     for results in (

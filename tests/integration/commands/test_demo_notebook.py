@@ -11,7 +11,7 @@ import jupytext
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOTEBOOK = ROOT / "docs" / "Genie Observability Demo.ipynb"
 SIZE = "SIMULATED_MESSAGES = 500"
 # nbformat and nbclient build grammars for two seconds as they are imported, which every worker would pay as it collects.

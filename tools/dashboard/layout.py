@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tools.dashboard_pages_health import coverage, performance, quality
-from tools.dashboard_pages_use import adoption, conversations, overview, spaces
-from tools.dashboard_queries import Query
-from tools.dashboard_widgets import Bands, Json, parameter_filter, place
+from tools.dashboard.pages_health import coverage, performance, quality
+from tools.dashboard.pages_use import adoption, conversations, overview, spaces
+from tools.dashboard.queries import Query
+from tools.dashboard.widgets import Bands, Json, parameter_filter, place
 
 
 def theme() -> Json:

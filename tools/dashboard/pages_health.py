@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.dashboard_page_top import (
+from tools.dashboard.page_top import (
     ANSWER_KIND,
     CAUSE,
     FATE,
@@ -12,7 +12,7 @@ from tools.dashboard_page_top import (
     mark_from,
     page_top,
 )  # fmt: skip
-from tools.dashboard_widgets import (
+from tools.dashboard.widgets import (
     COUNT,
     DECIMAL,
     PERCENT,

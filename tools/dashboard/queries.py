@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 QUERY_FILE = ROOT / "sql" / "genie_observability_queries.sql"
 VIEWS = ROOT / "sql" / "views"
 HEADER_KEYS = ("query", "title", "answers", "grain", "reads", "params")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tools.dashboard_queries import Query
+from tools.dashboard.queries import Query
 
 _SEPARATOR = "\n\n-- COMMAND ----------\n\n"
 _INTRODUCTION = """# Genie observability
