@@ -32,7 +32,6 @@ class Copy:
             ROOT / "tests" / "integration" / "lakehouse" / "made_up" / "gadgets",
             folder / "python/genie_obs/datasets/gadgets",
         )
-        shutil.copytree(ROOT / "sql", folder / "sql")  # the views, where a checkout has them
         self.lakehouse = folder / "lakehouse"
         spec = AccountSpec(message_count=40, workspace_count=1, space_count=2, days=5, until=UNTIL, quirks=False)
         self.account = generate_account(spec)
