@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Protocol
 
 import pytest
@@ -41,14 +40,13 @@ class TokenBucket:
 
 @dataclass
 class FixedWindow:
-    rate: float  # requests in each window of the service's clock
-    seconds: float = 1.0
+    rate: float  # requests in each second of the service's clock
     window: int = -1
     count: int = 0
 
     def accepts(self, at: float) -> bool:
-        if at // self.seconds != self.window:
-            self.window, self.count = int(at // self.seconds), 0
+        if int(at) != self.window:
+            self.window, self.count = int(at), 0
         self.count += 1
         return self.count <= self.rate
 
@@ -121,10 +119,10 @@ LATENCIES = {"none": lambda: 0.0, "50 ms": lambda: 0.05, "150 ms": lambda: 0.15}
 
 @pytest.mark.parametrize("latency", [*LATENCIES, "0 to 150 ms"])
 @pytest.mark.parametrize("count", [3_000, 6_000])
-def test_token_bucket_is_used_to_96_percent_with_1_percent_refused(latency: str, count: int) -> None:
+def test_token_bucket_is_used_to_98_percent_with_1_percent_refused(latency: str, count: int) -> None:
     outcome = ask(TokenBucket(50), count, latency=LATENCIES.get(latency) or random_latency())
     ideal_seconds = (count - 50) / 50
-    assert outcome.seconds <= ideal_seconds / 0.96
+    assert outcome.seconds <= ideal_seconds / 0.98
     assert outcome.refused <= 0.01 * (count + outcome.refused)
 
 
@@ -159,10 +157,13 @@ def test_fixed_window_is_used_well_and_refuses_little() -> None:
     assert outcome.refused <= 0.02 * (3_000 + outcome.refused)
 
 
-def test_window_of_a_minute_is_used_up_though_retry_after_says_a_second() -> None:
-    outcome = ask(FixedWindow(3_000, seconds=60.0), 9_000, latency=lambda: 0.15)
-    assert outcome.seconds <= 180
-    assert outcome.refused <= 0.03 * 9_000
+def test_after_a_wait_what_was_saved_up_is_used_but_not_in_windows() -> None:
+    def busiest_second(service: Service, start: int) -> float:
+        outcome = ask(service, 4_000)
+        return max(outcome.rate_between(tenth / 10, tenth / 10 + 1) for tenth in range(10 * start, 600))
+
+    assert busiest_second(TokenBucket(50), 2) >= 80
+    assert busiest_second(FixedWindow(50), 10) <= 65
 
 
 @pytest.mark.parametrize("retry_after", [None, 0.0, 2.0])
@@ -173,11 +174,11 @@ def test_works_with_other_or_no_retry_after(retry_after: float | None) -> None:
 
 
 def test_limit_changes_are_followed_down_and_up() -> None:
-    outcome = ask(TokenBucket(50), 14_000, changes=[(30.0, 20.0), (90.0, 100.0)])
+    outcome = ask(TokenBucket(50), 9_000, changes=[(30.0, 20.0), (90.0, 100.0)])
     assert outcome.rate_between(10, 30) >= 46
     assert 18 <= outcome.rate_between(40, 90) <= 22
-    assert outcome.rate_between(210, outcome.seconds) >= 85
-    assert outcome.refused <= 0.02 * 14_000
+    assert outcome.rate_between(125, outcome.seconds) >= 85
+    assert outcome.refused <= 0.02 * 9_000
 
 
 def test_unlimited_service_is_limited_by_concurrency_alone() -> None:
@@ -194,7 +195,7 @@ def test_ceiling_is_never_passed() -> None:
 
 
 def test_ceiling_is_not_passed_after_a_wait_either() -> None:
-    outcome = ask(TokenBucket(20), 600, max_requests_per_second=30.0)
+    outcome = ask(TokenBucket(20), 600, max_requests_per_second=30.0)  # twice the pace learnt is more than the ceiling
     assert outcome.refused > 0
     assert max(outcome.rate_between(tenth / 10, tenth / 10 + 1) for tenth in range(250)) <= 31
 
@@ -202,34 +203,6 @@ def test_ceiling_is_not_passed_after_a_wait_either() -> None:
 def test_more_than_a_bucket_holds_is_not_expected_after_a_long_wait() -> None:
     outcome = ask(TokenBucket(50), 6_000, retry_after=5.0)
     assert outcome.seconds <= 119 / 0.71
-
-
-def test_example_of_the_docstring() -> None:
-    paces: list[tuple[float, float | None]] = []
-
-    async def run() -> None:
-        clock = FakeClock()
-        limiter, service = AdaptiveLimiter(clock), TokenBucket(50)
-
-        async def worker() -> None:
-            while clock.monotonic() < 20.0:
-                async with limiter.slot() as sent_at:
-                    await clock.sleep(0.075)
-                    is_accepted = service.accepts(clock.monotonic())
-                    await clock.sleep(0.075)
-                if is_accepted:
-                    limiter.on_success()
-                else:
-                    limiter.on_throttled(1.0, sent_at=sent_at)
-                paces.append((clock.monotonic(), limiter.pace))
-
-        await asyncio.gather(*(worker() for _ in range(64)))
-
-    asyncio.run(run())
-
-    assert all(pace is None for at, pace in paces if at < 1.0)
-    found = [next(pace for at, pace in paces if at >= second) for second in (2.0, 7.7, 9.0, 16.5, 17.7)]
-    assert found == pytest.approx([52, 69, 55, 56, 52], abs=0.5)
 
 
 def make() -> tuple[FakeClock, AdaptiveLimiter]:
@@ -300,63 +273,18 @@ def test_late_refusal_of_the_same_burst_does_not_slow_down_again() -> None:
     asyncio.run(run())
 
 
-def test_service_that_goes_on_refusing_is_asked_once_per_wait() -> None:
+def test_repeated_refusals_without_progress_halve_the_pace() -> None:
     async def run() -> None:
         clock, limiter = make()
         for _ in range(100):
             clock.advance(0.02)
             limiter.on_success()
-        sent: list[float] = []
-
-        async def worker() -> None:
-            while clock.monotonic() < 60.0:
-                async with limiter.slot() as sent_at:
-                    sent.append(sent_at)
-                    await clock.sleep(0.1)
-                    limiter.on_throttled(1.0, sent_at=sent_at)
-
-        limiter.on_throttled(1.0)
-        await asyncio.gather(*(worker() for _ in range(20)))
-        assert [late - early for early, late in pairwise(sent)] == pytest.approx([1.1] * (len(sent) - 1))
-
-    asyncio.run(run())
-
-
-@pytest.mark.parametrize("end", ["no answer", "cancelled"])
-def test_others_follow_when_the_first_request_after_a_wait_ends_in_any_way(end: str) -> None:
-    async def run() -> None:
-        clock, limiter = make()
-        limiter.on_throttled(1.0)
-
-        async def go_first() -> None:
-            async with limiter.slot():
-                await clock.sleep(2.0)
-                raise ConnectionError
-
-        first = asyncio.create_task(go_first())
-        second = asyncio.create_task(enter(limiter))
-        await clock.sleep(1.5)
-        if end == "cancelled":
-            first.cancel()
-        async with asyncio.timeout(5):
-            assert await second == (1.5 if end == "cancelled" else 3.0)
-        await asyncio.gather(first, return_exceptions=True)
-
-    asyncio.run(run())
-
-
-def test_one_refusal_takes_away_a_fifth_at_most() -> None:
-    async def run() -> None:
-        clock, limiter = make()
-        paces = []
-        for seconds in (0.02, 10.0):  # the second time little was accepted because little was asked
-            for _ in range(100):
-                clock.advance(seconds)
-                limiter.on_success()
+        paces: list[float] = []
+        for _ in range(4):
             limiter.on_throttled(1.0)
             await enter(limiter)
-            paces.append(limiter.pace)
-        assert paces == pytest.approx([1.05 * 100 / (99 * 0.02 + 1.0), 0.8 * 1.05 * 100 / (99 * 0.02 + 1.0)])
+            paces.append(limiter.pace or 0.0)
+        assert paces[1:] == pytest.approx([paces[0] / 2, paces[0] / 4, paces[0] / 8])
 
     asyncio.run(run())
 

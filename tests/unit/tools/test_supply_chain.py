@@ -75,6 +75,7 @@ def test_every_locked_package_has_a_hash_and_comes_from_the_public_index() -> No
         assert all(item["hash"].startswith("sha256:") for item in files), package["name"]
 
 
+@pytest.mark.long  # the schema takes seven seconds, and only uv.lock changes the list
 def test_list_of_parts_is_valid_and_names_what_the_wheel_pulls_in(tmp_path: Path) -> None:
     out = tmp_path / "genie-obs.cdx.json"
     done = make("sbom", f"SBOM={out}")
