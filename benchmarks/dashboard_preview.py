@@ -28,11 +28,11 @@ from benchmarks.harness import machine
 from benchmarks.lakehouse import message_count, multiply
 from genie_obs.config import parse_settings
 from genie_obs.preview.command import open_site
-from genie_obs.preview.filters import State
-from genie_obs.preview.parameters import BoundSql
-from genie_obs.preview.server import THREADS, serve
-from genie_obs.preview.site import Site
-from genie_obs.preview.statements import dataset_sql
+from genie_obs.preview.page.server import THREADS, serve
+from genie_obs.preview.page.site import Site
+from genie_obs.preview.query.filters import State
+from genie_obs.preview.query.parameters import BoundSql
+from genie_obs.preview.query.statements import dataset_sql
 
 RESULTS = Path(__file__).parent / "results" / "dashboard_preview.json"
 DEMO_MESSAGES = 3_000

@@ -45,7 +45,7 @@ class AccountSize:
     days: int = 60
 
     def spec(self) -> AccountSpec:
-        """Return the simulator's words for it; its history ends now."""
+        """Return the simulator's description of it. Its history ends now."""
         return AccountSpec(
             message_count=self.messages,
             turns_per_conversation=self.turns,
@@ -137,7 +137,7 @@ class Service:
         self.environment = {"DATABRICKS_SP_CLIENT_ID": client_id, "DATABRICKS_SP_CLIENT_SECRET": secret}
 
     def set_conditions(self, *, latency_ms: float = 0.0, requests_per_second: float | None = None) -> None:
-        """Set latency and cap, fill the cap's burst again and count from nothing."""
+        """Set latency and cap, refill the burst of the cap, and reset the counts."""
         self._served.set_conditions(latency_ms / 1_000, requests_per_second)
 
     def calls(self) -> Calls:
@@ -145,7 +145,7 @@ class Service:
         return Calls(counts=self._served.counts())
 
     def ask(self, messages: int, turns: int = 4) -> None:
-        """Let people ask so many new questions now; their audit rows are visible at once."""
+        """Let people ask `count` new questions now. Their audit rows are visible at once."""
         self._served.ask(messages, turns)
 
     def close(self) -> None:
@@ -183,12 +183,12 @@ class Measured:
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Run a process to its end, from compiled bytecode as installed software is, whatever this shell says.
+    """Run a process to its end. It uses compiled bytecode, as installed software does, whatever this shell says.
 
-    Its peak memory is the kernel's own high-water mark, which starts at the size of the process that starts it: keep this one small.
+    Its peak memory is the kernel's high-water mark. That begins at the size of the process that starts it, so keep this one small.
 
     Raises:
-        RuntimeError: if it fails; with the end of what it said.
+        RuntimeError: if it fails; with the end of its output.
     """
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -229,24 +229,24 @@ def stored_count(record: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A measured number and what it should be."""
+    """A measured number and its goal."""
 
     name: str
     value: float
     goal: float
-    is_ceiling: bool  # the goal is the most it may be, else the least
+    is_ceiling: bool  # whether the goal is an upper limit; else it is a lower one
     form: str = "{:,.2f}"
     note: str = ""
 
     @property
-    def is_met(self) -> bool:
+    def is_goal_reached(self) -> bool:
         """Say whether the goal is reached."""
         return self.value <= self.goal if self.is_ceiling else self.value >= self.goal
 
 
 @dataclass(kw_only=True)
 class Results:
-    """Figures and rows of one benchmark, kept as JSON; parts that were not measured this time keep what was measured before."""
+    """Figures and rows of one benchmark, kept as JSON. Parts that were not measured this time keep their earlier figures."""
 
     name: str
     figures: dict[str, Figure] = field(default_factory=dict)
@@ -327,7 +327,7 @@ def print_figures(figures: Iterable[Figure]) -> None:
                 figure.name,
                 f"{sign} {figure.form.format(figure.goal)}",
                 figure.form.format(figure.value),
-                "met" if figure.is_met else "NOT MET",
+                "met" if figure.is_goal_reached else "NOT MET",
                 figure.note,
             )
         )

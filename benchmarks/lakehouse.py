@@ -34,7 +34,7 @@ def multiply(source: Path, target: Path, messages: int) -> None:
     shutil.copytree(source, partial)
     append_copies(source, partial, copies=-(-messages // message_count(source)) - 1)
     for table in GROWING:
-        # As a warehouse keeps its tables: one file a day, not one per append, and a checkpoint of the log.
+        # As in a real warehouse: one file a day, not one per append, and a checkpoint of the log.
         DeltaTable(str(partial / table)).optimize.compact()
         DeltaTable(str(partial / table)).create_checkpoint()
     partial.rename(target)
@@ -47,7 +47,7 @@ def message_count(lakehouse: Path) -> int:
 
 
 def append_copies(source: Path, target: Path, *, copies: int, days_apart: int = 0) -> None:
-    """Append so many copies of what `source` holds; each lies `days_apart` days before the one before it.
+    """Append copies of what `source` holds. Each lies `days_apart` days before the previous one.
 
     System tables get no rows older than Databricks keeps them.
     """
@@ -103,5 +103,5 @@ def _replaced(rows: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """Copy a folder of Delta tables without copying bytes: nothing in one is ever changed in place."""
+    """Copy a folder of Delta tables without copying bytes. That is safe, because no file of them is ever changed."""
     shutil.copytree(source, target, copy_function=os.link)

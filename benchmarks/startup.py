@@ -1,4 +1,4 @@
-"""What a run costs that has nothing to do: its time against a bare start of the engine, and its calls.
+"""What a run with nothing to do costs: its time compared with a bare start of the engine, and its calls.
 
 python -m benchmarks.startup [--messages 3000] [--runs 5]
 """

@@ -74,11 +74,10 @@ QUICK_CELLS = ("0ms-uncapped-4t-8w", "150ms-uncapped-4t-8w", "150ms-uncapped-1t-
 
 
 def sizes(cell: Cell, *, is_quick: bool) -> dict[str, int]:
-    """Return how many messages each contender gets in a cell, so that a run takes seconds, of ours under a cap 48."""
+    """Return how many messages each contender gets in a cell. A run takes seconds; ours takes 48 under a cap."""
     if cell.is_capped:
-        calls = (
-            800 if is_quick else 2_400
-        ) * cell.workspaces  # of ours; in 16 s the ramp and the last merge would weigh a tenth
+        # Calls of ours. In a shorter run, of 16 s, the start and the last merge would be a tenth of the time.
+        calls = (800 if is_quick else 2_400) * cell.workspaces
         each = (150 if is_quick else 600) * cell.workspaces
         return {OURS: calls * cell.turns, DLT: each, THREADS: each, LOOP: each if cell.latency_ms == 0 else 60}
     if cell.latency_ms:
@@ -150,12 +149,12 @@ def run_once(name: str, cell: Cell, service: Service) -> Run:
 
 
 def ideal_seconds(calls: Calls) -> float:
-    """Return the least time in which a cap lets the busiest workspace answer so many calls; the first second's worth is free."""
+    """Return the least time in which a cap lets the busiest workspace answer so many calls. The calls of the first second are free."""
     return max(0.0, calls.most_answered_in_a_workspace() - CAP) / CAP
 
 
 def fetch_seconds(name: str, record: dict[str, Any], seconds: float) -> float:
-    """Return how long fetching took: of ours the fetch step with its merges, of the others the whole process."""
+    """Return how long fetching took: for ours the fetch step with its merges, for the others the whole process."""
     return float(record["fetch_seconds"]) if name == OURS else seconds
 
 

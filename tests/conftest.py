@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-# The cheapest first; folders that are not named come last.
-_ORDER = ("unit", "sql", "deploy", "integration", "e2e", "browser")
+# What fails fast comes first, then the folders with long files, so that no worker is left alone with one at the end.
+_ORDER = ("unit", "fuzz", "faults", "integration", "e2e", "browser", "sql", "deploy")
 _HERE = Path(__file__).parent
 
 # pytest-xdist workers run from `python -c`; pyspark takes a main module without a file for its own doctest runner and

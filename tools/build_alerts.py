@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from genie_obs.sql import Names, qualify
+from genie_obs.lakehouse.sql import Names, qualify
 
 ROOT = Path(__file__).parents[1]
 SQL_FOLDER = ROOT / "sql" / "alerts"
@@ -36,7 +36,7 @@ class BundleNames(Names):
 
 
 def build_query_text(sql: str) -> str:
-    """Return the text of an alert from its file: tables in full, no semicolon, which alerts do not take."""
+    """Return the SQL of an alert from its file: table names in full, and no semicolon, because alerts do not accept one."""
     return qualify(sql, BundleNames()).strip().removesuffix(";")
 
 

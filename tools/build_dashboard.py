@@ -13,10 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a script, Python looks in tools/ only
 
-from tools.dashboard_layout import build_pages, theme
-from tools.dashboard_notebook import build_notebook
-from tools.dashboard_queries import ROOT, Query, load_queries
-from tools.dashboard_widgets import Json
+from tools.dashboard.layout import build_pages, theme
+from tools.dashboard.notebook import build_notebook
+from tools.dashboard.queries import ROOT, Query, load_queries
+from tools.dashboard.widgets import Json
 from tools.lvdash_lint import lint
 
 SQL_FOLDER = ROOT / "sql"

@@ -1,8 +1,8 @@
-"""Checks of an `.lvdash.json` file that Databricks does not make: what it saves without a word may still not render.
+"""Checks in an `.lvdash.json` file what Databricks does not check: it saves files that do not render, without an error.
 
     python tools/lvdash_lint.py FILE…    print one line per problem; exit code 1 if there are any
 
-`lint` takes the columns of each dataset as well where the caller has run them, and then checks every field against them.
+If the caller has run the datasets, `lint` takes their columns too and checks every field against them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TEXT_TYPES = ("string", "boolean", "array", "map", "struct", "binary", "varchar
 
 
 def lint(dashboard: Json, columns: Columns | None = None) -> list[str]:
-    """Return every problem of a dashboard, one sentence each; an empty list is a dashboard that should render."""
+    """Return every problem of a dashboard, one sentence each. An empty list means that the dashboard should render."""
     return [
         *_names(dashboard),
         *_texts(dashboard),

@@ -2,8 +2,8 @@
 
     python -m tools.mutations
 
-A bug whose text is no longer in the package, a test that fails without the bug, and a bug that no test catches all end it
-with code 1.
+It ends with code 1 if the text of a bug is no longer in the package, if a test fails without the bug, or if no test catches
+the bug.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, kw_only=True)
 class Mutation:
-    """A bug: what in a file of the package becomes what, and the test that must then fail."""
+    """A bug: which text in a file of the package is replaced by which, and the test that must then fail."""
 
     guarantee: str
     file: str
@@ -32,47 +32,42 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         guarantee="the watermark moves only when discovery is committed",
-        file="job.py",
+        file="datasets/events/step.py",
         changes=(
             (
-                "    found = discover(\n",
-                "    record.watermark_after = days.newest_event_time\n    record.save(context.tables)\n    found = discover(\n",
+                "    found = discover(",
+                '    run.results["events"] = StepResult(facts={"watermark_after": days.newest_event_time})\n    found = discover(',
             ),
         ),
         test="tests/integration/test_concurrency.py::test_run_that_died_before_discovery_was_committed_does_not_move_the_watermark",
     ),
     Mutation(
         guarantee="a terminal status is never undone",
-        file="statements/merge_messages.sql",
-        changes=(
-            (
-                "WHEN d.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'QUERY_RESULT_EXPIRED') AND NOT f.is_terminal THEN",
-                "WHEN FALSE THEN",
-            ),
-        ),
+        file="datasets/messages/table.sql",
+        changes=(("CASE WHEN old.status IN (:terminal_statuses) AND", "CASE WHEN FALSE AND"),),
         test="tests/sql/statements/test_merge_messages.py::test_terminal_status_never_goes_back",
     ),
     Mutation(
         guarantee="no value is lost to a NULL",
-        file="statements/merge_messages.sql",
-        changes=(("THEN f.content ELSE COALESCE(f.content, d.content) END,", "THEN f.content ELSE f.content END,"),),
+        file="lakehouse/merge.py",
+        changes=(('    kept = f"COALESCE(new.{column}, old.{column})"', '    kept = f"new.{column}"'),),
         test="tests/sql/statements/test_merge_messages.py::test_value_is_never_replaced_by_null",
     ),
     Mutation(
         guarantee="a passing disturbance is tried again",
-        file="retry.py",
+        file="genie_api/retry.py",
         changes=(("frozenset({429, 500, 502, 503, 504})", "frozenset({429})"),),
-        test="tests/unit/test_genie_api.py::test_passing_disturbance_is_retried",
+        test="tests/unit/genie_api/test_api.py::test_passing_disturbance_is_retried",
     ),
     Mutation(
         guarantee="one 404 is no proof that a message is gone",
-        file="outcomes.py",
+        file="datasets/messages/outcomes.py",
         changes=(("    if due.is_deletion_seen or due.is_absence_seen:\n", "    if True:\n"),),
-        test="tests/unit/test_outcomes.py::test_first_404_that_nothing_else_tells_of_is_asked_again",
+        test="tests/unit/datasets/messages/test_outcomes.py::test_first_404_that_nothing_else_tells_of_is_asked_again",
     ),
     Mutation(
         guarantee="our own reads are no activity",
-        file="statements/select_witnesses.sql",
+        file="datasets/events/select_witnesses.sql",
         changes=(
             ("LIKE 'genie-obs/%'", "LIKE 'somebody-else/%'"),
             ("        AND action_name RLIKE", "        AND FALSE AND action_name RLIKE"),
@@ -81,44 +76,98 @@ MUTATIONS = (
     ),
     Mutation(
         guarantee="a token never follows a redirect",
-        file="http_exchange.py",
+        file="genie_api/exchange.py",
         changes=(("allow_redirects=False", "allow_redirects=True"),),
-        test="tests/unit/test_genie_api.py::test_redirect_is_refused_and_the_token_goes_nowhere_else",
+        test="tests/unit/genie_api/test_api.py::test_redirect_is_refused_and_the_token_goes_nowhere_else",
     ),
     Mutation(
         guarantee="a proxy's page deletes nothing",
-        file="workspace_client.py",
+        file="genie_api/client.py",
         changes=(("_STATUSES_NEEDING_JSON = frozenset({403, 404})", "_STATUSES_NEEDING_JSON = frozenset()"),),
-        test="tests/unit/test_genie_api.py::test_passing_disturbance_is_retried",
+        test="tests/unit/genie_api/test_api.py::test_passing_disturbance_is_retried",
     ),
     Mutation(
         guarantee="a traceback with local variables shows no token",
-        file="secret.py",
-        changes=(("        return repr(_MASK)", "        return str(self)"),),
-        test="tests/unit/test_tracebacks.py::test_bug_of_the_http_library_shows_nothing",
+        file="genie_api/exchange.py",
+        changes=(("            without_frames(error)\n            raise\n", "            raise\n"),),
+        test="tests/unit/genie_api/test_tracebacks.py::test_bug_of_the_http_library_shows_nothing",
     ),
     Mutation(
         guarantee="the content policy is applied before anything is written",
-        file="genie_message_ingestion.py",
+        file="datasets/messages/conversation.py",
         changes=(
             (
-                "        return self._work.guard.protect_message(message, self._context.workspace_id, place.space_id)",
-                "        return message",
+                '        protected = self.content_guard.protect(message, table("message_details").texts, policy)',
+                "        protected = message",
             ),
         ),
         test="tests/integration/test_privacy.py::test_policy_is_applied_before_anything_is_written_and_when_a_message_is_read_again",
     ),
     Mutation(
         guarantee="what was erased does not come back",
-        file="statements/merge_witnesses.sql",
-        changes=(("WHEN MATCHED AND l.state <> 'erased' AND (", "WHEN MATCHED AND ("),),
+        file="ledger/is_news.rule.sql",
+        changes=(("known.state <> 'erased' AND COALESCE(", "COALESCE("),),
         test="tests/sql/statements/test_erasure.py::test_no_event_and_no_answer_opens_an_erased_message",
     ),
     Mutation(
         guarantee="two runs at once share the work",
-        file="other_runs.py",
-        changes=(("        if self._still_due is not None:\n", "        if False:\n"),),
+        file="datasets/messages/shared_due.py",
+        changes=(("            if self._still_due is not None:\n", "            if False:\n"),),
         test="tests/integration/test_concurrency.py::test_two_runs_at_once_share_the_work",
+    ),
+    Mutation(
+        guarantee="a message has one row in the ledger",
+        file="datasets/events/step.py",
+        changes=(("_join_twins(run) if found.new_message_count else 0", "0"),),
+        test="tests/integration/test_twins.py::test_message_that_two_runs_record_under_two_days_keeps_one_row",
+    ),
+    Mutation(
+        guarantee="a living run is not taken for dead",
+        file="datasets/messages/reader.py",
+        changes=(("            await merger.call(heartbeat.beat)\n", "            pass\n"),),
+        test="tests/unit/runs/test_heartbeat.py::test_run_that_only_waits_is_never_taken_for_dead",
+    ),
+    Mutation(
+        guarantee="erasure forgets no text that a table declares",
+        file="erasure/derived.py",
+        changes=(("for column in texts.plain}", "for column in texts.plain[1:]}"),),
+        test="tests/integration/test_erasure.py::test_no_text_of_a_person_is_left_in_any_file_and_no_run_brings_it_back",
+    ),
+    Mutation(
+        guarantee="what an event tells is news to whoever asks first",
+        file="ledger/is_news.rule.sql",
+        changes=(("  OR (seen.user_email IS NOT NULL AND known.user_email IS NULL),", "  OR FALSE,"),),
+        test="tests/sql/statements/ledger/test_merge_witnesses.py::test_what_is_called_news_is_what_the_merge_changes_and_what_is_called_due_again_is_what_it_opens",
+    ),
+    Mutation(
+        guarantee="no text is forgotten in a declaration",
+        file="datasets/spaces/table.sql",
+        changes=(("description, parent_path, serialized_space", "description, serialized_space"),),
+        test="tests/unit/lakehouse/test_declarations.py::test_every_column_that_can_hold_text_is_declared_as_exactly_one_kind",
+    ),
+    Mutation(
+        guarantee="a stricter content policy keeps no text of a row that is written again",
+        file="lakehouse/merge.py",
+        changes=(("WHEN {_OTHER_POLICY} THEN new.{column} ELSE", "ELSE"),),
+        test="tests/sql/statements/test_declared_tables.py::test_newer_row_changes_the_stored_one_as_the_declaration_says",
+    ),
+    Mutation(
+        guarantee="a text that was erased does not come back",
+        file="lakehouse/merge.py",
+        changes=(("CASE WHEN {_ERASED} THEN old.{column} WHEN {_OTHER_POLICY}", "CASE WHEN {_OTHER_POLICY}"),),
+        test="tests/sql/statements/test_declared_tables.py::test_newer_row_changes_the_stored_one_as_the_declaration_says",
+    ),
+    Mutation(
+        guarantee="a person goes from every table",
+        file="erasure/erase.py",
+        changes=(("        _erase_person(tables, names)\n", ""),),
+        test="tests/sql/statements/test_declared_tables.py::test_person_goes_from_rows_about_people_under_every_name_they_have",
+    ),
+    Mutation(
+        guarantee="a run goes on without an optional source",
+        file="pipeline/run.py",
+        changes=(("            if is_required(error.source):\n", "            if True:\n"),),
+        test="tests/integration/test_optional_sources.py::test_history_that_fails_when_later_statements_are_looked_for_costs_no_run",
     ),
 )
 
@@ -143,6 +192,7 @@ def judge(mutation: Mutation) -> str:
     with tempfile.TemporaryDirectory(prefix="genie-obs-mutation-") as folder:
         package = Path(folder) / "python"
         shutil.copytree(ROOT / "python", package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "sql", package.parent / "sql")  # the views, where a checkout has them
         if run_test(mutation.test, package):
             return "FAILS WITHOUT THE BUG"
         file = package / "genie_obs" / mutation.file

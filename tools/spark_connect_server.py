@@ -1,4 +1,4 @@
-"""Apache Spark with Delta Lake as a Spark Connect server on the JVM: the engine our SQL is checked on besides Sail.
+"""Serves Apache Spark with Delta Lake as a Spark Connect server on the JVM. Our SQL is tested on it besides Sail.
 
 python tools/spark_connect_server.py --prepare       fetch what the server is made of into build/spark, nothing else
 python tools/spark_connect_server.py --port 15002    serve until interrupted; use it with --engine sc://localhost:15002
@@ -34,11 +34,12 @@ _OLDEST_JAVA = 17
 _INSTALL_JAVA = "install a headless JRE of version 17 or newer (Debian: apt-get install default-jre-headless)"
 _START_SECONDS = 240.0  # 10 s on a quiet machine
 _STOP_SECONDS = 20.0
-# Short statements never earn back what optimising compilers and parallel collectors cost on two cores. Without the other compilers
-# the JVM takes 48 MB for compiled code, which Spark fills, and then most of its time goes into throwing code out.
+# On two cores, optimising compilers and parallel collectors cost more than they save for short statements. Without the
+# other compilers the JVM keeps only 48 MB for compiled code; Spark fills it, and the JVM then spends most of its time on
+# throwing code out.
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
-# Ends the server when its standard input closes, that is also when we are killed: a JVM without an owner would stay for ever,
-# and so would its scratch folder, which the first argument names.
+# Ends the server when its standard input closes, so also when we are killed. Otherwise the JVM would stay for ever, and so
+# would its scratch folder, which the first argument names.
 _WATCH = """exec 3<&0
 scratch=$1; shift
 "$@" & server=$!
@@ -46,7 +47,7 @@ scratch=$1; shift
 exec 3<&-
 wait "$server"
 """
-# Warnings only, the log would otherwise grow by megabytes a minute, and the line that says which port the server took.
+# Logs warnings, and the line that says which port the server took. More would make the log grow by megabytes a minute.
 _LOGGING = """rootLogger.level = warn
 rootLogger.appenderRef.out.ref = out
 appender.out.type = Console
@@ -88,11 +89,11 @@ CONFIGURATION = {
 
 
 class SparkServerError(Exception):
-    """The server's parts are missing, cannot be fetched, or the server does not start; says what to do."""
+    """Parts of the server are missing or cannot be fetched, or it does not start. The text says what to do."""
 
 
 def missing_parts(folder: Path = FOLDER) -> str | None:
-    """Return what keeps the server from starting on this machine and how to get it, None when all is there."""
+    """Return what is missing on this machine to start the server, and how to get it; None if nothing is."""
     if problem := _missing_java():
         return problem
     if not (_spark_home(folder) / "bin" / "spark-submit").exists() or not list(_jars(folder).glob("delta-spark*.jar")):
@@ -133,7 +134,7 @@ def prepare(folder: Path = FOLDER) -> None:
         raise SparkServerError("Maven is not installed; install it to fetch Delta Lake (Debian: apt-get install maven)")
     pom = folder / "pom.xml"
     pom.write_text(_POM, encoding="utf-8")
-    # Only what Spark does not bring itself; a second copy of its own libraries would be a second truth.
+    # Only what Spark does not bring itself: a second copy of its libraries could be another version.
     copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", "-DincludeGroupIds=io.delta,io.unitycatalog"]
     patient = "-Dmaven.wagon.http.retryHandler.count=5"
     _call(["mvn", "-q", "-B", patient, "-f", str(pom), *copy, f"-DoutputDirectory={_jars(folder)}"])

@@ -1,17 +1,17 @@
-"""Observability for Databricks Genie: audit log to messages, to one Delta table, with a ledger that proves completeness."""
+"""Observability for Databricks Genie: finds messages in the audit log, fetches them, and proves with a ledger that none is missing."""
 
-__version__ = "0.1.0"
+from genie_obs._version import __version__ as __version__
 
 
 def runtime() -> None:
-    """Run the job with the parameters in `sys.argv`: what a Databricks wheel task calls, named in the package's metadata.
+    """Run the job with the parameters in `sys.argv`. A Databricks wheel task calls this entry point.
 
-    It stands here because the launcher calls `genie_obs.runtime()` where it finds no such name in the metadata.
+    The package's metadata names it. It stands here because the launcher calls `genie_obs.runtime()` if it finds no such name there.
 
     Raises:
         RunFailedError: if the run failed, or a whole workspace could not be read.
     """
-    # Here, so that importing the package stays as cheap as it is.
-    from genie_obs.wheel_task import runtime as run
+    # Imported here, so that importing the package stays cheap.
+    from genie_obs.command.task import runtime as run
 
     run()

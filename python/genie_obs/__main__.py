@@ -1,7 +1,7 @@
-"""`python -m genie_obs` is `genie-obs`, for where the script is not on the PATH."""
+"""Makes `python -m genie_obs` do the same as `genie-obs`, where the script is not on the PATH."""
 
 import sys
 
-from genie_obs.cli import main
+from genie_obs.command.cli import main
 
 sys.exit(main())

@@ -2,8 +2,11 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+CLOCKS_DIFFER_BY = timedelta(minutes=10)
+"""How far apart the clocks of two machines may be. An instant further ahead than this was written by a wrong clock."""
 
 
 class Clock(Protocol):

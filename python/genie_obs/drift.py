@@ -1,4 +1,4 @@
-"""What Databricks sent that this version does not know: counted, bounded, shown. Never contains a user's text."""
+"""Counts what Databricks sends and this version does not know. It never contains a user's text."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-MAX_KINDS = 100  # a service that makes up a new word each time must not fill memory, or a row of the run table
+MAX_KINDS = 100  # a service that sends a new word each time must not fill the memory, or a row of `ingestion_runs`
 OTHER = "more kinds of drift than can be listed"
 _WORD = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
 def describe_unknown(name: str, value: str) -> str:
-    """Return the line for an enumerated value that is not known; one of another form is not quoted.
+    """Return the line for an unknown enumerated value.
 
-    It might be somebody's words.
+    A value of another form is not quoted: it may be a person's words.
     """
     return f"{name}: unknown value {value}" if _WORD.fullmatch(value) else f"{name}: unknown value of another form"
 
@@ -26,6 +26,17 @@ def json_type(value: object) -> str:
         return "boolean"
     names = {str: "string", int: "number", float: "number", list: "list", dict: "object", type(None): "null"}
     return names.get(type(value), "something else")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftKind:
+    """One kind of drift: an element of `ingestion_runs.drift_kinds`."""
+
+    what: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.count} {'time' if self.count == 1 else 'times'})"
 
 
 @dataclass
@@ -49,6 +60,10 @@ class DriftCounter:
         for what, count in other._counts.items():
             self.add(what, count)
 
+    def kinds(self) -> list[DriftKind]:
+        """Return each kind and how often it was seen, in alphabetical order."""
+        return [DriftKind(what=what, count=count) for what, count in sorted(self._counts.items())]
+
     def lines(self) -> list[str]:
         """Return one line per kind, in alphabetical order: ``status: unknown value PAUSED (3 times)``."""
-        return [f"{what} ({count} {'time' if count == 1 else 'times'})" for what, count in sorted(self._counts.items())]
+        return [str(kind) for kind in self.kinds()]

@@ -3,6 +3,7 @@
 GenieObsError
 ├── ConfigError                    bad settings or input (exit code 2)
 ├── EngineError                    the table engine failed
+│   └── SourceError                a system table could not be read
 ├── WorkspaceError                 a whole workspace cannot be read: reported, skipped (exit code 3)
 │   ├── WorkspaceUnreachableError  no usable HTTP answer
 │   ├── CredentialsRefusedError    the token endpoint said no
@@ -17,17 +18,18 @@ GenieObsError
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from genie_obs.secret import Secret
 
 _MAX_SERVICE_TEXT_CHARACTERS = 200
 _MAX_ID_CHARACTERS = 64
-# Control, format (bidirectional overrides), surrogate and line/paragraph separators: nothing that can forge a log line.
+# Control and format characters (bidirectional overrides), surrogates, line and paragraph separators: they can forge a log line.
 _UNPRINTABLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def clean_text(text: object, *, limit: int = _MAX_SERVICE_TEXT_CHARACTERS, hidden: Iterable[Secret] = ()) -> str:
-    """Return foreign text fit for a log line: no control characters, one line, at most `limit` characters.
+    """Return text from outside in a form that is safe in a log: no control characters, one line, at most `limit` characters.
 
     `hidden` lists values (tokens, secrets) that become `***` wherever the text echoes them.
     """
@@ -42,40 +44,87 @@ def clean_text(text: object, *, limit: int = _MAX_SERVICE_TEXT_CHARACTERS, hidde
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, with its cause, and a sentence that says how to fix it ('' if no fix is known)."""
+
+    problem: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.problem.rstrip('.')}. {self.fix}" if self.fix else self.problem
+
+
 class GenieObsError(Exception):
-    """Base of every error this project raises on purpose."""
+    """Base of every error this project raises on purpose: `problem` says what is wrong, `fix` what to do about it."""
+
+    def __init__(self, problem: str, fix: str = "") -> None:
+        self.problem = problem
+        self.fix = fix
+        super().__init__(str(Problem(problem, fix)))
 
 
 class ConfigError(GenieObsError):
-    """Settings or input are wrong; `problems` lists every one found, each naming thing, cause and fix."""
+    """Settings or input are wrong. `problems` lists all that was found; `problem` and `fix` are those of the first."""
 
-    def __init__(self, problems: str | Iterable[str]) -> None:
-        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__(_join_problems(self.problems))
+    def __init__(self, problem: str | Iterable[Problem], fix: str = "") -> None:
+        self.problems: tuple[Problem, ...] = (Problem(problem, fix),) if isinstance(problem, str) else tuple(problem)
+        first = self.problems[0]
+        super().__init__(first.problem, first.fix)
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return str(self.problems[0])
+        return "\n".join([f"{len(self.problems)} problems:", *(f"  - {problem}" for problem in self.problems)])
 
 
-def _join_problems(problems: tuple[str, ...]) -> str:
-    if len(problems) == 1:
-        return problems[0]
-    return "\n".join([f"{len(problems)} problems:", *(f"  - {problem}" for problem in problems)])
+def name_unexpected(error: BaseException) -> str:
+    """Return the type and place of an unexpected error. Its text is left out, because it may quote what a person wrote."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{place}"
+
+
+class BadValueError(ValueError):
+    """The text of a setting cannot be read: `problem` says what is wrong with it, `fix` what to write instead."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        self.problem = problem
+        self.fix = fix
+        super().__init__(str(Problem(problem, fix)))
 
 
 class EngineError(GenieObsError):
     """The table engine refused or lost a statement."""
 
 
+class SourceError(EngineError):
+    """A system table could not be read: `source` is its name, as ``schema.table``, and `state` says how."""
+
+    def __init__(self, problem: str, fix: str = "", *, source: str, state: str = "failed") -> None:
+        super().__init__(problem, fix)
+        self.source = source
+        self.state = state
+
+
 class WorkspaceError(GenieObsError):
     """A whole workspace cannot be read; the others go on.
 
-    `reason` is what came back and what to do, without the workspace's name: it fits a table cell.
+    `problem` and `fix` do not name the workspace, so that they fit a table cell; the text of the error does.
     """
 
-    def __init__(self, reason: str, *, workspace_id: str, host: str) -> None:
-        self.reason = reason
+    def __init__(self, problem: str, fix: str = "", *, workspace_id: str, host: str) -> None:
+        super().__init__(problem, fix)
         self.workspace_id = workspace_id
         self.host = host
-        name = f"workspace {clean_text(workspace_id, limit=_MAX_ID_CHARACTERS)}" if workspace_id else "workspace"
-        super().__init__(f"{name} ({clean_text(host)}): {reason}")
+
+    def __str__(self) -> str:
+        place = (
+            f"workspace {clean_text(self.workspace_id, limit=_MAX_ID_CHARACTERS)}" if self.workspace_id else "workspace"
+        )
+        return f"{place} ({clean_text(self.host)}): {Problem(self.problem, self.fix)}"
 
 
 class WorkspaceUnreachableError(WorkspaceError):
@@ -83,7 +132,11 @@ class WorkspaceUnreachableError(WorkspaceError):
 
 
 class CredentialsRefusedError(WorkspaceError):
-    """The workspace's token endpoint refused the service principal."""
+    """The workspace's token endpoint refused the service principal; `api_message` is the service's own text, cleaned and cut."""
+
+    def __init__(self, problem: str, fix: str = "", *, workspace_id: str, host: str, api_message: str = "") -> None:
+        super().__init__(problem, fix, workspace_id=workspace_id, host=host)
+        self.api_message = clean_text(api_message)
 
 
 class UntrustedHostError(WorkspaceError):
@@ -119,7 +172,7 @@ class ApiError(GenieObsError):
         self.attempts = attempts
         self.request_id = clean_text(request_id, limit=_MAX_ID_CHARACTERS) if request_id else None
         self.api_message = clean_text(api_message)
-        super().__init__(self._describe())
+        super().__init__(self._describe(), self._advice())
 
     def _describe(self) -> str:
         ids = ", ".join(f"{name} {clean_text(value, limit=_MAX_ID_CHARACTERS)}" for name, value in self.ids.items())
@@ -128,7 +181,7 @@ class ApiError(GenieObsError):
         text = f"{self.method} {self.path_template}{f' ({ids})' if ids else ''} failed: {outcome} after {attempts}"
         text += f': "{self.api_message}"' if self.api_message else ""
         text += f" [request {self.request_id}]" if self.request_id else ""
-        return f"{text}. {self._advice()}"
+        return text
 
     def _advice(self) -> str:
         return self.advice
@@ -147,7 +200,7 @@ class UnauthenticatedError(ApiError):
 
 
 class _GrantableApiError(ApiError):
-    """Errors whose cure is a grant on the space the call was about."""
+    """Errors that a grant on the space fixes."""
 
     _prefix = ""
 
@@ -166,7 +219,7 @@ class PermissionDeniedError(_GrantableApiError):
 
 
 class NotFoundError(_GrantableApiError):
-    """404: it does not exist, or, as Databricks hides spaces one may not see, a permission is missing."""
+    """404: it does not exist, or a permission is missing: Databricks hides what one may not see."""
 
     _prefix = "It was deleted, or the service principal may not see it: then g"
 
@@ -179,6 +232,6 @@ class NotFoundError(_GrantableApiError):
 
 
 class TransientApiError(ApiError):
-    """The call failed in a way that may pass, and every retry was used up; trying again later is right."""
+    """The call failed for a reason that may pass, and every retry was used up. A later call may succeed."""
 
     advice = "The next run tries again."

@@ -1,24 +1,26 @@
-"""JSON of the Genie API to values and back: by msgspec, and by the standard library where that one is more lenient.
+"""Turns JSON of the Genie API into values and back: with msgspec, or with the standard library where msgspec is too strict.
 
-The service's text may hold lone surrogates, legal in JSON and impossible in UTF-8, which msgspec refuses both ways. Integers of
-any length stay exact; a number too large for a float, and NaN and Infinity, which are no JSON, become their text.
+The service's text may hold lone surrogates. JSON allows them, UTF-8 does not, and msgspec refuses them both ways. Integers of any
+length stay exact. A number too large for a float becomes its text, and so do NaN and Infinity, which are not JSON.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import msgspec
 
 _DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LENIENT_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def decode(body: bytes) -> Any:
-    """Return the value of a UTF-8 document; its floats are finite.
+    """Return the value of a UTF-8 document. Its floats are finite.
 
     Raises:
         ValueError: not UTF-8, or not JSON. The error may hold the document: never show or chain it.
@@ -32,11 +34,11 @@ def decode(body: bytes) -> Any:
 
 def _finite(literal: str) -> float | str:
     number = float(literal)
-    return number if math.isfinite(number) else literal  # JSON could not say it again
+    return number if math.isfinite(number) else literal  # JSON cannot write infinity
 
 
 def encode(value: object) -> str:
-    """Return a value that came out of JSON as compact JSON, characters as they are; lone surrogates stay what they are.
+    """Return a value that came from JSON as compact JSON. Characters are not escaped, and lone surrogates stay.
 
     Raises:
         RecursionError: nested about a thousand levels deep.
@@ -46,3 +48,25 @@ def encode(value: object) -> str:
         return _ENCODER.encode(value).decode()
     except UnicodeEncodeError:
         return _LENIENT_ENCODER.encode(value)
+
+
+def to_json(value: Any) -> str | None:
+    """Return a value as compact JSON that UTF-8 can hold; None if it is nested too deep, or holds a number that is too long."""
+    try:
+        return escape_lone_surrogates(encode(value))
+    except (RecursionError, ValueError):
+        return None  # nested about a thousand levels deep, or a number of thousands of digits; `find_drift` names it
+
+
+def to_text(value: Any) -> str | None:
+    """Return a text that UTF-8 can hold. A value of another type becomes its JSON; None and JSON that is too deep become None."""
+    if value is None:
+        return None
+    return escape_lone_surrogates(value) if isinstance(value, str) else to_json(value)
+
+
+def escape_lone_surrogates(text: str) -> str:
+    """Return text that UTF-8 can hold: each lone surrogate becomes an escape of six characters."""
+    if text.isascii():
+        return text
+    return _LONE_SURROGATE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

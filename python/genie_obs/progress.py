@@ -1,4 +1,4 @@
-"""How a run tells where it is: plain log lines; on a terminal the display of `terminal_progress`."""
+"""How a run reports its progress: with log lines. On a terminal, `genie_obs.session.terminal_progress` shows it instead."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Note = Callable[[], str]
 
 
 class RunProgress(Protocol):
-    """What a run tells about itself."""
+    """What a run reports while it works."""
 
     def step(self, name: str, total: int | None = None, note: Note | None = None) -> None:
-        """Begin a step of so many items; `note` is asked for a short text whenever something is shown."""
+        """Begin a step of `total` items, if that is known. `note` returns a short text that is shown beside the count."""
 
     def expect(self, total: int) -> None:
         """Say how many items the step has, once that is known."""
 
     def advance(self, count: int) -> None:
-        """Say that so many items of the step are done."""
+        """Say that `count` more items of the step are done."""
 
 
 class LogProgress:
@@ -48,11 +48,11 @@ class LogProgress:
         logger.info("%s%s", name, f": {total}" if total is not None else "")
 
     def expect(self, total: int) -> None:
-        """Know the length of the step from here on."""
+        """Take the number of items of the step."""
         self._total = total
 
     def advance(self, count: int) -> None:
-        """Log how far the step is, if it has been quiet for long enough."""
+        """Log how far the step is, if the last line is ten seconds old."""
         self._done += count
         now = self._clock.monotonic()
         if now - self._shown >= _LINE_EVERY_SECONDS:

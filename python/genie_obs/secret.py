@@ -1,4 +1,4 @@
-"""A value that never shows itself by accident."""
+"""Secret values, which nothing shows by accident."""
 
 import base64
 import hmac
@@ -14,10 +14,10 @@ _MASK = "***"
 
 
 class Secret:
-    """Hold a secret text in memory; only `reveal()` gives it back.
+    """A secret text in memory; only `reveal()` returns it.
 
-    Printing, formatting, logging and `dataclasses.asdict` all show `***`. Pickling raises, so the value cannot
-    leave the process inside something else. Copies are the same object.
+    Printing, formatting, logging and `dataclasses.asdict` show `***`. Pickling raises an error, so the text cannot leave the
+    process inside of something else. A copy is the same object.
     """
 
     __slots__ = ("__value",)
@@ -26,7 +26,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
-        """Return the secret itself, for the one place that sends it."""
+        """Return the text itself. Only where it is sent: a variable that holds it may be printed."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -44,7 +44,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        # Constant time: comparing must not tell how many leading characters were right.
+        # In constant time: how long it takes must not tell how many of the first characters are right.
         return hmac.compare_digest(
             self.__value.encode(errors="surrogatepass"), other.reveal().encode(errors="surrogatepass")
         )
@@ -62,31 +62,9 @@ class Secret:
         raise TypeError("a Secret cannot be pickled")
 
 
-class SecretHeader(str):
-    """A header's value that carries a secret: text for the HTTP library, `***` for whatever shows variables.
-
-    A plain text would stand in every frame that holds the headers, and so in a traceback that prints local variables.
-    Only `str()` gives the value back, because the HTTP library asks for it.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(_MASK)
-
-    def __format__(self, format_spec: str) -> str:
-        return _MASK
-
-    def __getitem__(self, key: Any) -> str:
-        return _MASK  # some tools cut what they show before they ask for its repr
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a SecretHeader cannot be pickled")
-
-
-def bearer_header(token: Secret) -> SecretHeader:
-    """Return the Authorization header of an access token."""
-    return SecretHeader(f"Bearer {token.reveal()}")
+def bearer_header(token: Secret) -> Secret:
+    """Return the Authorization header of a request with an access token."""
+    return Secret(f"Bearer {token.reveal()}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +75,9 @@ class Credentials:
     client_secret: Secret
 
     def basic_pair(self) -> Secret:
-        """Return id and secret in the form they are sent in when a token is asked for."""
+        """Return id and secret in the form in which a token request sends them."""
         return Secret(base64.b64encode(f"{self.client_id}:{self.client_secret.reveal()}".encode()).decode())
 
-    def basic_header(self) -> SecretHeader:
-        """Return the Authorization header that asks for a token."""
-        return SecretHeader(f"Basic {self.basic_pair().reveal()}")
+    def basic_header(self) -> Secret:
+        """Return the Authorization header of a request for a token."""
+        return Secret(f"Basic {self.basic_pair().reveal()}")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.browser.preview_world import dashboard_json, make_lakehouse, served, site_over
 
-from genie_obs.preview.exporter import export_page
-from genie_obs.preview.site import Site
+from genie_obs.preview.page.exporter import export_page
+from genie_obs.preview.page.site import Site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

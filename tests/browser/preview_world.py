@@ -16,13 +16,13 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from genie_obs.config import parse_settings
-from genie_obs.engine import open_engine
+from genie_obs.lakehouse.engines.engine import open_engine
+from genie_obs.lakehouse.tables import Tables
 from genie_obs.preview.command import open_site
-from genie_obs.preview.model import parse_dashboard
-from genie_obs.preview.server import serve
-from genie_obs.preview.site import Site
+from genie_obs.preview.file.parse import parse_dashboard
+from genie_obs.preview.page.server import serve
+from genie_obs.preview.page.site import Site
 from genie_obs.simulator import AccountSpec, generate_account, write_system_tables
-from genie_obs.tables import Tables
 
 HOSTILE = (
     "<script>window.hacked = 1</script>",
@@ -137,6 +137,29 @@ def category(name: str, title: str, **scale: Any) -> dict[str, Any]:
     return {"fieldName": name, "displayName": title, "scale": {"type": "categorical", **scale}}
 
 
+MARKDOWN = """## How to read this page
+A line of text, then a table:
+| tile | shows | rows |
+|---|:-:|--:|
+| Heat | **hours** | 24 |
+| Pivot | `spaces` \\| states | 4 |
+
+- first, and its parts
+  - a part
+    1. deep
+    2. deeper
+  - another part,
+    which goes on
+- second with \\*stars\\* and **a * b**, see https://example.com/a_b.
+
+3. starts at three
+
+> quoted
+
+```
+SELECT 1
+```
+"""
 DAY = field("daily(created_at)", 'DATE_TRUNC("DAY", `created_at`)')
 COUNT = field("count(*)", "COUNT(`*`)")
 DATASET_SQL = """SELECT
@@ -305,6 +328,10 @@ def _more() -> dict[str, Any]:
             place=(0, 12, 6, 4),
         ),
         widget("word-cloud", "word-cloud", {}, [status], place=(6, 12, 6, 4)),
+        {
+            "widget": {"name": "markdown", "multilineTextboxSpec": {"lines": MARKDOWN.splitlines(keepends=True)}},
+            "position": {"x": 0, "y": 16, "width": 6, "height": 8},
+        },
     ]
     return {
         "name": "more",

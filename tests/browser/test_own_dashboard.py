@@ -14,8 +14,8 @@ from tests.browser.conftest import Opened
 from tests.browser.preview_world import served
 
 from genie_obs.clock import SystemClock
+from genie_obs.command.demo import run_demo
 from genie_obs.config import parse_settings
-from genie_obs.demo import run_demo
 from genie_obs.preview.command import open_site
 from genie_obs.progress import LogProgress
 

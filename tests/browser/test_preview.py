@@ -107,6 +107,22 @@ def test_second_page_says_what_is_broken_empty_or_unknown(opened: Opened) -> Non
     assert "FAILED" in opened.text("Pivot")
 
 
+def test_text_box_has_its_lists_table_and_link(opened: Opened) -> None:
+    opened.page.get_by_role("tab", name="More").click()
+    box = opened.page.locator(".tile-text .text")
+    assert box.locator("ul > li > ul > li > ol > li").all_inner_texts() == ["deep", "deeper"]
+    assert box.locator("> ol").get_attribute("start") == "3"
+    cells = box.locator("tbody tr").first.locator("td")
+    assert cells.all_inner_texts() == ["Heat", "hours", "24"]
+    assert [cell.evaluate("td => getComputedStyle(td).textAlign") for cell in cells.all()] == [
+        "left",
+        "center",
+        "right",
+    ]
+    assert box.get_by_role("link").get_attribute("href") == "https://example.com/a_b"
+    assert "second with *stars* and a * b" in box.inner_text()
+
+
 def test_tabs_are_moved_through_by_keyboard(opened: Opened) -> None:
     opened.page.locator("[role=tab]").first.focus()
     opened.page.keyboard.press("ArrowRight")

@@ -13,7 +13,8 @@ from sqlglot import exp
 from tests.deploy.bundle import ROOT, load_bundle
 from tests.sql.statements.lake import Lake, Row
 
-from genie_obs.sql import OUR_TABLES, qualify
+from genie_obs.lakehouse.sql import qualify
+from genie_obs.lakehouse.statements import our_tables
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -122,7 +123,7 @@ def test_alert_is_one_query_of_databricks_sql_over_our_tables_only(name: str) ->
     tables = [table for table in query.find_all(exp.Table) if table.name not in names]
     assert tables
     assert all((table.catalog, table.db) == ("main", "genie_analytics") for table in tables)
-    assert {table.name for table in tables} <= set(OUR_TABLES)
+    assert {table.name for table in tables} <= set(our_tables())
 
 
 @pytest.mark.parametrize("name", ALERTS)

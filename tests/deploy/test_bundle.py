@@ -14,9 +14,9 @@ import pytest
 import yaml
 from tests.deploy.bundle import ROOT, TARGETS, Bundle, load_bundle, load_with_official_package
 
+from genie_obs.command.task import LOG_LEVEL, PARTIAL_OK, parse_parameters
 from genie_obs.config import SETTINGS, parse_settings
 from genie_obs.secret import SECRET_SCOPE
-from genie_obs.wheel_task import LOG_LEVEL, PARTIAL_OK, parse_parameters
 
 JOBS = ("genie_obs_ingest", "genie_obs_ingest_sharded")
 # Where the session and the system tables are is no question on Databricks.

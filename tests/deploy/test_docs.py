@@ -17,7 +17,7 @@ from databricks.bundles.schemas import Privilege
 from sqlglot import exp
 from tests.deploy.bundle import ROOT, load_bundle
 
-from genie_obs.cli import cli
+from genie_obs.command.cli import cli
 
 DOCUMENTS = sorted(
     [ROOT / "README.md", ROOT / "sql" / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md")]

@@ -145,5 +145,5 @@ def test_wheel_carries_types_and_statements_and_nothing_of_the_checkout(wheel: P
     names = {str(path.relative_to(workdir)) for path in workdir.rglob("*") if path.is_file()}
 
     assert "genie_obs/py.typed" in names
-    assert "genie_obs/statements/merge_messages.sql" in names
+    assert {"genie_obs/datasets/messages/table.sql", "genie_obs/ledger/select_due.sql"} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "tools"))]

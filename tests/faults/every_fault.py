@@ -29,8 +29,8 @@ from tests.faults.oracle import Oracle
 from tests.faults.world import Row, RunPlan, World
 
 from genie_obs.secret import CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE
-from genie_obs.simulator import FaultRule
-from genie_obs.simulator.faults import ACTIONS
+from genie_obs.simulator import FaultRule, message_body
+from genie_obs.simulator.server.faults import ACTIONS
 
 MOST_RUNS = 8
 FLAGS = {"timeout_seconds": "1", "max_concurrency": "32"}
@@ -75,7 +75,7 @@ def read_account(messages: int, share: float) -> Report:
         records = list(_run_until_done(world, share, logs))
         difference = _find_difference(oracle)
         _use_commands(world, logs)
-        question = next(message.as_api()["content"] for message in world.account.messages())
+        question = next(message_body(message)["content"] for message in world.account.messages())
         secrets = forms_of(world.account.client_id, world.account.client_secret, world.server.tokens.prefix)
         files = [path for path in world.folder.rglob("*") if path.is_file()]
         contents = [(path, _searchable(path)) for path in files]

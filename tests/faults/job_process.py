@@ -13,20 +13,23 @@ import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from genie_obs import engine as engines
+import pyarrow as pa
+
 from genie_obs.config import parse_settings
-from genie_obs.engine import Engine, open_engine
-from genie_obs.job import RunContext, run_ingest
+from genie_obs.lakehouse.engines import local
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress
 from genie_obs.secret import Credentials, Secret
-from genie_obs.sql import Value
-from genie_obs.tables import Tables
+from genie_obs.session.job import RunContext
 
 SPEED = 300.0  # how much faster than the machine's the clocks of job and simulator run
 MOMENTS = ("before", "data written", "commit begun", "milliseconds later", "after")
@@ -36,9 +39,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A moment in the life of a run: some time around the n-th execution of a command; `*` is any command."""
+    """A moment in the life of a run: some time around the n-th write of a statement or to a table; `*` is any of them."""
 
-    statement: str = "*"
+    statement: str = "*"  # or the table, of a MERGE that is made from its declaration
     number: int = 1
     moment: str = "before"
     milliseconds: int = 0
@@ -87,7 +90,7 @@ def run_job(order: JobOrder, connection: Connection) -> None:
 
 
 def _run(order: JobOrder) -> str:
-    engines.EXTRA_FILES_AT_MOST = 3  # small files are joined in nearly every run: it must be as harmless as rare
+    local.EXTRA_FILES_AT_MOST = 3  # small files are joined in nearly every run: it must be as harmless as rare
     settings = parse_settings(order.flags, {})
     clock = SharedClock(order)
     engine = open_engine(settings.engine)
@@ -125,7 +128,7 @@ class SharedClock:
 
 
 class TroubledTables(Tables):
-    """Tables whose commands are the places where a run dies or the disk is full."""
+    """Tables whose writes are the places where a run dies or the disk is full."""
 
     def __init__(self, engine: Engine, order: JobOrder, lakehouse: Path) -> None:
         super().__init__(engine)
@@ -133,22 +136,22 @@ class TroubledTables(Tables):
         self._root = lakehouse
         self._seen: Counter[str] = Counter()
 
-    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
-        self._seen.update((statement, "*"))
-        if self._is_at(self._order.disk_full_at, statement):
+    def write(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+        self._seen.update((what, "*"))
+        if self._is_at(self._order.disk_full_at, what):
             fill_disk(self._order.ballast)
         death = self._order.dies_at
-        if death is not None and self._is_at(death, statement):
+        if death is not None and self._is_at(death, what):
             if death.moment == "before":
                 die()
             if death.moment != "after":
                 threading.Thread(target=self._lurk, args=(death,), daemon=True).start()
-            super().execute(statement, only_new=only_new, **values)
+            super().write(what, whole, only_new, relations)
             die()
-        return super().execute(statement, only_new=only_new, **values)
+        return super().write(what, whole, only_new, relations)
 
-    def _is_at(self, point: Point | None, statement: str) -> bool:
-        return point is not None and point.statement in {statement, "*"} and self._seen[point.statement] == point.number
+    def _is_at(self, point: Point | None, what: str) -> bool:
+        return point is not None and point.statement in {what, "*"} and self._seen[point.statement] == point.number
 
     def _lurk(self, death: Point) -> None:
         """Wait for the moment inside a command, then die in the middle of it."""

@@ -16,7 +16,15 @@ from tests.faults.world import Row, RunEnd, RunPlan, World
 
 from genie_obs.simulator import FaultRule
 
-COMMANDS = ("*", "merge_run", "merge_witnesses", "merge_spaces", "merge_messages", "merge_outcomes", "merge_statements")
+COMMANDS = (
+    "*",
+    "ingestion_runs",
+    "ledger/merge_witnesses",
+    "space_details",
+    "message_details",
+    "ledger/merge_outcomes",
+    "datasets/statements/merge_statements",
+)
 # Longer than any wait of the job: a day until a closed space is asked again or a failed message is tried again, and a
 # clock that was two hours ahead.
 QUIET = timedelta(hours=27)

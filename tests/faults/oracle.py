@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.faults.world import Key, Row, RunEnd, World, key_of
 
-from genie_obs.simulator import SimulatedMessage, SimulatedSpace
+from genie_obs.simulator import SimulatedMessage, SimulatedSpace, message_body
 
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}
 STATES = {"pending", "fetched", "settling", "retry", "forbidden", "deleted", "not_found", "abandoned"}
@@ -33,7 +33,7 @@ _LISTS = {"statement_ids", "suggested_questions"}
 
 def expected_row(message: SimulatedMessage) -> Row:
     """Return the columns of `message_details` that follow from what the API says now; None where it says nothing."""
-    body = message.as_api()
+    body = message_body(message)
     attachments = body.get("attachments")
     parts = attachments or []
     queries = [part["query"] for part in parts if "query" in part]

@@ -66,7 +66,7 @@ def test_message_of_50_megabytes_is_stored_as_it_is(history: History) -> None:
 def test_deletion_is_marked_when_the_run_that_stored_the_message_died_before_the_ledger_said_so(
     history: History,
 ) -> None:
-    killed = Point(statement="merge_outcomes", moment="before")
+    killed = Point(statement="ledger/merge_outcomes", moment="before")
     history.run_killed_at_a_command(before=Before(), dies_at=killed, faults=[], meanwhile=[], given={})
     history.run_with_faults(before=Before((Act("delete"),)), faults=[], meanwhile=[], given={})
 

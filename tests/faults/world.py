@@ -28,7 +28,7 @@ from deltalake import DeltaTable
 from tests.faults.acts import OUTCOMES, SWITCHES, Act, Meanwhile
 from tests.faults.job_process import SPEED, JobEnd, JobOrder, Point, run_job
 
-from genie_obs.schema import tables
+from genie_obs.lakehouse.schema import tables
 from genie_obs.simulator import (
     AccountSpec,
     FaultRule,

@@ -13,7 +13,15 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(
-    include=["genie_obs.message_rows", "genie_obs.outcomes", "genie_obs.http_exchange", "genie_obs.drift"]
+    include=[
+        "genie_obs.datasets.messages.parsing.json_values",
+        "genie_obs.datasets.messages.parsing.message_drift",
+        "genie_obs.datasets.messages.parsing.message_rows",
+        "genie_obs.datasets.messages.next_state",
+        "genie_obs.datasets.messages.outcomes",
+        "genie_obs.genie_api.exchange",
+        "genie_obs.drift",
+    ]
 ):
     from tests.fuzz.targets import check_body
 

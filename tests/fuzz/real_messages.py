@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.fuzz.targets import CANARY
 
-from genie_obs.simulator import AccountSpec, generate_account
+from genie_obs.simulator import AccountSpec, generate_account, message_body
 
 
 def _real_messages() -> list[dict[str, Any]]:
@@ -15,7 +15,7 @@ def _real_messages() -> list[dict[str, Any]]:
     account = generate_account(AccountSpec(message_count=400, days=20, until=datetime(2026, 11, 20, 15, tzinfo=UTC)))
     shapes: dict[str, dict[str, Any]] = {}
     for message in account.messages():
-        body = message.as_api()
+        body = message_body(message)
         kinds = sorted(key for part in body.get("attachments") or [] for key in part)
         shapes.setdefault(f"{body['status']} {sorted(body)} {kinds}", {**body, "content": CANARY})
     return list(shapes.values())

@@ -9,16 +9,17 @@ from typing import Any
 import pyarrow as pa
 
 from genie_obs.config import FetchSettings
+from genie_obs.datasets.messages.outcomes import WorkspaceRun, listed_only, stored
+from genie_obs.datasets.messages.parsing.message_drift import find_drift
+from genie_obs.datasets.messages.parsing.message_rows import parse_message
 from genie_obs.drift import MAX_KINDS, DriftCounter
-from genie_obs.fetch_planner import DueMessage
-from genie_obs.http_exchange import Answer, NotJsonError, parse_json_object
-from genie_obs.message_rows import find_drift, parse_message
-from genie_obs.outcomes import Context, listed_only, stored
-from genie_obs.schema import table
+from genie_obs.genie_api.exchange import Answer, NotJsonError, parse_json_object
+from genie_obs.lakehouse.schema import table
+from genie_obs.ledger.rows import DueMessage
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CANARY = "the words of a user"
-CONTEXT = Context(workspace_id="1", workspace_name="w", run_id="r", settings=FetchSettings())
+WORKSPACE = WorkspaceRun(workspace_id="1", workspace_name="w", run_id="r", settings=FetchSettings())
 DUE = DueMessage(
     workspace_id="1", message_id="m", space_id="s", conversation_id="c", witnessed_date=NOW.date(), first_event_time=NOW,
     last_write_event_time=None, user_email=None, state="pending", attempts=0, created_date=None,
@@ -41,9 +42,9 @@ def check_message(raw: dict[str, Any]) -> None:
     """Whatever a message is, it becomes a row that the tables take, and its drift is told without its words."""
     row = {**parse_message(raw), "user_email": None}
     row["space_id"], row["conversation_id"] = row["space_id"] or "s", row["conversation_id"] or "c"
-    outcomes = [stored(CONTEXT, DUE, row, space_name=None, fetched_at=NOW)]
+    outcomes = [stored(WORKSPACE, DUE, row, space_name=None, fetched_at=NOW)]
     if row["message_id"]:
-        outcomes.append(listed_only(CONTEXT, row, space_name=None, fetched_at=NOW))
+        outcomes.append(listed_only(WORKSPACE, row, space_name=None, fetched_at=NOW))
     details = [outcome.details for outcome in outcomes if outcome.details is not None]
     pa.Table.from_pylist(details, table("message_details").arrow_schema()).validate(full=True)
     pa.Table.from_pylist([outcome.ledger for outcome in outcomes], table("message_ledger").arrow_schema()).validate(

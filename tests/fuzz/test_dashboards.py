@@ -16,11 +16,11 @@ from tests.browser.preview_world import dashboard_json, make_lakehouse, site_ove
 from tests.fuzz.mutations import FACTOR, TROUBLE, mutated
 
 from genie_obs.errors import ConfigError
-from genie_obs.preview.exporter import export_page
-from genie_obs.preview.filters import State
-from genie_obs.preview.model import load_dashboard, parse_dashboard
-from genie_obs.preview.site import Site
-from genie_obs.preview.tiles import DATA_KINDS
+from genie_obs.preview.file.parse import load_dashboard, parse_dashboard
+from genie_obs.preview.page.exporter import export_page
+from genie_obs.preview.page.site import Site
+from genie_obs.preview.page.tiles import DATA_KINDS
+from genie_obs.preview.query.filters import State
 
 REAL = dashboard_json()
 

@@ -19,20 +19,20 @@ import pytest
 from deltalake import DeltaTable
 
 from genie_obs.config import Settings, parse_settings
-from genie_obs.engine import Engine, open_engine
-from genie_obs.job import RunContext, run_ingest
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
+from genie_obs.lakehouse.schema import tables
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress
-from genie_obs.run_record import RunRecord
-from genie_obs.schema import tables
+from genie_obs.runs.record import RunRecord
 from genie_obs.secret import Credentials, Secret
+from genie_obs.session.job import RunContext
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
-from genie_obs.tables import Tables
 
 # Imported by tests, not collected: without this its asserts would say nothing when they fail.
 pytest.register_assert_rewrite("tests.integration.hostile_texts")
 
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
-OUR_TABLES = tuple(table.name for table in tables())
 
 
 class AccountClock:
@@ -115,7 +115,7 @@ class World:
         return DeltaTable(str(self.lakehouse / "main" / "genie_analytics" / table))
 
     def versions(self) -> dict[str, int]:
-        return {table: self.delta(table).version() for table in OUR_TABLES if table != "ingestion_runs"}
+        return {table.name: self.delta(table.name).version() for table in tables() if table.name != "ingestion_runs"}
 
     def message_calls(self, workspace_id: str | None = None) -> int:
         stats = self.server.stats

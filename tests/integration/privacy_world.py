@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ def mark_all_texts(world: World) -> None:
     for workspace in world.account.workspaces.values():
         for space in workspace.spaces.values():
             space.description = f"{TEXT} description"
+            space.owner = replace(space.owner, email=ADDRESS)  # in whose folder it is
     for message in list(world.account.messages())[::3]:
         for query in message.queries:
             query.sql_override = f"SELECT 1 WHERE x = '{TEXT} sql'"

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.integration.conftest import HOUR, UNTIL, AccountClock, MakeWorld, World
 
-from genie_obs.engine import Engine
 from genie_obs.errors import EngineError
-from genie_obs.job import RunContext, run_ingest
+from genie_obs.lakehouse.engines.engine import Engine
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress
-from genie_obs.run_record import RunRecord
+from genie_obs.runs.record import RunRecord
 from genie_obs.secret import Credentials, Secret
+from genie_obs.session.job import RunContext
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account
-from genie_obs.sql import Value
-from genie_obs.tables import Tables
 
 SPEC: dict[str, Any] = {
     "quirks": False, "message_count": 120, "workspace_count": 2, "space_count": 4, "days": 40, "user_count": 20, "until": UNTIL,
@@ -29,19 +30,19 @@ PER_RUN = {"ingestion_batch_id", "ingestion_timestamp", "updated_at", "last_atte
 
 
 class DyingTables(Tables):
-    """Tables that fail for good at the n-th run of one statement, as a lost connection or a killed process does."""
+    """Tables that fail for good at the n-th writing of one kind, as a lost connection or a killed process does."""
 
-    def __init__(self, engine: Engine, statement: str, survives: int) -> None:
+    def __init__(self, engine: Engine, what: str, survives: int) -> None:
         super().__init__(engine)
-        self._statement = statement
+        self._what = what  # a statement, or a table
         self._left = survives
 
-    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
-        if statement == self._statement:
+    def write(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+        if what == self._what:
             if not self._left:
                 raise EngineError("the connection to the engine was lost")
             self._left -= 1
-        return super().execute(statement, only_new=only_new, **values)
+        return super().write(what, whole, only_new, relations)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +162,7 @@ def test_run_that_was_killed_is_recorded_by_the_next_run_that_finds_it_silent(ma
     create_tables(world)
     died_at = world.account.now
     with world.tables() as tables:
-        RunRecord(run_id="killed", started_at=died_at, engine="local").begin(tables)
+        RunRecord(run_id="killed", started_at=died_at, engine="local").store(tables, is_new=True)
 
     world.run()
     assert {row["run_id"]: row["status"] for row in world.read("ingestion_runs")}["killed"] == "running"
@@ -185,24 +186,24 @@ def test_two_runs_of_different_workspaces_at_once_do_not_disturb_each_other(
 
 
 @pytest.mark.parametrize(
-    ("statement", "survives", "batch_size"),
+    ("what", "survives", "batch_size"),
     [
-        ("merge_witnesses", 0, 25),
-        ("merge_messages", 0, 25),
-        ("merge_messages", 2, 25),
-        ("merge_outcomes", 0, 25),
-        ("merge_outcomes", 2, 5),  # the ledger is told of several batches at once
-        ("merge_spaces", 0, 25),
-        ("merge_statements", 0, 25),
+        ("ledger/merge_witnesses", 0, 25),
+        ("message_details", 0, 25),
+        ("message_details", 2, 25),
+        ("ledger/merge_outcomes", 0, 25),
+        ("ledger/merge_outcomes", 2, 5),  # the ledger is told of several batches at once
+        ("space_details", 0, 25),
+        ("datasets/statements/merge_statements", 0, 25),
     ],
 )
 def test_run_that_dies_leaves_a_consistent_state_and_the_next_completes_it(
-    make_world: MakeWorld, undisturbed: World, statement: str, survives: int, batch_size: int
+    make_world: MakeWorld, undisturbed: World, what: str, survives: int, batch_size: int
 ) -> None:
     world = make_world(**SPEC)
 
     with pytest.raises(EngineError, match="connection to the engine was lost"):
-        world.run(wrap=lambda engine: DyingTables(engine, statement, survives), batch_size=str(batch_size))
+        world.run(wrap=lambda engine: DyingTables(engine, what, survives), batch_size=str(batch_size))
 
     [died] = world.read("ingestion_runs")
     assert (died["status"], died["error"]) == ("failed", "the connection to the engine was lost")
@@ -211,9 +212,9 @@ def test_run_that_dies_leaves_a_consistent_state_and_the_next_completes_it(
     ledger = world.by_key("message_ledger")
     assert {key for key, row in ledger.items() if row["state"] == "fetched"} <= set(details)
     final = {key for key, row in ledger.items() if row["state"] == "fetched"}
-    if statement == "merge_messages":
+    if what == "message_details":
         assert len(final) == survives * batch_size  # the ledger is told before the run ends
-    if statement == "merge_outcomes":
+    if what == "ledger/merge_outcomes":
         assert bool(final) == bool(survives)
         assert len(final) < len(details)
 
@@ -232,7 +233,7 @@ def test_run_that_dies_leaves_a_consistent_state_and_the_next_completes_it(
 def test_spaces_that_a_dead_run_did_not_store_are_stored_by_the_next(make_world: MakeWorld, undisturbed: World) -> None:
     world = make_world(**SPEC)
     with pytest.raises(EngineError):
-        world.run(wrap=lambda engine: DyingTables(engine, "merge_spaces", 0))
+        world.run(wrap=lambda engine: DyingTables(engine, "space_details", 0))
 
     world.run()
 
@@ -245,7 +246,7 @@ def test_run_that_dies_again_and_again_gets_further_each_time(make_world: MakeWo
 
     for _ in range(3):
         with pytest.raises(EngineError):
-            world.run(wrap=lambda engine: DyingTables(engine, "merge_messages", 1), batch_size="25")
+            world.run(wrap=lambda engine: DyingTables(engine, "message_details", 1), batch_size="25")
         stored.append(len(world.read("message_details")))
         assert_ledger_claims_nothing_that_is_not_stored(world)
         world.account.advance(HOUR)
@@ -259,7 +260,7 @@ def test_run_that_died_before_discovery_was_committed_does_not_move_the_watermar
     world = make_world(**SPEC)
 
     with pytest.raises(EngineError):
-        world.run(wrap=lambda engine: DyingTables(engine, "merge_witnesses", 0))
+        world.run(wrap=lambda engine: DyingTables(engine, "ledger/merge_witnesses", 0))
 
     assert [row["watermark_after"] for row in world.read("ingestion_runs")] == [None]
     assert world.run().watermark_before is None

@@ -4,71 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from tests.integration.conftest import MakeWorld, World
+from tests.integration.system_tables import as_json, change, retyped, without
 
-from genie_obs.cli import cli
+from genie_obs.command.cli import cli
 from genie_obs.errors import ConfigError
-from genie_obs.simulator import SimulatedMessage
-from genie_obs.sources import SOURCES, SourceColumn
-
-Change = Callable[[pa.Table], pa.Table]
-
-
-def change(world: World, name: str, how: Change) -> None:
-    """Rewrite a system table with other columns, as another version of Databricks would show it."""
-    folder = world.lakehouse / "system" / name
-    changed = how(DeltaTable(str(folder)).to_pyarrow_table())
-    shutil.rmtree(folder)
-    write_deltalake(str(folder), changed)
-
-
-def without(path: str) -> Change:
-    """Drop a column, or a field of a struct."""
-    column, _, field = path.partition(".")
-
-    def drop(rows: pa.Table) -> pa.Table:
-        if not field:
-            return rows.drop_columns([column])
-        parts = [item.name for item in rows.schema.field(column).type if item.name != field]
-        if not parts:
-            return rows.drop_columns([column])
-        kept = pc.make_struct(*(pc.struct_field(rows[column], part) for part in parts), field_names=parts)
-        return rows.set_column(rows.schema.get_field_index(column), column, kept)
-
-    return drop
-
-
-def retyped(name: str, kind: pa.DataType) -> Change:
-    def cast(rows: pa.Table) -> pa.Table:
-        return rows.set_column(rows.schema.get_field_index(name), name, rows[name].cast(kind))
-
-    return cast
-
-
-def as_json(name: str) -> Change:
-    def dump(rows: pa.Table) -> pa.Table:
-        texts = [None if value is None else json.dumps(_plain(value)) for value in rows[name].to_pylist()]
-        return rows.set_column(rows.schema.get_field_index(name), name, pa.array(texts, pa.string()))
-
-    return dump
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, list) else value
+from genie_obs.lakehouse.sources import SOURCES, SourceColumn
+from genie_obs.simulator import SimulatedMessage, message_body
 
 
 def serve(message: SimulatedMessage, **fields: Any) -> None:
     """Let the service send a message with other fields from now on."""
-    message.body = json.dumps({**message.as_api(), **fields}).encode()
+    message.body = json.dumps({**message_body(message), **fields}).encode()
 
 
 def stored_messages(world: World) -> list[tuple[str | None, ...]]:
@@ -77,11 +31,16 @@ def stored_messages(world: World) -> list[tuple[str | None, ...]]:
 
 
 OPTIONAL = [(source.name, column) for source in SOURCES for column in source.columns if not column.is_required]
-REQUIRED = [(source.name, column) for source in SOURCES for column in source.columns if column.is_required]
-
-
-def folder_of(table: str) -> str:
-    return table.replace(".", "/")
+REQUIRED = [
+    (source.name, column) for source in SOURCES if source.is_required for column in source.columns if column.is_required
+]
+OPTIONAL_SOURCES = [
+    (source.name, column)
+    for source in SOURCES
+    if not source.is_required
+    for column in source.columns
+    if column.is_required
+]
 
 
 def test_all_optional_columns_missing_at_once_costs_no_message_and_is_told(clean_world: World) -> None:
@@ -89,18 +48,18 @@ def test_all_optional_columns_missing_at_once_costs_no_message_and_is_told(clean
     expected = stored_messages(clean_world)
     (clean_world.lakehouse / "main").rename(clean_world.lakehouse / "before")
     for table, column in OPTIONAL:
-        change(clean_world, folder_of(table), without(column.path))
+        change(clean_world, table, without(column.path))
 
     record = clean_world.run(publish=False)
 
     assert record.status == "succeeded"
     assert stored_messages(clean_world) == expected
-    told = record.drift.lines()
+    told = record.drift
     assert len(told) == len(OPTIONAL)
     for table, column in OPTIONAL:
         assert any(line.startswith(f"system.{table}.{column.path}: missing") for line in told)
     [run] = clean_world.read("ingestion_runs")
-    assert run["drift"] == told
+    assert run["drift"] == list(told)
     assert {row["query_read_rows"] for row in clean_world.read("message_details")} == {None}
 
 
@@ -108,7 +67,7 @@ def test_all_optional_columns_missing_at_once_costs_no_message_and_is_told(clean
 def test_required_column_missing_is_named_before_anything_is_written(
     clean_world: World, table: str, column: SourceColumn
 ) -> None:
-    change(clean_world, folder_of(table), without(column.path))
+    change(clean_world, table, without(column.path))
 
     with pytest.raises(ConfigError, match=rf"system\.{table}: {column.path} is missing; .*Upgrade genie-obs"):
         clean_world.run(publish=False)
@@ -116,20 +75,35 @@ def test_required_column_missing_is_named_before_anything_is_written(
     assert not (clean_world.lakehouse / "main").exists()
 
 
+@pytest.mark.parametrize(("table", "column"), OPTIONAL_SOURCES, ids=lambda value: getattr(value, "path", value))
+def test_optional_source_without_a_column_that_it_needs_is_not_read_and_the_run_goes_on(
+    clean_world: World, table: str, column: SourceColumn
+) -> None:
+    change(clean_world, table, without(column.path))
+
+    record = clean_world.run(publish=False)
+
+    assert record.status == "succeeded"
+    [source] = [source for source in record.sources if source.name == table]
+    assert source.state == "lacks_columns"
+    assert column.path in (source.detail or "")
+    assert clean_world.read("message_details")
+
+
 def test_columns_of_other_types_are_converted_and_told(clean_world: World) -> None:
     clean_world.run()
     expected = stored_messages(clean_world)
     (clean_world.lakehouse / "main").rename(clean_world.lakehouse / "before")
-    for name in ("access/audit", "access/workspaces_latest", "query/history"):
+    for name in ("access.audit", "access.workspaces_latest", "query.history"):
         change(clean_world, name, retyped("workspace_id", pa.int64()))  # as older pages of the documentation say
-    change(clean_world, "access/audit", as_json("response"))
-    change(clean_world, "access/audit", as_json("request_params"))
-    change(clean_world, "query/history", retyped("read_rows", pa.string()))
+    change(clean_world, "access.audit", as_json("response"))
+    change(clean_world, "access.audit", as_json("request_params"))
+    change(clean_world, "query.history", retyped("read_rows", pa.string()))
 
     record = clean_world.run(publish=False)
 
     assert stored_messages(clean_world) == expected
-    assert record.drift.lines() == [
+    assert list(record.drift) == [
         "system.access.audit.request_params: expected map<string,string>, got string; converted (1 time)",
         "system.access.audit.response.result: expected string, got a field of string; converted (1 time)",
         "system.access.audit.response.status_code: expected int, got a field of string; converted (1 time)",
@@ -165,7 +139,7 @@ def test_new_values_and_shapes_of_messages_are_stored_and_told(clean_world: Worl
     assert useless.message_id in details
     ledger = {row["message_id"]: row["state"] for row in clean_world.read("message_ledger")}
     assert ledger[paused.message_id] in {"settling", "abandoned"}
-    told = [line.rpartition(" (")[0] for line in record.drift.lines()]
+    told = [line.rpartition(" (")[0] for line in record.drift]
     assert set(told) >= {
         "status: unknown value PAUSED_FOR_REVIEW",
         "error.type: unknown value QUOTA_OF_TOMORROW_EXCEPTION",
@@ -189,14 +163,14 @@ def test_new_statuses_of_workspaces_and_statements_are_told_and_not_taken_for_ba
         at = rows.schema.get_field_index("execution_status")
         return rows.set_column(at, "execution_status", pa.array(["TELEPORTED"] * rows.num_rows))
 
-    change(clean_world, "access/workspaces_latest", renamed)
-    change(clean_world, "query/history", running)
+    change(clean_world, "access.workspaces_latest", renamed)
+    change(clean_world, "query.history", running)
 
     record = clean_world.run(publish=False)
 
     assert (record.status, record.unread_count) == ("succeeded", 0)
     count = record.statements_joined_count
-    assert record.drift.lines() == [
+    assert list(record.drift) == [
         "system.access.workspaces_latest.status: unknown value HIBERNATING (2 times)",
         f"system.query.history.execution_status: unknown value TELEPORTED ({count} times)",
     ]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.integration.conftest import CLEAN, DAY, HOUR, UNTIL, CopyWorld, World, make_account, read_once
 from tests.integration.privacy_world import places_of
 
-from genie_obs.cli import main
-from genie_obs.engine import Engine
-from genie_obs.erasure import Extent, Selector, hash_user, run_erase
-from genie_obs.run_record import RunRecord
+from genie_obs.command.cli import main
+from genie_obs.erasure.erase import run_erase
+from genie_obs.erasure.receipt import hash_user
+from genie_obs.erasure.selector import Extent, Selector
+from genie_obs.lakehouse.engines.engine import Engine
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.runs.record import RunRecord
 from genie_obs.simulator import SimulatedMessage
-from genie_obs.sql import Value
-from genie_obs.tables import Tables
 
 Key = tuple[str, str]
 Erase = Callable[..., dict[str, Any]]
@@ -191,11 +193,11 @@ class ErasedMeanwhile(Tables):
         super().__init__(engine)
         self._erases: Callable[[], object] | None = erases
 
-    def execute(self, statement: str, *, only_new: bool = False, **values: Value) -> int:
-        if statement == "merge_messages" and self._erases is not None:
+    def write(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+        if what == "message_details" and self._erases is not None:
             erases, self._erases = self._erases, None
             erases()
-        return super().execute(statement, only_new=only_new, **values)
+        return super().write(what, whole, only_new, relations)
 
 
 @pytest.mark.parametrize("extent", list(Extent))
@@ -240,7 +242,7 @@ def test_older_versions_are_not_removed_while_a_run_is_active(world: World, caps
     asked, _ = of_somebody(world)
     versions = world.versions()
     with world.tables() as tables:
-        RunRecord(run_id="active", started_at=UNTIL, engine="local").save(tables)
+        RunRecord(run_id="active", started_at=UNTIL, engine="local").store(tables)
         with pytest.raises(Exception, match="a run of the job started at 2026-11-20 15:00 UTC and has not ended"):
             run_erase(
                 tables, Selector(user=address_of(asked)), Extent.TEXTS, now=lambda: UNTIL + HOUR / 3, is_vacuumed=True
@@ -271,11 +273,11 @@ def test_retention_erases_what_is_older_at_the_end_of_every_run(world: World) ->
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([], "name what to erase"),
-        (["--user", "ana maria"], "holds no blank"),
-        (["--space", "a b"], "is no id"),
+        ([], "nothing to erase is named"),
+        (["--user", "ana maria"], "holds a blank"),
+        (["--space", "a b"], "--space 'a b': no id"),
         (["--older-than", "yesterday"], "neither a number of days nor a day"),
-        (["--older-than", "2999-01-01"], "lies ahead"),
+        (["--older-than", "2999-01-01"], "it lies ahead"),
     ],
 )
 def test_unclear_request_is_refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from deltalake import DeltaTable
 from tests.integration.conftest import DAY, HOUR, MINUTE, UNTIL, MakeWorld, World
 
-from genie_obs.simulator import FaultRule, SimulatedMessage
+from genie_obs.security.content_policy import ContentGuard
+from genie_obs.simulator import FaultRule, SimulatedMessage, grow, message_body
 
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}
 Key = tuple[str, str]
@@ -43,7 +45,7 @@ def instant(value: Any) -> datetime | None:
 
 def assert_is_stored_as_served(row: dict[str, Any], message: SimulatedMessage) -> None:
     """Compare a row with the JSON the API serves, read independently of the job's parser."""
-    body = message.as_api()
+    body = message_body(message)
     assert row["content"] == body["content"]
     assert row["status"] == body["status"]
     assert row["conversation_id"] == body["conversation_id"]
@@ -141,7 +143,7 @@ def test_run_after_a_weeks_outage_catches_up_with_everything(world: World) -> No
     slow = account.ask(
         workspace_id=continued.workspace_id, text="late in history", at=account.now, statement_delay=20 * HOUR
     )
-    account.grow(until=UNTIL + 7 * DAY + HOUR)
+    grow(account, until=UNTIL + 7 * DAY + HOUR)
 
     world.run()
 
@@ -181,7 +183,7 @@ def test_statement_that_is_not_in_the_history_yet_is_joined_by_a_later_run_witho
     asked = world.account.ask(workspace_id=workspace_id, statement_delay=3 * HOUR)
     world.account.advance(MINUTE)
     first = world.run()
-    assert first.statements_missing_count >= 1
+    assert first.statements_missing_count
     assert world.by_key("message_details")[workspace_id, asked.message_id]["query_execution_status"] is None
 
     world.account.advance(4 * HOUR)
@@ -227,6 +229,29 @@ def test_message_regenerated_while_it_is_read_keeps_its_terminal_status(clean_wo
     key = (workspace_id, asked.message_id)
     assert world.by_key("message_details")[key]["status"] == "COMPLETED"
     assert world.by_key("message_ledger")[key]["state"] == "settling"
+
+
+@pytest.mark.parametrize("change", ["regenerated", "edited"])
+def test_old_message_that_changes_is_followed_until_its_new_answer_is_final(clean_world: World, change: str) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    asked = world.account.ask(workspace_id=workspace_id)
+    world.account.advance(15 * DAY)
+    world.run()
+    if change == "regenerated":
+        world.account.regenerate(asked, outcome="running")
+    else:
+        world.account.update(asked, "And by region?", outcome="running")
+    world.account.advance(timedelta(seconds=10))
+
+    world.run()
+    row = world.by_key("message_ledger")[workspace_id, asked.message_id]
+    assert (row["state"], row["next_attempt_at"] - row["last_attempt_at"]) == ("settling", 2 * MINUTE)
+
+    world.account.advance(10 * MINUTE)
+    world.run()
+    assert world.by_key("message_ledger")[workspace_id, asked.message_id]["state"] == "fetched"
+    assert_is_stored_as_served(world.by_key("message_details")[workspace_id, asked.message_id], asked)
 
 
 def test_message_that_never_becomes_final_is_abandoned_and_says_so(clean_world: World) -> None:
@@ -336,15 +361,20 @@ def test_workspace_that_cannot_be_read_is_skipped_and_caught_up_later(clean_worl
     assert_matches_truth(world)
 
 
+def delete_workspace(world: World, workspace_id: str) -> None:
+    """Let the account no longer have a workspace; its audit events stay."""
+    workspaces = DeltaTable(str(world.lakehouse / "system/access/workspaces_latest"))
+    workspaces.delete(f"workspace_id = '{workspace_id}'")
+
+
 def test_messages_of_a_deleted_workspace_are_tried_for_days_and_then_abandoned(read_world: World) -> None:
     world = read_world
-    gone, kept = sorted(world.account.workspaces)[:2]
+    gone = min(world.account.workspaces)
     world.account.advance(HOUR)
     asked = world.account.ask(workspace_id=gone)
     world.account.advance(HOUR)
     world.publish()
-    workspaces = DeltaTable(str(world.lakehouse / "system/access/workspaces_latest"))
-    workspaces.delete(f"workspace_id = '{gone}'")
+    delete_workspace(world, gone)
 
     first = world.run(publish=False, max_attempts="3")
     row = world.by_key("message_ledger")[gone, asked.message_id]
@@ -357,8 +387,34 @@ def test_messages_of_a_deleted_workspace_are_tried_for_days_and_then_abandoned(r
     row = world.by_key("message_ledger")[gone, asked.message_id]
     assert row["state"] == "abandoned"
     assert "workspaces_latest" in row["state_reason"]
-    assert last.due_count == 0
-    assert kept not in " ".join(last.workspace_errors)
+    assert (last.due_count, last.status, last.workspace_errors) == (0, "succeeded", ())
+
+
+def test_workspace_that_left_the_account_is_no_reason_to_fail_while_nothing_of_it_is_due(clean_world: World) -> None:
+    world = clean_world
+    gone, kept = sorted(world.account.workspaces)[:2]
+    world.run()
+    delete_workspace(world, gone)
+
+    runs = []
+    for _ in range(3):
+        world.account.advance(DAY)
+        runs.append(world.run(publish=False))
+        assert world.server.stats.calls(workspace_id=gone) == 0
+        assert world.server.stats.calls("list_spaces", kept) == 1
+
+    assert [(run.status, run.workspace_errors, run.due_count) for run in runs] == [("succeeded", (), 0)] * 3
+
+
+def test_account_whose_only_workspace_left_costs_no_call(make_world: MakeWorld) -> None:
+    world = make_world(quirks=False, message_count=20, workspace_count=1, space_count=2)
+    world.run()
+    delete_workspace(world, next(iter(world.account.workspaces)))
+    world.account.advance(DAY)
+
+    record = world.run(publish=False)
+
+    assert (record.status, record.api_call_count, world.server.stats.calls()) == ("succeeded", 0, 0)
 
 
 def test_failing_message_is_tried_later_and_later_and_polling_uses_no_attempts_up(clean_world: World) -> None:
@@ -404,6 +460,32 @@ def test_message_that_only_a_listing_shows_is_stored_and_enters_the_ledger(clean
     assert world.by_key("message_ledger")[key]["witnesses"] == ["api:list"]
     assert world.by_key("message_ledger")[key]["state"] == "fetched"
     assert_ledger_is_complete(world)
+
+
+@pytest.mark.parametrize("age", [timedelta(0), 20 * DAY], ids=["new", "old"])
+def test_asker_is_looked_up_again_after_an_outage_of_the_directory_of_users(clean_world: World, age: timedelta) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    unseen = world.account.ask(workspace_id=workspace_id, audit=False)
+    assert unseen.user is not None
+    for _ in range(2):
+        world.account.ask(workspace_id=workspace_id, conversation_id=unseen.conversation_id)
+    world.account.advance(age + MINUTE)
+    world.server.set_faults([FaultRule(operation="scim_user", status=503)])
+    key = (workspace_id, unseen.message_id)
+
+    world.run()
+    assert world.by_key("message_details")[key]["content"] == unseen.content
+    assert world.by_key("message_details")[key]["user_email"] is None
+    row = world.by_key("message_ledger")[key]
+    assert (row["state"], row["reason_code"], row["http_status"]) == ("settling", "asker_unknown", 200)
+
+    world.server.set_faults([])
+    world.account.advance(DAY)
+    world.run()
+    assert world.by_key("message_details")[key]["user_email"] == unseen.user.email
+    assert world.by_key("message_ledger")[key]["state"] == "fetched"
+    assert world.message_calls() == 1
 
 
 def test_conversation_deleted_as_a_whole_marks_its_messages(read_world: World) -> None:
@@ -483,10 +565,28 @@ def test_spaces_are_filled_and_refreshed_once_a_day(read_world: World) -> None:
     assert all(row["title"].endswith(" renamed") for row in world.read("space_details"))
 
 
+def test_space_that_cannot_be_digested_stops_no_run(
+    clean_world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = clean_world
+    message = next(iter(visible(world).values()))
+    world.account.space(message.workspace_id, message.space_id).title = "odd words"
+    protect = failing_for("odd words", ContentGuard.protect, column="title")
+    monkeypatch.setattr(ContentGuard, "protect", protect)
+
+    record = world.run()
+
+    assert record.status == "succeeded"
+    assert_matches_truth(world)
+    assert message.space_id not in {row["space_id"] for row in world.read("space_details")}
+    assert "RuntimeError at failing_for.<locals>.protect_unless:" in caplog.text
+    assert "odd words" not in caplog.text
+
+
 def test_spaces_of_large_configurations_are_stored_while_others_are_asked_for(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genie_obs.spaces._MANY_BYTES", 1)
+    monkeypatch.setattr("genie_obs.datasets.spaces.directory._MANY_BYTES", 1)
     world = make_world(quirks=False, message_count=60, workspace_count=1, space_count=8)
     world.run()
 
@@ -495,6 +595,42 @@ def test_spaces_of_large_configurations_are_stored_while_others_are_asked_for(
     merges = [commit for commit in world.delta("space_details").history() if commit["operation"] == "MERGE"]
     assert len(merges) > 1
     assert_matches_truth(world)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_message_that_cannot_be_read_takes_no_other_with_it(
+    clean_world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, is_listed: bool
+) -> None:
+    world = clean_world
+    workspace_id = next(iter(world.account.workspaces))
+    first = world.account.ask(workspace_id=workspace_id, text="first")
+    odd = world.account.ask(workspace_id=workspace_id, conversation_id=first.conversation_id, text="odd words")
+    last = world.account.ask(workspace_id=workspace_id, conversation_id=first.conversation_id, text="last")
+    monkeypatch.setattr(ContentGuard, "protect", failing_for("odd words", ContentGuard.protect))
+    if not is_listed:
+        monkeypatch.setattr("genie_obs.datasets.messages.planner.is_listing_cheaper", lambda *_: False)
+    world.account.advance(MINUTE)
+
+    world.run()
+
+    ledger = world.by_key("message_ledger")
+    rows = [ledger[workspace_id, message.message_id] for message in (first, odd, last)]
+    assert [row["state"] for row in rows] == ["fetched", "retry", "fetched"]
+    assert (rows[1]["reason_code"], rows[1]["attempts"]) == ("unreadable_answer", 1)
+    assert rows[1]["state_reason"] == "RuntimeError while reading the answer; please report it"
+    assert "reading a message failed: RuntimeError at failing_for.<locals>.protect_unless:" in caplog.text
+    assert "odd words" not in caplog.text
+
+
+def failing_for(text: str, protect: Callable[..., Any], *, column: str = "content") -> Callable[..., Any]:
+    """Return a method that fails, with the text in its words, for a row with this text."""
+
+    def protect_unless(self: ContentGuard, row: dict[str, Any], *args: Any) -> Any:
+        if row.get(column) == text:
+            raise RuntimeError(f"cannot digest {text!r}")
+        return protect(self, row, *args)
+
+    return protect_unless
 
 
 def test_throttled_service_is_read_to_the_end(make_world: MakeWorld) -> None:

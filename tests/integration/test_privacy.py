@@ -10,9 +10,10 @@ import pytest
 from tests.integration.conftest import HOUR, World
 from tests.integration.privacy_world import ADDRESS, WORD, mark, mark_all_texts, places_of
 
-from genie_obs.cli import main
-from genie_obs.content_policy import NOT_KEPT, ContentGuard, ContentSettings, Policy, parse_policies
+from genie_obs.command.cli import main
 from genie_obs.secret import Secret
+from genie_obs.security.content_policy import ContentGuard, ContentSettings, Policy, parse_policies
+from genie_obs.security.texts import NOT_KEPT
 
 HASH_KEY = Secret("not to be guessed at all")
 
@@ -45,7 +46,7 @@ def test_policy_is_applied_before_anything_is_written_and_when_a_message_is_read
 
     rows = world.by_key("message_details")
     again = rows[asked.workspace_id, asked.message_id]
-    assert (len(rows), first.statements_joined_count > 0, second.fetched_count) == (60, True, 1)
+    assert (len(rows), bool(first.statements_joined_count), second.fetched_count) == (60, True, 1)
     assert again["ingestion_batch_id"] == second.run_id
     assert {row["content_policy"] for row in rows.values()} == {policy}
     assert (places_of(WORD, ours(world)) != []) is word_is_kept
@@ -55,6 +56,18 @@ def test_policy_is_applied_before_anything_is_written_and_when_a_message_is_read
     assert all(row["content"] for row in rows.values())
     assert any(row["query_sql"] for row in rows.values())
     assert again["feedback_comment"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "folder"),
+    [("full", f"/Workspace/Users/{ADDRESS}"), ("redacted", "/Workspace/Users/[email]"), ("metrics_only", NOT_KEPT)],
+)
+def test_folder_of_a_space_which_is_named_after_its_owner_follows_the_policy(
+    marked: World, policy: str, folder: str
+) -> None:
+    marked.run(content_policy=policy)
+
+    assert {row["parent_path"] for row in marked.read("space_details")} == {folder}
 
 
 def test_key_of_the_hashes_is_taken_from_its_variable_and_without_it_nothing_is_written(
@@ -73,7 +86,7 @@ def test_key_of_the_hashes_is_taken_from_its_variable_and_without_it_nothing_is_
 
     monkeypatch.setenv("GENIE_OBS_CONTENT_HASH_KEY", HASH_KEY.reveal())
     assert main(arguments) == 0
-    guard = ContentGuard(ContentSettings(policies=parse_policies("hashed")), hash_key=HASH_KEY)
+    guard = ContentGuard(ContentSettings(content_policy=parse_policies("hashed")), hash_key=HASH_KEY)
     truth = {(m.workspace_id, m.message_id): m.content for m in world.account.messages()}
     stored = {key: row["content"] for key, row in world.by_key("message_details").items()}
     assert stored == {key: guard.protect_text(text, Policy.HASHED) for key, text in truth.items()}

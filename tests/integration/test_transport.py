@@ -32,10 +32,10 @@ CLIENT = """
 import asyncio, sys
 from genie_obs.clock import SystemClock
 from genie_obs.errors import GenieObsError
-from genie_obs.genie_api import ApiSettings, GenieApi, open_session
-from genie_obs.genie_oauth import TokenSource
-from genie_obs.limiter import AdaptiveLimiter
-from genie_obs.retry import RetryPolicy
+from genie_obs.genie_api.api import ApiSettings, GenieApi, open_session
+from genie_obs.genie_api.oauth import TokenSource
+from genie_obs.genie_api.limiter import AdaptiveLimiter
+from genie_obs.genie_api.retry import RetryPolicy
 from genie_obs.secret import Credentials, Secret
 
 async def main(host, proxy, secret):

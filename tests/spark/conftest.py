@@ -10,12 +10,11 @@ from pyspark.sql import SparkSession
 from tests.spark.every_push import TEST_OF
 from tools.spark_connect_server import missing_parts, spark_connect_server
 
-from genie_obs.engine import ClusterEngine, EngineSettings
+from genie_obs.config import EngineSettings
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
 
 # These modules are imported, not collected: without this their asserts would say nothing when they fail.
-pytest.register_assert_rewrite(
-    "tests.sql.statements", "tests.integration.conftest", "tests.integration.hostile_texts", "tests.spark.comparison"
-)
+pytest.register_assert_rewrite("tests.sql.statements", "tests.integration.conftest", "tests.spark.comparison")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` is looked at

@@ -11,10 +11,11 @@ from pyspark.sql import SparkSession
 from tests.sql.statements import lake
 from tests.sql.statements.lake import Lake, Row
 
-from genie_obs.engine import ClusterEngine, EngineSettings
-from genie_obs.schema import table
-from genie_obs.sql import OUR_TABLES
-from genie_obs.tables import Tables
+from genie_obs.config import EngineSettings
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
+from genie_obs.lakehouse.schema import table
+from genie_obs.lakehouse.statements import our_tables
+from genie_obs.lakehouse.tables import Tables
 
 SYSTEM_TABLES = ("access/audit", "access/workspaces_latest", "query/history")
 CATALOG = "spark_catalog"
@@ -53,10 +54,10 @@ class SparkLake(Lake):
         self.tables.create()
         warehouse = self._engine.spark.conf.get("spark.sql.warehouse.dir") or ""
         self._warehouse = Path(urlsplit(warehouse).path) / f"{schema}.db"
-        self._empty = {name: self.version(name) for name in (*OUR_TABLES, *SYSTEM_TABLES)}
+        self._empty = {name: self.version(name) for name in (*our_tables(), *SYSTEM_TABLES)}
 
     def fill(self, name: str, *rows: Row) -> None:
-        if name not in OUR_TABLES:
+        if name not in our_tables():
             super().fill(name, *rows)
             return
         full_name = self._engine.names.table(name)
@@ -72,6 +73,6 @@ class SparkLake(Lake):
         )
 
     def version(self, name: str) -> int:
-        if name not in OUR_TABLES:
+        if name not in our_tables():
             return super().version(name)
         return max(int(commit.stem) for commit in (self._warehouse / name / "_delta_log").glob("*[0-9].json"))

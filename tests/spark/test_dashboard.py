@@ -13,17 +13,20 @@ import pyarrow as pa
 import pytest
 from tests.spark.comparison import assert_same_columns, assert_same_rows
 from tests.spark.spark_lake import register_folder, register_system_tables, spark_settings
-from tools.dashboard_queries import Query, load_queries
+from tools.dashboard.queries import Query, load_queries
 
 from genie_obs.clock import SystemClock
 from genie_obs.config import parse_settings
-from genie_obs.engine import ClusterEngine, Engine, open_engine
-from genie_obs.job import RunContext, run_ingest
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
+from genie_obs.lakehouse.sql import inline_parameters, qualify
+from genie_obs.lakehouse.statements import our_tables
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.pipeline.run import run_ingest
 from genie_obs.progress import LogProgress
 from genie_obs.secret import Credentials, Secret
+from genie_obs.session.job import RunContext
 from genie_obs.simulator import AccountSpec, SimulatorServer, generate_account, write_system_tables
-from genie_obs.sql import OUR_TABLES, inline_parameters, qualify
-from genie_obs.tables import Tables
 
 QUERIES = load_queries()
 _INSTANT = re.compile(r"\bcurrent_timestamp\(\)", re.IGNORECASE)
@@ -56,7 +59,7 @@ def both(spark_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     local = open_engine(parse_settings({"engine": "local", "lakehouse": str(lakehouse)}, {}).engine)
     spark = ClusterEngine(spark_settings(spark_server, "dashboard"))
     register_system_tables(spark.spark, lakehouse / "system")
-    for name in OUR_TABLES:
+    for name in our_tables():
         register_folder(spark.spark, "dashboard", name, lakehouse / "main" / "genie_analytics" / name)
     yield BothEngines(local=local, spark=spark, workspace_id=next(iter(account.workspaces)), now=now)
     spark.close()

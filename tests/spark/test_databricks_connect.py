@@ -23,9 +23,10 @@ from pyspark.sql import SparkSession
 from tests.spark.spark_lake import CATALOG, register_system_tables
 from tests.spark.workspace_stand_in import TOKEN, running_workspace, tls_front
 
-from genie_obs.engine import ClusterEngine, EngineSettings
+from genie_obs.config import EngineSettings
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
+from genie_obs.lakehouse.statements import our_tables
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
-from genie_obs.sql import OUR_TABLES
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
@@ -121,7 +122,7 @@ def publish_behind_tls(table: Path, authority: trustme.CA, stack: ExitStack) -> 
 def test_job_runs_from_outside_through_databricks_connect(outside: Outside) -> None:
     made = outside.run("init")
     assert (made.returncode, made.stderr) == (0, ""), made.stderr
-    assert made.stdout.count(": created, ") == len(OUR_TABLES)
+    assert made.stdout.count(": created, ") == len(our_tables())
 
     done = outside.run("ingest", "--json")
     assert done.returncode == 0, done.stderr

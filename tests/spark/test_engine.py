@@ -11,17 +11,28 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
-from tests.integration.hostile_texts import assert_texts_are_stored
 from tests.integration.privacy_world import places_of
 from tests.spark.spark_lake import CATALOG, spark_settings
 
-from genie_obs.engine import ClusterEngine
-from genie_obs.erasure import Extent, Selector, run_erase
-from genie_obs.run_record import RunRecord
-from genie_obs.schema import table, tables
-from genie_obs.tables import Tables
+from genie_obs.datasets.messages.parsing.known_values import TERMINAL_STATUSES
+from genie_obs.erasure.erase import run_erase
+from genie_obs.erasure.selector import Extent, Selector
+from genie_obs.lakehouse.engines.cluster import ClusterEngine
+from genie_obs.lakehouse.schema import table, tables
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.ledger.lookup import WITNESS_COLUMNS
+from genie_obs.runs.record import RunRecord
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+HOSTILE = {
+    "quotes": """'; DROP TABLE message_details; -- "` \\' ''""",
+    "NUL": "a\x00b",
+    "emoji": "😀👩‍👩‍👧 ⵣ \u202e\ufeff",
+    "control": "\r\n\t\x01\x7f\u2028",
+    "parameters": ":created_dates ${x} {{y}} %s ?",
+    "empty": "",
+    "long": "a'\n😀" * 300_000,
+}
 Open = Callable[[str], ClusterEngine]
 
 
@@ -44,7 +55,7 @@ def rows_of(engine: ClusterEngine, name: str) -> list[dict[str, Any]]:
 
 
 def save_run(on: Tables, run_id: str, **values: Any) -> None:
-    RunRecord(run_id=run_id, started_at=NOON, engine="connect", **values).save(on)
+    RunRecord(run_id=run_id, started_at=NOON, engine="connect", **values).store(on)
 
 
 def test_create_makes_every_table_as_declared_and_is_safe_to_repeat(opened: Open) -> None:
@@ -56,8 +67,8 @@ def test_create_makes_every_table_as_declared_and_is_safe_to_repeat(opened: Open
     for declared in tables():
         fields = engine.spark.table(engine.names.table(declared.name)).schema.fields
         assert [field.name for field in fields] == [column.name for column in declared.columns]
-        types = [field.dataType.simpleString().replace("int", "INT").replace("bigINT", "BIGINT") for field in fields]
-        assert [name.upper() for name in types] == [column.sql_type for column in declared.columns]
+        types = [field.dataType.simpleString().lower() for field in fields]
+        assert types == [column.sql_type.lower().replace(" ", "") for column in declared.columns]
         assert [field.metadata.get("comment") for field in fields] == [column.comment for column in declared.columns]
 
 
@@ -98,8 +109,31 @@ def test_hostile_values_are_stored_as_they_are(opened: Open) -> None:
     engine = opened("contract_values")
     on = Tables(engine)
     on.create()
+    rows = [
+        {
+            "workspace_id": "1",
+            "message_id": name,
+            "content": text,
+            "suggested_questions": [text[:1_000], ""],
+            "created_date": NOON.date(),
+            "is_terminal": True,
+            "is_deleted": False,
+            "api_fetch_timestamp": NOON,
+            "ingestion_timestamp": NOON,
+        }
+        for name, text in HOSTILE.items()
+    ]
+    schema = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
+    fetched = pa.Table.from_pylist(rows, schema)
 
-    assert_texts_are_stored(on, lambda: rows_of(engine, "message_details"), long="a'\n😀" * 300_000)
+    for _ in range(2):  # inserted, then compared and found unchanged
+        on.merge("message_details", fetched, latest_credible_at=NOON, terminal_statuses=sorted(TERMINAL_STATUSES))
+
+    stored = {row["message_id"]: row for row in rows_of(engine, "message_details")}
+    assert {name: row["content"] for name, row in stored.items()} == HOSTILE
+    assert {name: row["suggested_questions"] for name, row in stored.items()} == {
+        name: [text[:1_000], ""] for name, text in HOSTILE.items()
+    }
 
 
 @pytest.mark.parametrize("extent", [Extent.TEXTS_AND_ASKER, Extent.ROW])
@@ -110,8 +144,8 @@ def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: O
     shared = {"workspace_id": "1", "witnessed_date": NOON.date(), "created_date": NOON.date(), "first_event_time": NOON}
     people = {"m1": "ana@zebra.example", "m2": "bob@zebra.example"}
     ledger = [{**shared, "message_id": name, "user_email": user, "state": "pending"} for name, user in people.items()]
-    witnessed = pa.Table.from_pylist(ledger, table("message_ledger").arrow_schema())
-    on.execute("merge_witnesses", witnessed_messages=witnessed, witnessed_dates=[NOON.date()], updated_at=NOON)
+    witnessed = pa.Table.from_pylist(ledger, table("message_ledger").arrow_schema(*WITNESS_COLUMNS, "witnessed_date"))
+    on.execute("ledger/merge_witnesses", witnessed_messages=witnessed, witnessed_dates=[NOON.date()], updated_at=NOON)
     details = [
         {**shared, "message_id": name, "user_email": user, "content": f"Zebrafish of {name}", "is_terminal": True, "is_deleted": False}
         for name, user in people.items()
@@ -119,7 +153,7 @@ def test_no_file_holds_what_was_erased_once_older_versions_are_removed(opened: O
     columns = pa.unify_schemas([table("message_details").arrow_schema(), pa.schema([("is_terminal", pa.bool_())])])
     wanted = [{name: row.get(name) for name in columns.names} for row in details]
     fetched = pa.Table.from_pylist(wanted, columns)
-    on.execute("merge_messages", fetched_messages=fetched, created_dates=[NOON.date()], latest_credible_at=NOON)
+    on.merge("message_details", fetched, latest_credible_at=NOON, terminal_statuses=sorted(TERMINAL_STATUSES))
     places = [_folder(engine, name) for name in ("message_details", "message_ledger")]
     before = [file for place in places for text in people.values() for file in places_of(text, place)]
 
@@ -147,8 +181,8 @@ def test_text_parameters_of_queries_are_values_not_sql(opened: Open) -> None:
     save_run(on, "run1")
 
     for text in ("' OR 1=1 --", "\\", "'; DROP TABLE ingestion_runs; --", "a\x00b", "😀"):
-        assert on.rows("select_spaces", workspace_ids=text) == []
-    assert len(on.rows("select_recent_runs")) == 1
+        assert on.rows("datasets/spaces/select_spaces", workspace_ids=text) == []
+    assert len(on.rows("runs/select_recent_runs")) == 1
 
 
 def test_instants_keep_their_microseconds_and_come_back_aware(opened: Open) -> None:
@@ -156,9 +190,9 @@ def test_instants_keep_their_microseconds_and_come_back_aware(opened: Open) -> N
     on.create()
     at = datetime(2026, 11, 20, 23, 59, 59, 999_999, tzinfo=UTC)
 
-    RunRecord(run_id="run1", started_at=at, engine="connect").save(on)
+    RunRecord(run_id="run1", started_at=at, engine="connect").store(on)
 
-    [row] = on.rows("select_recent_runs")
+    [row] = on.rows("runs/select_recent_runs")
     assert row["started_at"] == at
     assert row["started_at"].utcoffset() is not None
 

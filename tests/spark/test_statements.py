@@ -10,19 +10,25 @@ from collections.abc import Iterator
 
 import pytest
 from tests.spark.spark_lake import SparkLake
-from tests.sql.statements import (
+from tests.sql.statements import test_enrichment, test_erasure, test_merge_messages, test_spaces_and_runs
+from tests.sql.statements.ledger import (
     test_discovery_statements,
-    test_enrichment,
-    test_erasure,
-    test_merge_messages,
     test_merge_outcomes,
     test_merge_witnesses,
+    test_reason_codes,
+    test_select_due,
+    test_select_witnesses,
+    test_twins,
+)
+
+_ALL = (
+    test_discovery_statements,
+    test_reason_codes,
     test_select_due,
     test_select_witnesses,
     test_spaces_and_runs,
+    test_twins,
 )
-
-_ALL = (test_discovery_statements, test_select_due, test_select_witnesses, test_spaces_and_runs)
 _CHOSEN = {
     test_enrichment: (
         "test_statement_is_found_with_everything_the_history_tells",
@@ -51,8 +57,8 @@ _CHOSEN = {
         "test_deletion_marks_the_row_and_keeps_everything_else",
         "test_another_statement_clears_what_was_joined_for_the_old_one",
         "test_messages_are_told_apart_by_workspace_message_and_day",
-        "test_only_new_messages_are_inserted_and_the_others_left_as_they_are",
-        "test_rows_inserted_are_counted",
+        "test_messages_that_are_expected_to_be_new_are_inserted_and_those_that_are_there_merged",
+        "test_messages_that_are_new_as_expected_cost_one_version",
     ),
     test_merge_outcomes: (
         "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import pyarrow as pa
 
-from genie_obs.tables import Input, Tables
+from genie_obs.lakehouse.tables import Input, Tables
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -15,14 +16,13 @@ HOUR = timedelta(hours=1)
 
 
 class FakeTables:
-    """Answers each statement with prepared rows and remembers what was asked."""
+    """Answers each statement with prepared rows, or raises the prepared error, and remembers what was asked."""
 
-    def __init__(self, answers: dict[str, list[dict[str, Any]]], *, has_tables: bool = True, taken: int = 0) -> None:
+    def __init__(self, answers: Mapping[str, list[dict[str, Any]] | Exception], *, has_tables: bool = True) -> None:
         self._answers = answers
-        self._taken = taken  # rows of every merge that another run was quicker to write
         self._has_tables = has_tables
         self.asked: list[tuple[str, dict[str, Input]]] = []
-        self.executed: list[tuple[str, bool]] = []  # statement, and whether for new rows alone
+        self.executed: list[tuple[str, bool]] = []  # statement, and whether its rows are expected to be new
         self.merged: list[dict[str, Any]] = []
 
     def has_table(self, name: str) -> bool:
@@ -33,19 +33,20 @@ class FakeTables:
 
     def rows(self, statement: str, **values: Input) -> list[dict[str, Any]]:
         self.asked.append((statement, values))
-        return [dict(row) for row in self._answers.get(statement, [])]
+        answer = self._answers.get(statement, [])
+        if isinstance(answer, Exception):
+            raise answer
+        return [dict(row) for row in answer]
 
     def select(self, statement: str, **values: Input) -> pa.Table:
         rows = self.rows(statement, **values)
         return pa.Table.from_pylist(rows) if rows else pa.table({})
 
-    def execute(self, statement: str, *, only_new: bool = False, **values: Input) -> int:
-        self.executed.append((statement, only_new))
-        if statement != "merge_witnesses":
-            return 1
-        rows = cast("pa.Table", values["witnessed_messages"]).to_pylist()
-        self.merged += rows
-        return len(rows) - self._taken
+    def execute(self, statement: str, *, expect_new: bool = False, **values: Input) -> int:
+        self.executed.append((statement, expect_new))
+        if statement == "ledger/merge_witnesses":
+            self.merged += cast("pa.Table", values["witnessed_messages"]).to_pylist()
+        return 0
 
     def as_tables(self) -> Tables:
         return cast("Tables", self)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from genie_obs.config import SETTINGS, DiscoverySettings, FetchSettings, Scope, parse_settings
-from genie_obs.content_policy import ContentPolicies, ContentSettings, Policy
-from genie_obs.engine import EngineSettings
+from genie_obs.config import SETTINGS, DiscoverySettings, EngineSettings, FetchSettings, Scope, parse_settings
 from genie_obs.errors import ConfigError
+from genie_obs.security.content_policy import ContentPolicies, ContentSettings, Policy
+from genie_obs.settings import hide_passwords
 
 INVALID = {
     "engine": ["duckdb", "sc://", "http://x"],
@@ -93,6 +93,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         "max_concurrency": "6", "max_requests_per_second": "7.5", "timeout_seconds": "8", "proxy": "http://proxy:3128",
         "allowed_hosts": "genie.acme.com, *.Acme.com,,genie.acme.com:443", "max_attempts": "9", "settle_days": "10",
         "content_policy": "redacted; 1=hashed; 1/s1=metrics_only", "phone_regions": "us, DE,US", "retention_days": "11",
+        "skip_sources": "query.history",
     }  # fmt: skip
     assert set(given) == {setting.name for setting in SETTINGS}
     variables = {setting.name: setting.variable for setting in SETTINGS}
@@ -104,13 +105,13 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         engine="databricks", lakehouse=Path("/data"), catalog="c", schema="s", system_catalog="sys"
     )
     assert by_variable.scope == Scope(workspace_ids=("1", "2"), space_ids=("s1",))
-    assert by_variable.discovery == DiscoverySettings(days_lookback=3, overlap_days=4)
+    assert by_variable.discovery == DiscoverySettings(days_lookback=3, overlap_days=4, skip_sources=("query.history",))
     assert by_variable.fetch == FetchSettings(
         batch_size=5, max_concurrency=6, max_requests_per_second=7.5, timeout_seconds=8, proxy="http://proxy:3128",
         allowed_hosts=("genie.acme.com", "*.acme.com"), max_attempts=9, settle_days=10,
     )  # fmt: skip
     assert by_variable.content == ContentSettings(
-        policies=ContentPolicies(
+        content_policy=ContentPolicies(
             default=Policy.REDACTED, workspaces={"1": Policy.HASHED}, spaces={("1", "s1"): Policy.METRICS_ONLY}
         ),
         phone_regions=("US", "DE"),
@@ -127,8 +128,9 @@ def test_invalid_value_is_refused_with_the_name_it_was_given_by(name: str, value
     with pytest.raises(ConfigError) as by_variable:
         parse_settings({}, {setting.variable: value})
 
-    assert by_flag.value.problems[0].startswith(f"{setting.flag} ")
-    assert by_variable.value.problems[0].startswith(f"{setting.variable} ")
+    assert by_flag.value.problem.startswith(f"{setting.flag} ")
+    assert by_variable.value.problem.startswith(f"{setting.variable} ")
+    assert by_flag.value.fix
 
 
 def test_all_problems_are_reported_together() -> None:
@@ -145,8 +147,15 @@ def test_password_in_a_refused_proxy_address_is_not_repeated() -> None:
     assert "open-sesame" not in str(caught.value)
 
 
+def test_password_in_a_refused_host_is_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="is no host") as caught:
+        parse_settings({"allowed_hosts": "acme.com,https://me:open-sesame@acme.com"}, {})
+
+    assert "open-sesame" not in str(caught.value)
+
+
 def test_defaults_shown_to_users_are_those_that_apply() -> None:
-    shown = {setting.name: setting.default for setting in SETTINGS if setting.default}
+    shown = {setting.name: setting.default_text for setting in SETTINGS if setting.default_text}
 
     assert parse_settings(shown, {}) == parse_settings({}, {})
 
@@ -154,3 +163,45 @@ def test_defaults_shown_to_users_are_those_that_apply() -> None:
 def test_scope_is_handed_to_statements_as_one_text() -> None:
     assert (Scope().workspaces_text, Scope(workspace_ids=("1", "2"), space_ids=("s",)).workspaces_text) == ("", "1,2")
     assert Scope(space_ids=("s", "t")).spaces_text == "s,t"
+
+
+SECRET_SPELLINGS = [
+    "sc://h/;token=hush", "sc://h:443/;use_ssl=true;token=hush;a=b", "SC://H/;TOKEN=hush", "sc://h;token=hush", "sc://h:443/;x-auth=hush",
+    "sc://me:hush@h:443", "sc://me:hu;hush@h/;token=hush", "sc://h/;token=a@hush", "sc://h/?token=hush", "sc://h/token=hush",
+    "sc:/h;token=hush", "sc//h;token=hush", "spark://h:7077/;token=hush", "h:443/;token=hush", "http://me:hush@proxy:3128", "http://me:hu/hush@proxy:3128",
+    "me:hush@proxy:3128", "me:hu/hush@proxy", "--engin=sc://h/;token=hush", "--client-secret=hush",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SECRET_SPELLINGS)
+def test_password_or_token_in_a_value_is_hidden(text: str) -> None:
+    assert "hush" not in hide_passwords(text)
+    assert "hu" not in hide_passwords(text)
+    assert "***" in hide_passwords(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sc://h:443/;use_ssl=true;token=hush", "sc://h:443/;***"),
+        ("http://me:hush@proxy:3128", "http://***@proxy:3128"),
+        ("--prox=http://me:hush@proxy", "--prox=http://***@proxy"),
+        ("sc://h:15002", "sc://h:15002"),
+        ("redacted; 1=hashed; 1/s1=full", "redacted; 1=hashed; 1/s1=full"),
+        ("/data/lakehouse", "/data/lakehouse"),
+        ("local", "local"),
+    ],
+)
+def test_what_is_no_secret_stays_readable(text: str, shown: str) -> None:
+    assert hide_passwords(text) == shown
+
+
+@pytest.mark.parametrize("text", [text for text in SECRET_SPELLINGS if not text.startswith("--")])
+def test_settings_show_no_token(text: str) -> None:
+    """Neither a refused address nor one that is accepted."""
+    try:
+        shown = repr(parse_settings({"engine": text}, {}))
+    except ConfigError as error:
+        shown = f"{error} {error.problem} {error!r}"
+
+    assert "hu" not in shown

@@ -22,7 +22,7 @@ def test_every_setting_is_documented_with_its_flag_and_default() -> None:
         [row] = [
             line for line in text.splitlines() if line.startswith("|") and f"`{setting.flag}`" in line.split("|")[1]
         ]
-        assert not setting.default or f"`{setting.default}`" in row.split("|")[2]
+        assert not setting.default_text or f"`{setting.default_text}`" in row.split("|")[2]
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -9,6 +9,7 @@ from genie_obs.errors import (
     GenieObsError,
     NotFoundError,
     PermissionDeniedError,
+    Problem,
     TransientApiError,
     WorkspaceUnreachableError,
     clean_text,
@@ -17,16 +18,18 @@ from genie_obs.secret import Secret
 
 
 def test_config_error_lists_all_problems() -> None:
-    error = ConfigError(["days_lookback is -1. Use 1 or more.", "catalog is empty. Name one."])
-    assert error.problems == ("days_lookback is -1. Use 1 or more.", "catalog is empty. Name one.")
+    problems = (Problem("days_lookback is -1", "Use 1 or more."), Problem("catalog is empty", "Name one."))
+    error = ConfigError(problems)
+    assert error.problems == problems
+    assert (error.problem, error.fix) == ("days_lookback is -1", "Use 1 or more.")
     assert str(error) == "2 problems:\n  - days_lookback is -1. Use 1 or more.\n  - catalog is empty. Name one."
     assert str(ConfigError("One thing.")) == "One thing."
 
 
 def test_workspace_error_names_the_workspace() -> None:
-    error = WorkspaceUnreachableError("DNS. Check it.", workspace_id="42", host="https://a.example")
+    error = WorkspaceUnreachableError("DNS", "Check it.", workspace_id="42", host="https://a.example")
     assert isinstance(error, GenieObsError)
-    assert (error.workspace_id, error.host, error.reason) == ("42", "https://a.example", "DNS. Check it.")
+    assert (error.workspace_id, error.host, error.problem, error.fix) == ("42", "https://a.example", "DNS", "Check it.")
     assert str(error) == "workspace 42 (https://a.example): DNS. Check it."
 
 

@@ -7,14 +7,15 @@ import pytest
 
 # Of a run without a terminal and with nothing to do; the engine brings pyarrow and what pyspark needs anyway.
 RUN = (
-    "import genie_obs.cli, genie_obs.credentials, genie_obs.engine, genie_obs.job, genie_obs.progress, genie_obs.tables"
+    "import genie_obs.command.cli, genie_obs.command.ingest, genie_obs.session.job, genie_obs.lakehouse.engines.engine, "
+    "genie_obs.pipeline.run"
 )
 
 
 @pytest.mark.parametrize(
     ("code", "spared"),
     [
-        ("import genie_obs.cli", ["aiohttp", "pyarrow", "pyspark", "rich"]),
+        ("import genie_obs.command.cli", ["aiohttp", "pyarrow", "pyspark", "rich"]),
         (RUN, ["aiohttp", "databricks", "deltalake", "pandas", "pyspark", "rich"]),
     ],
     ids=["command line", "run with nothing to do"],

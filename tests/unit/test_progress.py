@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.unit.fakes import FakeClock
 
 from genie_obs.progress import LogProgress, RunProgress
-from genie_obs.terminal_progress import TerminalProgress
+from genie_obs.session.terminal_progress import TerminalProgress
 
 
 def test_log_says_when_a_step_begins(caplog: pytest.LogCaptureFixture) -> None:

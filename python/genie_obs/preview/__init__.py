@@ -1,6 +1,10 @@
-"""Local preview of AI/BI dashboards (``.lvdash.json``): a leaf, imported by its own command only.
+"""Local preview of AI/BI dashboards (``.lvdash.json``). Only its own command and the demo import it.
 
-model ← tokens ← expressions ← parameters ← statements        the file, and the SQL it means
-results ← tiles ← charts/                                      rows, and what is drawn from them
-pages ← site ← server, exporter ← command                      the page, served or written to one file
+Rooms, from the top down; each imports only rooms below it:
+
+    command.py    flags, and what is opened and closed
+    page/         tiles, pivots, text boxes; the site over an engine; the page, served or written to one file
+    charts/       chart widgets as Vega-Lite
+    query/        parameters, filters, the SQL of a tile, its rows
+    file/         the file, read tolerantly; formats; colours
 """

@@ -17,14 +17,16 @@ from typing import Any
 
 import click
 
-from genie_obs.cli import set_up_logging, setting_flags
 from genie_obs.clock import SystemClock
 from genie_obs.config import MAX_DAYS_LOOKBACK, Settings, parse_settings
-from genie_obs.engine import open_engine
-from genie_obs.errors import ConfigError
-from genie_obs.preview.model import load_dashboard
-from genie_obs.preview.results import Runner, use_namespace
-from genie_obs.preview.site import Site
+from genie_obs.errors import ConfigError, Problem
+from genie_obs.lakehouse.engines.engine import open_engine
+from genie_obs.preview.file.parse import load_dashboard
+from genie_obs.preview.page.site import Site
+from genie_obs.preview.query.results import Runner, use_namespace
+from genie_obs.security.hosts import is_loopback
+from genie_obs.session.flags import setting_flags
+from genie_obs.session.output import set_up_logging
 
 logger = logging.getLogger(__name__)
 
@@ -92,10 +94,10 @@ def dashboard_command() -> None:
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in the browser.")
 def serve_command(*, host: str, port: int, is_exposed: bool, is_opened: bool, **flags: Any) -> None:
     """Serve the dashboard as a web page; filters run its SQL again. Ctrl+C stops."""
-    from genie_obs.preview.server import is_loopback, serve
+    from genie_obs.preview.page.server import serve
 
     set_up_logging(None)
-    if not is_loopback(host):
+    if not is_loopback(host.strip("[]")):
         meaning = "whoever reaches this address can read every question and answer, unencrypted and without a password"
         if not is_exposed:
             raise ConfigError(f"--host {host}: {meaning}. Add --expose if that is what you want.")
@@ -142,11 +144,11 @@ def write_export(site: Site, out: Path, *, every_filter_value: bool = False) -> 
     Raises:
         ConfigError: if the file cannot be written.
     """
-    from genie_obs.preview.exporter import export_page
+    from genie_obs.preview.page.exporter import export_page
 
     content = export_page(site, every_filter_value=every_filter_value).encode()
     try:
-        # Questions and answers are personal data: a new file, with a name nobody can foresee, that only the owner can read.
+        # Questions and answers are personal data. They go to a new file that only its owner can read, under a name that nobody can guess.
         descriptor, partial = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
     except OSError as error:
         raise ConfigError(f"--out {out}: cannot be written ({error.strerror}).") from error
@@ -162,7 +164,7 @@ def write_export(site: Site, out: Path, *, every_filter_value: bool = False) -> 
 
 
 def _check_out(out: Path, *, is_overwriting: bool) -> None:
-    """Refuse, before any query runs, what cannot be written or must not be lost.
+    """Check the file to write before any query runs: whether it can be written, and whether something would be lost.
 
     Raises:
         ConfigError: naming what is in the way.
@@ -189,15 +191,15 @@ def _is_export(file: Path) -> bool:
 def open_site(
     settings: Settings, *, dashboard_file: Path | None = None, overrides: dict[str, str] | None = None
 ) -> Iterator[Site]:
-    """Open engine and dashboard, and release the engine at the end.
+    """Open the engine and the dashboard; close the engine at the end. `overrides` are values of parameters by keyword.
 
     Raises:
         ConfigError: if the dashboard or the lakehouse cannot be read.
     """
     _require_chart_library()
     dashboard = load_dashboard(dashboard_file or packaged_dashboard())
-    # Many statements in a row: the engine's allocator, which reads this when it is loaded, shall keep memory for the next one for
-    # ten seconds instead of giving it back at once. A tenth faster over a million messages, for a sixth more memory.
+    # The engine's allocator reads this when it is loaded. It then keeps free memory for ten seconds, for the next statement.
+    # Over a million messages this is a tenth faster and takes a sixth more memory.
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10000")
     engine = open_engine(settings.engine)
     try:
@@ -224,16 +226,20 @@ def _site(flags: dict[str, Any]) -> Iterator[Site]:
 def _check_overrides(overrides: dict[str, str]) -> None:
     problems = []
     if (text := overrides.get("workspace_id_filter")) and not _WORKSPACES.fullmatch(text):
-        problems.append(f"--workspace-id-filter {text!r}: use ALL, or workspace ids separated by commas")
+        problems.append(
+            Problem(f"--workspace-id-filter {text!r}: no ids", "Use ALL, or workspace ids separated by commas.")
+        )
     text = overrides.get("days_lookback", "1")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_DAYS_LOOKBACK):
-        problems.append(f"--days-lookback {text!r}: use a whole number of days, 1 to {MAX_DAYS_LOOKBACK}")
+        problems.append(
+            Problem(f"--days-lookback {text!r}: out of range", f"Use whole days, 1 to {MAX_DAYS_LOOKBACK}.")
+        )
     if problems:
         raise ConfigError(problems)
 
 
 def packaged_dashboard() -> Path:
-    """Return the project's own dashboard: inside the installed package, else in the source tree.
+    """Return the file of the project's own dashboard, from the installed package or else from the source tree.
 
     Raises:
         ConfigError: if it is in neither.
@@ -248,7 +254,7 @@ def packaged_dashboard() -> Path:
 
 def _require_chart_library() -> None:
     try:
-        import vl_convert  # noqa: F401  # only looked for; it is used where pages are made
+        import vl_convert  # noqa: F401  # only to see whether it is there; page/document.py uses it
     except ImportError as error:
         raise ConfigError(
             "The dashboard preview needs a package that is not installed. Install it with: pip install 'genie-obs[preview]'"

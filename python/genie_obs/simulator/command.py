@@ -13,12 +13,13 @@ from typing import Any
 
 import click
 
-from genie_obs.simulator.account import SimulatedAccount
-from genie_obs.simulator.faults import FaultRule, load_fault_file
-from genie_obs.simulator.generate import generate_account
-from genie_obs.simulator.model import AccountSpec
-from genie_obs.simulator.server import SimulatorServer
-from genie_obs.simulator.system_tables import write_system_tables
+from genie_obs.simulator.account.account import SimulatedAccount
+from genie_obs.simulator.account.spec import AccountSpec
+from genie_obs.simulator.history.generate import generate_account
+from genie_obs.simulator.history.growth import grow
+from genie_obs.simulator.server.faults import FaultRule, load_fault_file
+from genie_obs.simulator.server.server import SimulatorServer
+from genie_obs.simulator.system_tables.writer import write_system_tables
 
 _MARK = "# Written by `genie-obs simulate`: credentials of a simulated service principal, of no use anywhere else."
 
@@ -50,7 +51,7 @@ def _parse_instant(ctx: click.Context, param: click.Parameter, value: str | None
 
 @dataclass(frozen=True, kw_only=True)
 class _Serving:
-    """How the workspaces are served and how the account lives on."""
+    """How the workspaces are served, and how the account goes on."""
 
     lakehouse: Path
     env_file: Path
@@ -209,7 +210,7 @@ def _serve(account: SimulatedAccount, server: SimulatorServer, serving: _Serving
         try:
             _announce(account, serving, _prepare(account, serving), urls=dict(server.urls))
             while not stop.wait(serving.tick_seconds if serving.live else None):
-                account.grow(until=account.now + timedelta(seconds=serving.tick_seconds * serving.speed))
+                grow(account, until=account.now + timedelta(seconds=serving.tick_seconds * serving.speed))
                 counts = write_system_tables(account, serving.lakehouse)
                 rows = f"{counts['access.audit']} audit rows, {counts['query.history']} statements"
                 click.echo(f"{account.now:%Y-%m-%d %H:%M:%S} UTC in the account: {rows} became visible", err=True)
@@ -220,7 +221,7 @@ def _serve(account: SimulatedAccount, server: SimulatorServer, serving: _Serving
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """Let SIGINT and SIGTERM set an event, and give both back afterwards."""
+    """Let SIGINT and SIGTERM set an event. Restore their handlers at the end."""
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -231,7 +232,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 
 def _prepare(account: SimulatedAccount, serving: _Serving) -> dict[str, int]:
-    """Write tables and credentials; returns rows by table."""
+    """Write tables and credentials. Return the numbers of rows by table."""
     try:
         counts = write_system_tables(account, serving.lakehouse)
         _write_env_file(account, serving.env_file)
@@ -250,7 +251,7 @@ def _write_env_file(account: SimulatedAccount, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)  # a file that was there before keeps its mode otherwise
+        os.fchmod(file.fileno(), 0o600)  # without this, a file that existed before keeps its mode
         file.write(
             f"{_MARK}\nDATABRICKS_SP_CLIENT_ID={account.client_id}\nDATABRICKS_SP_CLIENT_SECRET={account.client_secret}\n"
         )

@@ -1,53 +1,30 @@
-"""Identifiers that look like the real ones and depend on nothing but time and a seed."""
+"""Ids that look like the real ones. They depend only on time and seed."""
 
 import hashlib
 import random
-from datetime import UTC, datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID1_OFFSET = 0x01B21DD213814000  # 100 ns steps from 1582-10-15 to 1970-01-01
-MICROSECONDS = 1_000_000
-MINUTE_US = 60 * MICROSECONDS
-HOUR_US = 60 * MINUTE_US
-DAY_US = 24 * HOUR_US
-NEVER_US = 1 << 62  # later than any instant the simulator can reach
-
-
-def to_us(instant: datetime) -> int:
-    """Return microseconds since 1970 of an aware instant.
-
-    Raises:
-        ValueError: if the instant has no time zone.
-    """
-    if instant.tzinfo is None:
-        raise ValueError(f"the instant {instant.isoformat()} has no time zone; give an aware datetime, e.g. in UTC")
-    return (instant - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_us(microseconds: int) -> datetime:
-    """Return the UTC instant of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def hex_id(rng: random.Random, at_us: int) -> str:
-    """Return a 32-digit id whose first half carries the creation instant (observed: ids decode like UUID version 1)."""
+    """Return an id of 32 digits. Its first half holds the instant (observed: ids decode like UUIDs of version 1)."""
     ticks = f"{at_us * 10 + _UUID1_OFFSET:016x}"
     return f"{ticks[:12]}1{ticks[13:]}{rng.getrandbits(64):016x}"
 
 
 def child_id(parent_id: str, name: str) -> str:
-    """Return the id of a part of `parent_id` (an attachment, a comment): same instant, own second half."""
+    """Return the id of a part of `parent_id` (an attachment, a comment). The first halves are equal."""
     return parent_id[:16] + hashlib.blake2b(f"{parent_id}/{name}".encode(), digest_size=8).hexdigest()
 
 
 def seeded_uuid(*parts: object) -> str:
-    """Return a UUID that is a pure function of its parts."""
+    """Return a UUID that depends only on the parts."""
     text = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=16).hexdigest()
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
 
 
 def entropy(identifier: str) -> int:
-    """Return a number that is fixed for an id and otherwise arbitrary, for numbers derived while rendering."""
+    """Return a number that depends only on the id, to derive arbitrary figures from."""
     try:
         return int(identifier[16:32].replace("-", "0"), 16)
     except ValueError:

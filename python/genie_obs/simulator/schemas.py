@@ -1,8 +1,9 @@
-"""Columns and types of the three system tables, as live workspaces describe them."""
+"""Columns and types of the three system tables, as live workspaces show them."""
 
 import pyarrow as pa
 
 _STRING = pa.string()
+_INT = pa.int64()
 _TIME = pa.timestamp("us", tz="UTC")
 _MAP = pa.map_(_STRING, _STRING)
 
@@ -11,10 +12,14 @@ def _struct(**fields: pa.DataType) -> pa.DataType:
     return pa.struct([pa.field(name, kind) for name, kind in fields.items()])
 
 
+def _columns(kind: pa.DataType, *names: str) -> list[tuple[str, pa.DataType]]:
+    return [(name, kind) for name in names]
+
+
 AUDIT = pa.schema(
     [
         ("account_id", _STRING),
-        ("workspace_id", _STRING),  # observed: string, where older pages say bigint
+        ("workspace_id", _STRING),  # observed: string; older pages say bigint
         ("version", _STRING),
         ("event_time", _TIME),
         ("event_date", pa.date32()),
@@ -41,7 +46,6 @@ AUDIT = pa.schema(
         ),
     ]
 )
-
 WORKSPACES = pa.schema(
     [
         ("account_id", _STRING),
@@ -52,47 +56,23 @@ WORKSPACES = pa.schema(
         ("status", _STRING),
     ]
 )
-
 QUERY_HISTORY = pa.schema(
     [
-        *(
-            (name, _STRING)
-            for name in (
-                "account_id",
-                "workspace_id",
-                "statement_id",
-                "session_id",
-                "executed_by",
-                "executed_by_user_id",
-            )
-        ),
-        *((name, _STRING) for name in ("executed_as", "executed_as_user_id", "execution_status")),
+        *_columns(_STRING, "account_id", "workspace_id", "statement_id", "session_id"),
+        *_columns(_STRING, "executed_by", "executed_by_user_id", "executed_as", "executed_as_user_id"),
+        ("execution_status", _STRING),
         ("compute", _struct(type=_STRING, cluster_id=_STRING, warehouse_id=_STRING)),
-        *(
-            (name, _STRING)
-            for name in ("statement_text", "statement_type", "error_message", "client_application", "client_driver")
-        ),
-        ("total_duration_ms", pa.int64()),
-        ("waiting_for_compute_duration_ms", pa.int64()),
-        ("waiting_at_capacity_duration_ms", pa.int64()),
-        ("execution_duration_ms", pa.int64()),
-        ("compilation_duration_ms", pa.int64()),
-        ("total_task_duration_ms", pa.int64()),
-        ("result_fetch_duration_ms", pa.int64()),
-        ("start_time", _TIME),
-        ("end_time", _TIME),
-        ("update_time", _TIME),
-        *(
-            (name, pa.int64())
-            for name in ("read_partitions", "pruned_files", "read_files", "read_rows", "produced_rows", "read_bytes")
-        ),
+        *_columns(_STRING, "statement_text", "statement_type", "error_message"),
+        *_columns(_STRING, "client_application", "client_driver"),
+        *_columns(_INT, "total_duration_ms", "waiting_for_compute_duration_ms", "waiting_at_capacity_duration_ms"),
+        *_columns(_INT, "execution_duration_ms", "compilation_duration_ms", "total_task_duration_ms"),
+        ("result_fetch_duration_ms", _INT),
+        *_columns(_TIME, "start_time", "end_time", "update_time"),
+        *_columns(_INT, "read_partitions", "pruned_files", "read_files", "read_rows", "produced_rows", "read_bytes"),
         ("read_io_cache_percent", pa.int8()),
         ("from_result_cache", pa.bool_()),
-        *(
-            (name, pa.int64())
-            for name in ("spilled_local_bytes", "written_bytes", "written_rows", "written_files", "shuffle_read_bytes")
-        ),
-        *((name, pa.int64()) for name in ("pruned_files_bytes", "read_files_bytes")),
+        *_columns(_INT, "spilled_local_bytes", "written_bytes", "written_rows", "written_files"),
+        *_columns(_INT, "shuffle_read_bytes", "pruned_files_bytes", "read_files_bytes"),
         ("cache_origin_statement_id", _STRING),
         (
             "query_source",

@@ -24,12 +24,13 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import write_deltalake
-from tools.dashboard_queries import Query
+from tools.dashboard.queries import Query
 
-from genie_obs.engine import Engine, EngineSettings, open_engine
-from genie_obs.schema import table, tables
+from genie_obs.config import EngineSettings
+from genie_obs.lakehouse.engines.engine import Engine, open_engine
+from genie_obs.lakehouse.schema import table, tables
+from genie_obs.lakehouse.sql import qualify
 from genie_obs.simulator.schemas import AUDIT, QUERY_HISTORY, WORKSPACES
-from genie_obs.sql import qualify
 
 Row = dict[str, Any]
 Rows = Mapping[str, list[Row]]

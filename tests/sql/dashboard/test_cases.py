@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.sql.dashboard.dashboard_lake import HERE, DashboardLake, load_case, matches, plain_rows
-from tools.dashboard_queries import load_queries
+from tools.dashboard.queries import load_queries
 
 QUERIES = load_queries()
 CASES = sorted((HERE / "cases").glob("*/*.json"))

@@ -12,10 +12,11 @@ import sqlglot
 from sqlglot import exp
 from tests.sql.dashboard.dashboard_lake import DEFAULTS, SYSTEM_TABLES, DashboardLake
 from tools.build_dashboard import DASHBOARD_FILE, SQL_FOLDER, render
-from tools.dashboard_queries import ROOT, Query, load_queries
+from tools.dashboard.queries import ROOT, Query, load_queries
 from tools.lvdash_lint import lint
 
-from genie_obs.sql import OUR_TABLES, qualify
+from genie_obs.lakehouse.sql import qualify
+from genie_obs.lakehouse.statements import load_view, our_tables
 
 QUERIES = load_queries()
 DASHBOARD = json.loads((SQL_FOLDER / DASHBOARD_FILE).read_text(encoding="utf-8"))
@@ -56,7 +57,7 @@ def test_query_reads_what_its_header_says_and_qualifies_system_tables_only(query
         if table.parts and not (len(table.parts) == 1 and table.name in own)
     }
     assert read == set(query.reads)
-    assert read <= {*OUR_TABLES, *SYSTEM_TABLES}
+    assert read <= {*our_tables(), *SYSTEM_TABLES}
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
@@ -90,15 +91,12 @@ def test_ratios_stand_next_to_their_count() -> None:
             assert any(column.endswith("_count") for column in columns), query.query_id
 
 
-def test_both_lists_of_error_types_are_the_same_and_complete() -> None:
-    lists = [
-        match
-        for query in QUERIES.values()
-        for match in re.findall(r"FROM VALUES\n(.*?)\n    AS known", query.sql, re.DOTALL)
-    ]
-    assert len(lists) == 2
-    assert len(set(lists)) == 1
-    assert len(set(re.findall(r"^    \('([A-Z_]+)', ", lists[0], re.MULTILINE))) == ERROR_TYPES
+def test_error_types_stand_in_one_view_that_queries_read_as_their_first_expression() -> None:
+    named = re.findall(r"^    \('([A-Z_]+)', ", load_view("error_types"), re.MULTILINE)
+    assert len(set(named)) == len(named) == ERROR_TYPES
+    readers = [query.query_id for query in QUERIES.values() if "JOIN error_types" in query.sql]
+    assert readers == ["failures", "failure_causes"]
+    assert all(QUERIES[name].sql.startswith("WITH error_types AS (\n  SELECT") for name in readers)
 
 
 def test_built_files_are_up_to_date() -> None:

@@ -13,11 +13,13 @@ from typing import Any
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from genie_obs.engine import EngineSettings, open_engine
-from genie_obs.schema import table, tables
+from genie_obs.config import EngineSettings
+from genie_obs.datasets.messages.parsing.known_values import TERMINAL_STATUSES
+from genie_obs.lakehouse.engines.engine import open_engine
+from genie_obs.lakehouse.schema import table, tables
+from genie_obs.lakehouse.statements import our_tables
+from genie_obs.lakehouse.tables import Input, Tables
 from genie_obs.simulator.schemas import AUDIT, QUERY_HISTORY, WORKSPACES
-from genie_obs.sql import OUR_TABLES
-from genie_obs.tables import Input, Tables
 
 Row = dict[str, Any]
 
@@ -42,11 +44,11 @@ class Lake:
         self._root = root
         for name, schema in _SYSTEM_TABLES.items():
             partitions = ["event_date"] if name == "access/audit" else None
-            write_deltalake(self._folder(name), schema.empty_table(), partition_by=partitions)
+            write_deltalake(self._folder(name), schema.empty_table(), partition_by=partitions, mode="ignore")
         self._engine = open_engine(EngineSettings(lakehouse=root))
         self.tables = Tables(self._engine)
         self.tables.create()
-        self._empty = {name: self.version(name) for name in (*OUR_TABLES, *_SYSTEM_TABLES)}
+        self._empty = {name: self.version(name) for name in (*our_tables(), *_SYSTEM_TABLES)}
 
     def close(self) -> None:
         self._engine.close()
@@ -81,28 +83,29 @@ class Lake:
     def select(self, statement: str, **values: Input) -> list[Row]:
         return self.tables.rows(statement, **values)
 
-    def merge_witnesses(self, *rows: Row, at: datetime = NOON, only_new: bool = False) -> int:
+    def merge_witnesses(self, *rows: Row, at: datetime = NOON, expect_new: bool = False) -> int:
         return self.tables.execute(
-            "merge_witnesses",
-            only_new=only_new,
+            "ledger/merge_witnesses",
+            expect_new=expect_new,
             witnessed_messages=_relation("message_ledger", rows),
             witnessed_dates=[row["witnessed_date"] for row in rows],
             updated_at=at,
         )
 
-    def merge_messages(self, *rows: Row, at: datetime = NOON + DAY, only_new: bool = False) -> int:
+    def merge_messages(self, *rows: Row, at: datetime = NOON + DAY, expect_new: bool = False) -> int:
         schema = pa.unify_schemas([table("message_details").arrow_schema(), _FLAGS])
-        return self.tables.execute(
-            "merge_messages",
-            only_new=only_new,
-            fetched_messages=pa.Table.from_pylist(list(rows), schema),
-            created_dates=[row["created_date"] for row in rows],
+        fetched = pa.Table.from_pylist(list(rows), schema)
+        return self.tables.merge(
+            "message_details",
+            fetched,
+            expect_new=expect_new,
             latest_credible_at=at,
+            terminal_statuses=sorted(TERMINAL_STATUSES),
         )
 
     def merge_outcomes(self, *rows: Row, at: datetime = NOON + DAY) -> None:
         self.tables.execute(
-            "merge_outcomes",
+            "ledger/merge_outcomes",
             message_outcomes=_relation("message_ledger", rows),
             witnessed_dates=[row["witnessed_date"] for row in rows],
             latest_credible_at=at,
@@ -122,10 +125,10 @@ class Lake:
     def merge_statements(self, *rows: Row) -> None:
         statements = _relation("message_details", rows)
         dates = [row["created_date"] for row in rows]
-        self.tables.execute("merge_statements", joined_statements=statements, created_dates=dates)
+        self.tables.execute("datasets/statements/merge_statements", joined_statements=statements, created_dates=dates)
 
     def merge_spaces(self, *rows: Row) -> None:
-        self.tables.execute("merge_spaces", fetched_spaces=_relation("space_details", rows))
+        self.tables.merge("space_details", _relation("space_details", rows))
 
     def _folder(self, name: str) -> Path:
         return self._root / "system" / name if "/" in name else self._root / "main" / "genie_analytics" / name
@@ -172,6 +175,7 @@ def ledger_row(**values: Any) -> Row:
         "witnesses": ["createConversationMessage"],
         "user_email": "ana@example.com",
         "state": "fetched",
+        "reason_code": None,
         "state_reason": None,
         "http_status": 200,
         "attempts": 1,
@@ -240,7 +244,7 @@ QUERY_COLUMNS = tuple(
 
 
 def fetched_message(**values: Any) -> Row:
-    """Return what a later run hands to merge_messages for `details_row`: the same answer, fetched an hour later."""
+    """Return what a later run hands over for `details_row`: the same answer, fetched an hour later."""
     later = {
         "is_terminal": True,
         "api_fetch_timestamp": NOON + 2 * HOUR,

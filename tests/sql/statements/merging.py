@@ -6,10 +6,10 @@ import pyarrow as pa
 from tests.sql.statements.lake import HOUR, IDS, NOON, TODAY, Lake, Row, ledger_row
 from tests.unit.fakes import FakeClock
 
-from genie_obs.batch_merger import BatchMerger
-from genie_obs.content_policy import ContentGuard, ContentSettings
-from genie_obs.enrichment import StatementFinder
-from genie_obs.other_runs import SharedDue
+from genie_obs.datasets.messages.merger import BatchMerger
+from genie_obs.datasets.messages.shared_due import SharedDue
+from genie_obs.datasets.statements.query_history import StatementFinder
+from genie_obs.security.content_policy import ContentGuard, ContentSettings
 
 ASKED_AT = NOON + 2 * HOUR
 
@@ -24,6 +24,7 @@ def outcome(**values: object) -> Row:
         "last_write_event_time": NOON,
         "witnesses": ["api:list"],
         "state": "fetched",
+        "reason_code": None,
         "state_reason": None,
         "http_status": 200,
         "attempts": 2,
@@ -49,7 +50,7 @@ def make_merger(lake: Lake, *, batch_size: int = 1, is_shared: bool = False) -> 
         batch_size=batch_size,
         clock=FakeClock(ASKED_AT),
         statements=StatementFinder(lake.tables, ContentGuard(ContentSettings())),
-        shared=SharedDue(lambda: nothing, piece_rows=batch_size, is_shared=is_shared),
+        shared=SharedDue(lambda: nothing, chunk_rows=batch_size, is_shared=is_shared),
         on_merged=lambda _: ledger_sizes.append(len(lake.read("message_ledger"))),
     )
     return merger, ledger_sizes

@@ -64,15 +64,31 @@ def found(
 ) -> list[Row]:
     lake.fill("message_details", *messages)
     lake.fill("query/history", *statements)
-    wanted = lake.tables.select("select_wanted_statements", created_dates=created_dates, stored_since=stored_since)
+    wanted = lake.tables.select(
+        "datasets/statements/select_wanted_statements", created_dates=created_dates, stored_since=stored_since
+    )
     if not wanted.num_rows:
         return []
     return lake.select(
-        "select_statements", wanted_statements=wanted, started_since=started_since, started_before=started_before
+        "datasets/statements/select_statements",
+        wanted_statements=wanted,
+        started_since=started_since,
+        started_before=started_before,
     )
 
 
-JOINED: Row = {**{name: details_row()[name] for name in QUERY_COLUMNS}, "query_error_message": None}
+JOINED: Row = {
+    "query_execution_status": "FINISHED",
+    "query_duration_ms": 1_200,
+    "query_start_time": NOON + SECOND,
+    "query_end_time": NOON + 2 * SECOND,
+    "query_warehouse_id": "w1",
+    "query_read_rows": 100,
+    "query_read_bytes": 4_096,
+    "query_produced_rows": 1,
+    "query_from_result_cache": False,
+    "query_error_message": None,
+}
 
 
 def test_statement_is_found_with_everything_the_history_tells(lake: Lake) -> None:
@@ -200,7 +216,7 @@ def test_statement_of_a_message_that_is_not_stored_stores_nothing(lake: Lake) ->
 
 def statement_days(lake: Lake, *messages: Row) -> list[tuple[date, int]]:
     lake.fill("message_details", *messages)
-    rows = lake.select("select_statement_days", from_date=day(-30), stored_since=STORED_SINCE)
+    rows = lake.select("datasets/statements/select_statement_days", from_date=day(-30), stored_since=STORED_SINCE)
     return [(row["created_date"], row["message_count"]) for row in rows]
 
 
@@ -224,7 +240,7 @@ def test_nothing_stored_has_no_days(lake: Lake) -> None:
 
 def floor(lake: Lake, *runs: Row) -> date | None:
     lake.fill("ingestion_runs", *runs)
-    [row] = lake.select("select_enrichment_floor", started_since=day(-7), run_id="this")
+    [row] = lake.select("datasets/statements/select_enrichment_floor", started_since=day(-7), run_id="this")
     oldest: date | None = row["oldest_stored_date"]
     return oldest
 

@@ -21,8 +21,10 @@ from tests.sql.statements.lake import (
     space_row,
 )
 
-from genie_obs.erasure import Extent, Receipt
-from genie_obs.schema import table
+from genie_obs.erasure.derived import ERASED, build_erasure
+from genie_obs.erasure.receipt import Receipt
+from genie_obs.erasure.selector import Extent
+from genie_obs.lakehouse.schema import table
 
 LATER = NOON + 3 * HOUR
 EVERYTHING: dict[str, Any] = {
@@ -33,22 +35,29 @@ EVERYTHING: dict[str, Any] = {
     "is_row_erased": False,
 }
 NOT_KEPT = "[not kept]"
-_FLAGS = pa.schema([("reason", pa.string()), ("is_row_erased", pa.bool_()), ("is_asker_erased", pa.bool_())])
+_FLAGS = pa.schema(
+    [
+        ("reason_code", pa.string()),
+        ("state_reason", pa.string()),
+        ("is_row_erased", pa.bool_()),
+        ("is_asker_erased", pa.bool_()),
+    ]
+)
 
 
 def erased(extent: Extent, **values: Any) -> Row:
     """Return what the erasure hands to its merges for one message."""
     return {
-        "workspace_id": "1", "message_id": "m1", "witnessed_date": TODAY, "created_date": TODAY, "reason": extent.value,
-        "is_row_erased": extent.is_row, "is_asker_erased": extent.is_asker, **values,
+        "workspace_id": "1", "message_id": "m1", "witnessed_date": TODAY, "created_date": TODAY, "reason_code": extent.value,
+        "state_reason": extent.sentence, "is_row_erased": extent.is_row, "is_asker_erased": extent.is_asker, **values,
     }  # fmt: skip
 
 
 def merge(lake: Lake, *rows: Row) -> None:
     keys = table("message_ledger").arrow_schema("workspace_id", "message_id", "witnessed_date", "created_date")
-    erased = pa.Table.from_pylist(list(rows), pa.unify_schemas([keys, _FLAGS]))
-    lake.tables.execute("merge_erased_ledger", erased_messages=erased, witnessed_dates=[TODAY], updated_at=LATER)
-    lake.tables.execute("merge_erased_messages", erased_messages=erased, created_dates=[TODAY])
+    gone = pa.Table.from_pylist(list(rows), pa.unify_schemas([keys, _FLAGS]))
+    lake.tables.execute("erasure/merge_erased_ledger", erased=gone, witnessed_dates=[TODAY], updated_at=LATER)
+    lake.tables.change("message_details", build_erasure("message_details"), {ERASED: gone}, created_dates=[TODAY])
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
@@ -76,8 +85,8 @@ def test_person_is_found_by_address_in_either_table_by_id_and_through_the_id_whe
         "message_details", *(details_row(message_id=name, user_email=v[1], user_id=v[2]) for name, v in asked.items())
     )
 
-    by_address = lake.select("select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
-    by_id = lake.select("select_erasable", **{**EVERYTHING, "user": "77"})
+    by_address = lake.select("erasure/select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
+    by_id = lake.select("erasure/select_erasable", **{**EVERYTHING, "user": "77"})
 
     assert names_of(by_address) == ["both", "details only", "id only", "ledger only"]
     assert names_of(by_id) == ["both", "details only", "id only"]
@@ -87,7 +96,7 @@ def test_id_of_another_workspace_is_another_person(lake: Lake) -> None:
     lake.fill("message_ledger", ledger_row(user_email=None), ledger_row(workspace_id="2", user_email=None))
     lake.fill("message_details", details_row(), details_row(workspace_id="2", user_email=None))
 
-    found = lake.select("select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
+    found = lake.select("erasure/select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
 
     assert [row["workspace_id"] for row in found] == ["1"]
 
@@ -119,7 +128,7 @@ def test_selectors_narrow_each_other_down(lake: Lake, selector: dict[str, Any], 
         details_row(message_id="other workspace", workspace_id="2"),
     )
 
-    found = lake.select("select_erasable", **{**EVERYTHING, **selector})
+    found = lake.select("erasure/select_erasable", **{**EVERYTHING, **selector})
 
     assert sorted(names_of(found)) == names
     assert all(row["is_stored"] is (row["message_id"] != "unread") for row in found)
@@ -141,9 +150,9 @@ def test_what_is_erased_is_named_again_only_where_something_is_left(lake: Lake) 
         details_row(message_id="asker left", content_policy="erased"),
     )
 
-    texts = lake.select("select_erasable", **EVERYTHING)
-    rows = lake.select("select_erasable", **{**EVERYTHING, "is_row_erased": True})
-    person = lake.select("select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
+    texts = lake.select("erasure/select_erasable", **EVERYTHING)
+    rows = lake.select("erasure/select_erasable", **{**EVERYTHING, "is_row_erased": True})
+    person = lake.select("erasure/select_erasable", **{**EVERYTHING, "user": "ana@example.com"})
 
     assert names_of(texts) == ["came back"]
     assert names_of(rows) == ["asker left", "came back", "texts gone"]
@@ -165,7 +174,7 @@ def test_messages_whose_asker_is_unknown_are_counted(lake: Lake) -> None:
 
     def count(**values: Any) -> int:
         scope = {"workspace_ids": "", "space_id": "", "before_date": day(1), **values}
-        [row] = lake.select("select_unknown_askers", **scope)
+        [row] = lake.select("erasure/select_unknown_askers", **scope)
         return int(row["message_count"])
 
     assert [count(), count(space_id="s1"), count(workspace_ids="2"), count(before_date=TODAY)] == [4, 3, 1, 0]
@@ -181,7 +190,26 @@ def test_old_messages_are_counted_until_they_are_erased(lake: Lake) -> None:
         ledger_row(message_id="new"),
     )
 
-    assert lake.select("select_old_messages", before_date=TODAY, workspace_ids="1") == [{"message_count": 2}]
+    assert lake.select("erasure/select_old_messages", before_date=TODAY, workspace_ids="1") == [{"message_count": 2}]
+
+
+def test_person_is_known_under_every_address_and_id_that_their_messages_have(lake: Lake) -> None:
+    lake.fill(
+        "message_details",
+        details_row(message_id="m1", user_email="Ana@Example.com", user_id="77"),
+        details_row(message_id="m2", user_email="ana.old@example.com", user_id="77"),
+        details_row(message_id="m3", user_email=None, user_id="78"),
+        details_row(message_id="m4", user_email="ana@example.com", user_id=None),
+        details_row(message_id="m5", user_email="bob@example.com", user_id="88"),
+    )
+
+    def names(user: str) -> list[str]:
+        [row] = lake.select("erasure/select_names_of_person", user=user)
+        return sorted(row["names"] or ())
+
+    assert names("ana@example.com") == ["77", "ana@example.com"]
+    assert names("77") == ["77", "ana.old@example.com", "ana@example.com"]
+    assert names("nobody@example.com") == []
 
 
 # -- what goes and what stays --------------------------------------------------------------------------------------------
@@ -204,7 +232,8 @@ def test_texts_go_and_everything_else_stays(lake: Lake) -> None:
         "attachments_json": "[]",
         "content_policy": "erased",
     }
-    closed = {"state": "erased", "state_reason": "erased: texts", "http_status": None, "updated_at": LATER}
+    reason = {"reason_code": "erased_texts", "state_reason": "erased: texts"}
+    closed = {"state": "erased", **reason, "http_status": None, "updated_at": LATER}
     assert lake.read("message_details") == [without_texts, details_row(message_id="m2")]
     assert lake.read("message_ledger") == [ledger_row(**closed), ledger_row(message_id="m2")]
 
@@ -256,20 +285,27 @@ def test_words_where_an_enumeration_belongs_go_too(lake: Lake) -> None:
 def test_description_and_configuration_of_a_space_go_and_are_not_read_again(lake: Lake) -> None:
     lake.fill("space_details", space_row(), space_row(workspace_id="2"), space_row(space_id="s2"))
     scope = {"space_id": "s1", "workspace_ids": "1"}
-    found = lake.select("select_erasable_spaces", **scope)
+    found = lake.select("erasure/select_erasable_spaces", **scope)
 
     spaces = pa.Table.from_pylist(found, table("space_details").arrow_schema("workspace_id", "space_id"))
-    lake.tables.execute("merge_erased_spaces", erased_spaces=spaces, updated_at=LATER)
-    lake.merge_spaces(space_row(description="new", title="Renamed", fetched_at=LATER, updated_at=LATER))
+    lake.tables.change("space_details", build_erasure("space_details"), {ERASED: spaces})
+    lake.merge_spaces(
+        space_row(description="new", parent_path="/new", title="Renamed", fetched_at=LATER, updated_at=LATER)
+    )
 
-    empty = {"description": NOT_KEPT, "serialized_space": "{}", "content_policy": "erased"}
+    empty = {
+        "description": NOT_KEPT,
+        "parent_path": NOT_KEPT,
+        "serialized_space": "{}",
+        "content_policy": "erased",
+    }
     assert found == [{"workspace_id": "1", "space_id": "s1"}]
     assert lake.read("space_details") == [
         space_row(**empty, title="Renamed", fetched_at=LATER, updated_at=LATER),
         space_row(space_id="s2"),
         space_row(workspace_id="2"),
     ]
-    assert lake.select("select_erasable_spaces", **scope) == []
+    assert lake.select("erasure/select_erasable_spaces", **scope) == []
 
 
 # -- nothing brings it back ----------------------------------------------------------------------------------------------
@@ -284,33 +320,42 @@ def test_no_event_and_no_answer_opens_an_erased_message(lake: Lake) -> None:
 
     lake.merge_witnesses(
         {**seen, "first_event_time": NOON - HOUR, "last_write_event_time": LATER, "witnesses": ["updateFeedback"],
-         "user_email": "ana@example.com", "state": "pending"}, at=LATER,
+         "user_email": "ana@example.com"}, at=LATER,
     )  # fmt: skip
-    lake.merge_outcomes({**known, "state": "fetched", "last_attempt_at": LATER, "updated_at": LATER})
+    answer = {**known, "state": "fetched", "last_attempt_at": LATER, "updated_at": LATER}
+    lake.merge_outcomes({name: value for name, value in answer.items() if name != "user_email"})
 
     assert lake.only("message_ledger") == known
 
 
 def test_what_a_run_stored_meanwhile_is_found(lake: Lake) -> None:
-    gone = {"state": "erased", "state_reason": "erased: texts", "updated_at": LATER}
+    gone = {"state": "erased", "reason_code": "erased_texts", "updated_at": LATER}
     lake.fill(
         "message_ledger",
         ledger_row(message_id="stored meanwhile", **gone),
-        ledger_row(message_id="row back", **{**gone, "created_date": None}),
+        ledger_row(message_id="row back", **{**gone, "reason_code": "erased_row", "created_date": None}),
+        ledger_row(message_id="made by an older version", **{**gone, "reason_code": None}),
         ledger_row(message_id="as it should be", **gone),
         ledger_row(message_id="long ago", **{**gone, "updated_at": LATER - 9 * DAY}),
         ledger_row(message_id="not erased"),
     )
     lake.fill(
         "message_details",
-        *(details_row(message_id=name) for name in ("stored meanwhile", "row back", "long ago", "not erased")),
+        *(
+            details_row(message_id=name)
+            for name in ("stored meanwhile", "row back", "made by an older version", "long ago", "not erased")
+        ),
         details_row(message_id="as it should be", content_policy="erased"),
     )
 
-    found = lake.select("select_come_back", since=LATER - 7 * DAY)
+    found = lake.select("erasure/select_come_back", since=LATER - 7 * DAY)
 
-    assert sorted(names_of(found)) == ["row back", "stored meanwhile"]
-    assert lake.select("select_erased_lately", since=LATER - 7 * DAY) == [{"message_count": 3}]
+    assert {row["message_id"]: row["reason_code"] for row in found} == {
+        "made by an older version": "erased_texts_and_asker",
+        "row back": "erased_row",
+        "stored meanwhile": "erased_texts",
+    }
+    assert lake.select("erasure/select_erased_lately", since=LATER - 7 * DAY) == [{"message_count": 4}]
 
 
 def test_answer_for_an_erased_row_is_not_stored(lake: Lake) -> None:
@@ -336,4 +381,4 @@ def test_receipt_is_one_row_from_start_to_end(lake: Lake) -> None:
 
 
 def test_session_of_the_local_engine_belongs_to_nobody(lake: Lake) -> None:
-    assert lake.tables.current_user() == lake.select("select_current_user")[0]["user_name"] == ""
+    assert lake.tables.current_user() == lake.select("lakehouse/select_current_user")[0]["user_name"] == ""

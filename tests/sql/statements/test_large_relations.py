@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.sql.statements.lake import Lake, fetched_message, space_row
 
-from genie_obs import tables
+from genie_obs.lakehouse import tables
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +30,9 @@ def test_row_larger_than_any_part_is_merged_alone(lake: Lake) -> None:
 
 
 def test_count_is_that_of_all_parts(lake: Lake) -> None:
-    lake.merge_messages(fetched_message(message_id="c"), only_new=True)
+    lake.merge_messages(fetched_message(message_id="c"), fetched_message(message_id="g"))
 
-    inserted = lake.merge_messages(*(fetched_message(message_id=name) for name in "abcdefgh"), only_new=True)
+    met = lake.merge_messages(*(fetched_message(message_id=name) for name in "abcdefgh"), expect_new=True)
 
-    assert inserted == 7
+    assert met == 2
     assert [row["message_id"] for row in lake.read("message_details")] == list("abcdefgh")

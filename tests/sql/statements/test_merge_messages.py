@@ -1,4 +1,4 @@
-"""merge_messages: what was stored is never lost, and only what changed is written."""
+"""The MERGE of message_details: what was stored is never lost, and only what changed is written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.sql.statements.lake import (
     fetched_message,
 )
 
-from genie_obs.schema import table
+from genie_obs.lakehouse.schema import table
 
 KEY = {"workspace_id", "message_id", "created_date"}
 # Written by every fetch that changes something, or fixed when the row was first stored.
@@ -353,23 +353,25 @@ def test_messages_are_told_apart_by_workspace_message_and_day(lake: Lake) -> Non
     }
 
 
-def test_only_new_messages_are_inserted_and_the_others_left_as_they_are(lake: Lake) -> None:
-    lake.fill("message_details", details_row())
-    newer = fetched_message(content="another text")
-    new = fetched_message(message_id="m2")
+def test_messages_that_are_expected_to_be_new_are_inserted_and_those_that_are_there_merged(lake: Lake) -> None:
+    lake.fill("message_details", details_row(), details_row(message_id="m3"))
+    newer, older = fetched_message(content="another text"), fetched_message(message_id="m3", api_fetch_timestamp=NOON)
 
-    written = lake.merge_messages(newer, new, only_new=True)
+    met = lake.merge_messages(newer, fetched_message(message_id="m2"), older, expect_new=True)
 
-    assert written == 1
+    assert met == 2
     assert lake.read("message_details") == [
-        details_row(),
+        {**details_row(content="another text"), **NEWER},
         {**details_row(message_id="m2"), **dict.fromkeys(QUERY_COLUMNS), **NEWER},
+        details_row(message_id="m3"),
     ]
 
 
-def test_rows_inserted_are_counted(lake: Lake) -> None:
-    lake.fill("message_details", details_row(), details_row(message_id="m2"))
-    rows = fetched_message(content="another text"), fetched_message(message_id="m2"), fetched_message(message_id="m3")
+def test_messages_that_are_new_as_expected_cost_one_version(lake: Lake) -> None:
+    version = lake.version("message_details")
+    rows = fetched_message(), fetched_message(message_id="m2")
 
-    assert lake.merge_messages(*rows, only_new=True) == 1
-    assert lake.merge_messages(*rows, only_new=True) == 0
+    assert lake.merge_messages(*rows, expect_new=True) == 0
+    assert lake.version("message_details") == version + 1
+    assert lake.merge_messages(*rows, expect_new=True) == 2
+    assert lake.version("message_details") == version + 1

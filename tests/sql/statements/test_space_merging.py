@@ -9,7 +9,7 @@ from typing import Any
 from tests.sql.statements.lake import DAY, NOON, Lake, Row, space_row
 from tests.sql.statements.merging import make_merger
 
-from genie_obs.batch_merger import merge_spaces
+from genie_obs.datasets.spaces.store import merge_spaces
 
 
 def space(workspace_id: str = "1", **values: Any) -> Row:

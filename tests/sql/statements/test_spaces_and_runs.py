@@ -23,10 +23,12 @@ from tests.sql.statements.lake import (
 
 from genie_obs.clock import SystemClock
 from genie_obs.config import Scope
-from genie_obs.other_runs import SignsOfLife, settle_open_runs
-from genie_obs.progress import LogProgress
-from genie_obs.run_record import RunRecord
-from genie_obs.schema import table
+from genie_obs.drift import DriftKind
+from genie_obs.lakehouse.schema import table
+from genie_obs.lakehouse.sources import SourceState
+from genie_obs.runs.heartbeat import Heartbeat
+from genie_obs.runs.open_runs import find_other_runs
+from genie_obs.runs.record import RunRecord, StepRecord
 
 KNOWN_OF_A_SPACE = (
     "title", "description", "warehouse_id", "parent_path", "serialized_space", "space_created_at", "space_updated_at", "etag",
@@ -99,7 +101,7 @@ def test_space_that_was_never_read_is_stored_with_its_reason(lake: Lake) -> None
 def test_known_spaces_are_listed_for_the_workspaces_in_scope(lake: Lake, wanted: str, found: list[str]) -> None:
     lake.fill("space_details", *(space_row(workspace_id=workspace) for workspace in ("1", "2", "12")))
 
-    rows = lake.select("select_spaces", workspace_ids=wanted)
+    rows = lake.select("datasets/spaces/select_spaces", workspace_ids=wanted)
 
     assert sorted(row["workspace_id"] for row in rows) == found
 
@@ -107,7 +109,7 @@ def test_known_spaces_are_listed_for_the_workspaces_in_scope(lake: Lake, wanted:
 def test_known_space_comes_with_what_decides_about_reading_it_again(lake: Lake) -> None:
     lake.fill("space_details", space_row(**VERDICT))
 
-    [row] = lake.select("select_spaces", workspace_ids="")
+    [row] = lake.select("datasets/spaces/select_spaces", workspace_ids="")
 
     columns = (
         "workspace_id",
@@ -142,7 +144,9 @@ def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) 
     )
 
     def hidden(workspace_ids: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in lake.select("select_forbidden_spaces", workspace_ids=workspace_ids)]
+        return [
+            tuple(row.values()) for row in lake.select("reports/select_forbidden_spaces", workspace_ids=workspace_ids)
+        ]
 
     many, few = ("1", "many", None, "grant it", 3), ("1", "few", "Orders", "grant it", 1)
     assert hidden("") == [many, few, ("2", *few[1:])]
@@ -152,7 +156,7 @@ def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) 
 
 def users(lake: Lake, *rows: Row, workspace_ids: str = "1") -> list[tuple[Any, ...]]:
     lake.fill("message_details", *rows)
-    found = lake.select("select_known_users", from_date=day(-30), workspace_ids=workspace_ids)
+    found = lake.select("datasets/messages/select_known_users", from_date=day(-30), workspace_ids=workspace_ids)
     return sorted(tuple(row.values()) for row in found)
 
 
@@ -189,7 +193,9 @@ def test_workspaces_are_listed_in_scope(lake: Lake, wanted: str, found: list[str
     ]
     lake.fill("access/workspaces_latest", *rows)
 
-    listed = sorted(lake.select("select_workspaces", workspace_ids=wanted), key=lambda row: str(row["workspace_id"]))
+    listed = sorted(
+        lake.select("lakehouse/select_workspaces", workspace_ids=wanted), key=lambda row: str(row["workspace_id"])
+    )
 
     assert [row["workspace_id"] for row in listed] == found
     assert all(set(row) == {"workspace_id", "workspace_name", "workspace_url", "status"} for row in listed)
@@ -206,7 +212,7 @@ def test_ledger_is_counted_by_workspace_and_state(lake: Lake) -> None:
     )
 
     def counted(workspace_ids: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in lake.select("select_ledger_states", workspace_ids=workspace_ids)]
+        return [tuple(row.values()) for row in lake.select("ledger/select_ledger_states", workspace_ids=workspace_ids)]
 
     one = [("1", "abandoned", 2, 1, 1, NOON), ("1", "fetched", 2, 2, 1, NOON - DAY)]
     two = [("2", "pending", 1, 0, 0, NOON)]
@@ -220,62 +226,75 @@ def test_recent_runs_are_the_ten_newest(lake: Lake) -> None:
         "ingestion_runs", *(run_row(f"run{n:02}", at=NOON + n * HOUR) for n in (3, 0, 11, 7, 1, 2, 10, 4, 5, 6, 8, 9))
     )
 
-    rows = lake.select("select_recent_runs")
+    rows = lake.select("runs/select_recent_runs")
 
     assert [row["run_id"] for row in rows] == [f"run{n:02}" for n in range(11, 1, -1)]
     assert (rows[0]["started_at"], rows[0]["status"]) == (NOON + 11 * HOUR, "succeeded")
 
 
 def test_no_runs_are_listed_before_the_first(lake: Lake) -> None:
-    assert lake.select("select_recent_runs") == []
+    assert lake.select("runs/select_recent_runs") == []
 
 
-def test_run_is_one_row_however_often_it_is_saved(lake: Lake) -> None:
-    record = RunRecord(run_id="run1", started_at=NOON, engine="local")
-    record.save(lake.tables)
-    first = lake.only("ingestion_runs")
-    assert (first["status"], first["finished_at"], first["workspace_errors"], first["due_count"]) == (
-        "running",
-        None,
-        [],
-        0,
-    )
+def a_run(run_id: str = "run1", **values: Any) -> RunRecord:
+    return RunRecord(run_id=run_id, started_at=NOON, engine="local", **values)
 
+
+def filled_run() -> RunRecord:
+    """Return a record in which every column has a value."""
+    values: Row = {
+        "sources": (
+            SourceState(name="query.history", state="missing", detail="why"),
+            SourceState(name="a", state="read"),
+        ),
+        "steps": (StepRecord(name="events", seconds=1.5, rows=3, calls=None),),
+        "drift_kinds": (DriftKind(what="status: unknown value PAUSED", count=2),),
+    }
     for number, column in enumerate(table("ingestion_runs").columns):
-        if column.name not in {"run_id", "started_date", "started_at", "drift"}:
-            values = {
-                "STRING": f"text {number}", "BIGINT": number, "DOUBLE": number / 2, "ARRAY<STRING>": [f"item {number}"],
-                "TIMESTAMP": NOON + number * MINUTE, "DATE": day(number),
-            }  # fmt: skip
-            setattr(record, column.name, values[column.sql_type])
-    record.drift.add("status: unknown value PAUSED", 2)
-    record.save(lake.tables)
-
-    assert lake.only("ingestion_runs") == record.to_row()
+        by_type = {
+            "STRING": f"text {number}", "BIGINT": number, "DOUBLE": number / 2, "ARRAY<STRING>": [f"item {number}"],
+            "TIMESTAMP": NOON + number * MINUTE, "DATE": day(number),
+        }  # fmt: skip
+        if column.name not in {"run_id", "started_date", "started_at", "engine", *values}:
+            values[column.name] = by_type[column.sql_type]
+    return a_run(**values)
 
 
-def test_new_run_is_inserted_with_every_column(lake: Lake) -> None:
-    record = RunRecord(
-        run_id="run1", started_at=NOON, engine="local", error="why", workspace_errors=["1: no"], due_count=3
-    )
+def test_run_is_one_row_however_often_it_is_stored(lake: Lake) -> None:
+    a_run().store(lake.tables)
+    first = lake.only("ingestion_runs")
+    kept = ("status", "finished_at", "workspace_errors", "due_count", "statements_joined_count")
+    assert [first[name] for name in kept] == ["running", None, [], 0, None]
 
-    record.save(lake.tables)
+    filled_run().store(lake.tables)
 
-    assert lake.only("ingestion_runs") == record.to_row()
+    assert lake.only("ingestion_runs") == plain(filled_run())
 
 
-def test_run_that_begins_is_inserted_with_every_column(lake: Lake) -> None:
-    record = RunRecord(run_id="run1", started_at=NOON, engine="local", workspace_ids=["1"], window_start=NOON - DAY)
+def plain(record: RunRecord) -> Row:
+    """Return the row of a record as a reader gives it: lists for tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in record.to_row().items()}
 
-    record.begin(lake.tables)
 
-    assert lake.only("ingestion_runs") == record.to_row()
+def test_value_that_is_gone_is_gone_in_the_stored_record_too(lake: Lake) -> None:
+    filled_run().store(lake.tables)
+
+    a_run().store(lake.tables)
+
+    assert lake.only("ingestion_runs") == plain(a_run())
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_new_run_is_inserted_with_every_column(lake: Lake, is_new: bool) -> None:
+    filled_run().store(lake.tables, is_new=is_new)
+
+    assert lake.only("ingestion_runs") == plain(filled_run())
 
 
 def test_runs_do_not_touch_each_other(lake: Lake) -> None:
     for run_id in ("a", "b"):
-        RunRecord(run_id=run_id, started_at=NOON, engine="local").save(lake.tables)
-    RunRecord(run_id="a", started_at=NOON, engine="local", status="failed").save(lake.tables)
+        a_run(run_id).store(lake.tables, is_new=True)
+    a_run("a", status="failed").store(lake.tables)
 
     assert [(row["run_id"], row["status"], row["started_date"]) for row in lake.read("ingestion_runs")] == [
         ("a", "failed", TODAY),
@@ -293,7 +312,7 @@ def test_runs_that_have_not_ended_are_found(lake: Lake) -> None:
         ),
     )
 
-    rows = {row["run_id"]: row for row in lake.select("select_open_runs")}
+    rows = {row["run_id"]: row for row in lake.select("runs/select_open_runs")}
 
     assert set(rows) == {"silent", "alive"}
     assert rows["silent"]["alive_at"] == NOON
@@ -317,9 +336,10 @@ def test_silent_run_is_recorded_as_killed_and_others_are_returned(lake: Lake) ->
         run_row("elsewhere", **open_run, alive_at=NOON + HOUR, workspace_ids=["2"]),
     )
 
-    at_work = settle_open_runs(lake.tables, Scope(workspace_ids=("1",)), NOON + HOUR)
+    others = find_other_runs(lake.tables, Scope(workspace_ids=("1",)), NOON + HOUR)
 
-    assert [run["run_id"] for run in at_work] == ["alive"]
+    assert [[run["run_id"] for run in runs] for runs in (others.at_work, others.died)] == [["alive"], ["silent"]]
+    assert others.earliest_start == NOON
     rows = {row["run_id"]: row for row in lake.read("ingestion_runs")}
     assert {run_id: row["status"] for run_id, row in rows.items()} == {
         "ended": "succeeded",
@@ -336,35 +356,39 @@ def test_nothing_is_written_while_no_run_is_silent(lake: Lake) -> None:
     lake.fill("ingestion_runs", run_row("ended"), run_row("alive", status="running", finished_at=None, alive_at=NOON))
     version = lake.version("ingestion_runs")
 
-    settle_open_runs(lake.tables, Scope(), NOON + MINUTE)
+    find_other_runs(lake.tables, Scope(), NOON + MINUTE)
 
     assert lake.version("ingestion_runs") == version
 
 
+def heartbeat(lake: Lake, clock: ClockAt) -> Heartbeat:
+    return Heartbeat(lake.tables, clock, run_id="run1", started_at=NOON, started_date=TODAY)
+
+
 def test_run_that_was_taken_for_dead_takes_its_word_back(lake: Lake) -> None:
-    record = RunRecord(run_id="run1", started_at=NOON, engine="local")
-    record.begin(lake.tables)
-    settle_open_runs(lake.tables, Scope(), NOON + HOUR)
+    a_run().store(lake.tables)
+    find_other_runs(lake.tables, Scope(), NOON + HOUR)
     assert lake.only("ingestion_runs")["status"] == "killed"
 
-    SignsOfLife(LogProgress(ClockAt(NOON + HOUR)), record, lake.tables, ClockAt(NOON + HOUR)).advance(1)
+    heartbeat(lake, ClockAt(NOON + HOUR)).beat()
 
     row = lake.only("ingestion_runs")
     assert (row["status"], row["error"], row["alive_at"]) == ("running", None, NOON + HOUR)
 
 
 def test_sign_of_life_is_given_every_two_minutes(lake: Lake) -> None:
-    record = RunRecord(run_id="run1", started_at=NOON, engine="local")
-    record.begin(lake.tables)
+    a_run().store(lake.tables)
     clock = ClockAt(NOON + MINUTE)
-    signs = SignsOfLife(LogProgress(clock), record, lake.tables, clock)
+    signs = heartbeat(lake, clock)
     version = lake.version("ingestion_runs")
-    signs.advance(1)
+    assert signs.seconds_left() == 60.0
+    signs.beat()
     assert lake.version("ingestion_runs") == version
 
     clock.at = NOON + 2 * MINUTE
-    signs.advance(1)
-    signs.advance(1)
+    assert signs.seconds_left() == 1.0  # never none at all: who waits for it must not spin
+    signs.beat()
+    signs.beat()
 
     assert lake.version("ingestion_runs") == version + 1
     assert lake.only("ingestion_runs")["alive_at"] == NOON + 2 * MINUTE
@@ -372,8 +396,26 @@ def test_sign_of_life_is_given_every_two_minutes(lake: Lake) -> None:
 
 def test_sign_of_life_does_not_open_a_run_that_has_ended(lake: Lake) -> None:
     lake.fill("ingestion_runs", run_row("run1", alive_at=NOON))
-    record = RunRecord(run_id="run1", started_at=NOON, engine="local")
 
-    SignsOfLife(LogProgress(ClockAt(NOON + HOUR)), record, lake.tables, ClockAt(NOON + HOUR)).advance(1)
+    heartbeat(lake, ClockAt(NOON + HOUR)).beat()
 
     assert lake.only("ingestion_runs")["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("others", "earliest"),
+    [
+        ([], None),
+        ([run_row("this", at=NOON)], None),
+        ([run_row("before", at=NOON - HOUR)], None),
+        ([run_row("ended as we began", at=NOON - MINUTE)], NOON - MINUTE),
+        ([run_row("at work", at=NOON - HOUR, finished_at=None), run_row("later", at=NOON + HOUR)], NOON - HOUR),
+    ],
+    ids=lambda value: "+".join(run["run_id"] for run in value) if isinstance(value, list) else "",
+)
+def test_runs_that_were_at_work_since_an_instant_are_found(
+    lake: Lake, others: list[Row], earliest: datetime | None
+) -> None:
+    lake.fill("ingestion_runs", *others)
+
+    assert lake.select("runs/select_overlapping_runs", run_id="this", since=NOON) == [{"started_at": earliest}]

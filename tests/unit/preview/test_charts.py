@@ -16,9 +16,9 @@ import pytest
 import vl_convert
 
 from genie_obs.preview.charts import CHART_KINDS, CUSTOM, ChartError, Frame, build_chart
-from genie_obs.preview.columns import Column, ColumnType
-from genie_obs.preview.model import Field, Position, Widget
-from genie_obs.preview.theme import parse_theme, vega_config
+from genie_obs.preview.file.model import Field, Position, Widget
+from genie_obs.preview.file.theme import parse_theme, vega_config
+from genie_obs.preview.query.columns import Column, ColumnType
 
 GOLDEN = Path(__file__).parent / "golden"
 HOUR = 3_600_000

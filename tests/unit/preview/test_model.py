@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from genie_obs.errors import ConfigError
-from genie_obs.preview.filters import StateError, controls_of, parse_state
-from genie_obs.preview.model import load_dashboard, parse_dashboard
+from genie_obs.preview.file.parse import load_dashboard, parse_dashboard
+from genie_obs.preview.query.filters import StateError, controls_of, parse_state
 
 ODD: list[Any] = [
     {},

@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 
-from genie_obs.preview.model import Dataset, Parameter, ParameterKind
-from genie_obs.preview.parameters import ParameterError, Selection, bind_parameters, parse_instant, parse_selection
+from genie_obs.preview.file.model import Dataset, Parameter, ParameterKind
+from genie_obs.preview.query.parameters import (
+    ParameterError,
+    Selection,
+    bind_parameters,
+    parse_instant,
+    parse_selection,
+)
 
 NOW = datetime(2026, 11, 23, 17, 45, 30, tzinfo=UTC)
 
@@ -46,6 +52,11 @@ def test_range_has_two_ends_and_relative_dates() -> None:
     bound = bind_parameters(_dataset("x BETWEEN :p.min AND :p.max", "DATE", "range", default), {}, NOW)
     assert bound.sql == "x BETWEEN :p__min AND :p__max"
     assert bound.values == {"p__min": date(2026, 11, 16), "p__max": date(2026, 11, 23)}
+
+
+def test_field_of_a_single_value_is_no_end_of_a_range() -> None:
+    bound = bind_parameters(_dataset("SELECT :p.min, :p.other", "STRING"), {"p": Selection(values=("x",))}, NOW)
+    assert (bound.sql, bound.values) == ("SELECT :p.min, :p.other", {"p": "x"})
 
 
 def test_marker_that_is_not_declared_is_named() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from genie_obs.preview.filters import ControlKind, Predicate, Scope
-from genie_obs.preview.model import Dataset, Field, Query
-from genie_obs.preview.parameters import BoundSql, ParameterError, Selection
-from genie_obs.preview.statements import Statement, build_statement
+from genie_obs.preview.file.model import Dataset, Field, Query
+from genie_obs.preview.query.filters import ControlKind, Predicate, Scope
+from genie_obs.preview.query.parameters import BoundSql, ParameterError, Selection
+from genie_obs.preview.query.statements import Statement, build_statement
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DATASET = Dataset(name="d", title="D", sql="SELECT * FROM t ORDER BY x; -- end", columns={"double": "`x` * 2"})

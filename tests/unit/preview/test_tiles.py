@@ -5,10 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from genie_obs.preview.columns import Column, ColumnType, columns_of
-from genie_obs.preview.model import Field, Position, Query, Widget
-from genie_obs.preview.theme import parse_theme
-from genie_obs.preview.tiles import TileData, build_tile
+from genie_obs.preview.file.model import Field, Position, Query, Widget
+from genie_obs.preview.file.theme import parse_theme
+from genie_obs.preview.page.tiles import TileData, build_tile
+from genie_obs.preview.query.columns import Column, ColumnType, columns_of
 
 
 def _tile(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account
-from genie_obs.simulator.system_tables import audit_table, statements_table
+from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account, grow, message_body
+from genie_obs.simulator.system_tables.tables import audit_table, statements_table
 
 UNTIL = datetime(2026, 11, 20, 15, tzinfo=UTC)
 
@@ -78,7 +78,7 @@ def test_unaudited_message_exists_only_in_the_api(account: SimulatedAccount, wor
     message = account.ask(workspace_id=workspace_id, audit=False)
     assert audit_rows(account, message) == []
     assert message.audit_visible_at is None
-    assert message.as_api()["status"] == "COMPLETED"
+    assert message_body(message)["status"] == "COMPLETED"
 
 
 def test_statement_of_an_answer_is_in_query_history_after_its_delay(
@@ -90,7 +90,7 @@ def test_statement_of_an_answer_is_in_query_history_after_its_delay(
     row = statement_row(account, message.statement_ids[-1])
     assert row is not None
     assert row["query_source"]["genie_space_id"] == message.space_id
-    assert row["statement_text"] == message.as_api()["attachments"][-1 if message.text is None else 0].get(
+    assert row["statement_text"] == message_body(message)["attachments"][-1 if message.text is None else 0].get(
         "query", {}
     ).get("query", row["statement_text"])
 
@@ -102,10 +102,10 @@ def test_statement_without_delay_is_visible_at_once(account: SimulatedAccount, w
 
 def test_running_message_passes_through_the_states(account: SimulatedAccount, workspace_id: str) -> None:
     message = account.ask(workspace_id=workspace_id, outcome="running")
-    seen = [message.as_api()["status"]]
+    seen = [message_body(message)["status"]]
     for _ in range(20):
         account.advance(timedelta(seconds=2))
-        seen.append(message.as_api()["status"])
+        seen.append(message_body(message)["status"])
     assert list(dict.fromkeys(seen)) == [
         "SUBMITTED",
         "FETCHING_METADATA",
@@ -119,12 +119,12 @@ def test_running_message_passes_through_the_states(account: SimulatedAccount, wo
 
 def test_attachments_fill_in_progressively(account: SimulatedAccount, workspace_id: str) -> None:
     message = account.ask(workspace_id=workspace_id, outcome="running")
-    assert "attachments" not in message.as_api()
+    assert "attachments" not in message_body(message)
     account.advance(timedelta(seconds=36))
-    [*_, last] = message.as_api()["attachments"]
+    [*_, last] = message_body(message)["attachments"]
     assert "query_result_metadata" not in last["query"]
     account.advance(timedelta(seconds=10))
-    assert any("query_result_metadata" in row.get("query", {}) for row in message.as_api()["attachments"])
+    assert any("query_result_metadata" in row.get("query", {}) for row in message_body(message)["attachments"])
 
 
 def test_stuck_message_never_finishes(account: SimulatedAccount, workspace_id: str) -> None:
@@ -146,16 +146,16 @@ def test_stuck_message_never_finishes(account: SimulatedAccount, workspace_id: s
 )
 def test_outcome_decides_the_status(account: SimulatedAccount, workspace_id: str, outcome: str, status: str) -> None:
     message = account.ask(workspace_id=workspace_id, outcome=outcome)
-    assert message.as_api()["status"] == status
+    assert message_body(message)["status"] == status
 
 
 def test_failed_message_has_an_error(account: SimulatedAccount, workspace_id: str) -> None:
-    body = account.ask(workspace_id=workspace_id, outcome="FAILED").as_api()
+    body = message_body(account.ask(workspace_id=workspace_id, outcome="FAILED"))
     assert body["error"]["type"].isupper()
 
 
 def test_clarification_is_a_text_with_its_purpose(account: SimulatedAccount, workspace_id: str) -> None:
-    [attachment] = account.ask(workspace_id=workspace_id, outcome="clarification").as_api()["attachments"]
+    [attachment] = message_body(account.ask(workspace_id=workspace_id, outcome="clarification"))["attachments"]
     assert attachment["text"]["purpose"] == "FOLLOW_UP_QUESTION"
 
 
@@ -175,8 +175,8 @@ def test_rating_is_in_the_api_and_in_the_words_of_the_surface_in_audit(
     in_ui, through_api = account.ask(workspace_id=workspace_id), account.ask(workspace_id=workspace_id, via="api")
     account.rate(in_ui, "POSITIVE", "nice")
     account.rate(through_api, "NEGATIVE")
-    assert in_ui.as_api()["feedback"] == {"rating": "POSITIVE", "comment": "nice"}
-    assert through_api.as_api()["feedback"] == {"rating": "NEGATIVE"}
+    assert message_body(in_ui)["feedback"] == {"rating": "POSITIVE", "comment": "nice"}
+    assert message_body(through_api)["feedback"] == {"rating": "NEGATIVE"}
     [ui_row] = audit_rows(account, in_ui, "updateConversationMessageFeedback")
     [api_row] = audit_rows(account, through_api, "genieSendMessageFeedback")
     assert dict(ui_row["request_params"])["feedback_rating"] == "THUMBS_UP"
@@ -185,10 +185,10 @@ def test_rating_is_in_the_api_and_in_the_words_of_the_surface_in_audit(
 
 def test_change_is_seen_although_the_body_was_rendered_before(account: SimulatedAccount, workspace_id: str) -> None:
     message = account.ask(workspace_id=workspace_id)
-    before = message.as_api()
+    before = message_body(message)
     account.advance(timedelta(minutes=1))
     account.update(message, "another question")
-    after = message.as_api()
+    after = message_body(message)
     assert after["content"] == "another question"
     assert after["created_timestamp"] == before["created_timestamp"]
     assert after["last_updated_timestamp"] > before["last_updated_timestamp"]
@@ -209,9 +209,9 @@ def test_execution_brings_an_expired_result_back_under_a_new_statement(
 ) -> None:
     message = account.ask(workspace_id=workspace_id)
     account.expire_result(message)
-    assert message.as_api()["status"] == "QUERY_RESULT_EXPIRED"
+    assert message_body(message)["status"] == "QUERY_RESULT_EXPIRED"
     statement_id = account.execute(message)
-    assert message.as_api()["status"] == "COMPLETED"
+    assert message_body(message)["status"] == "COMPLETED"
     assert message.statement_ids[-1] == statement_id
     assert statement_row(account, statement_id) is not None
 
@@ -260,7 +260,7 @@ def test_raw_row_with_an_unknown_column_is_refused(account: SimulatedAccount) ->
 
 def test_growth_goes_on_where_history_ended(account: SimulatedAccount) -> None:
     before = {row.message_id for row in account.messages()}
-    account.grow(until=UNTIL + timedelta(days=7))
+    grow(account, until=UNTIL + timedelta(days=7))
     new = [row for row in account.messages() if row.message_id not in before]
     assert account.now == UNTIL + timedelta(days=7)
     assert 20 <= len(new) <= 150  # 8 a day before
@@ -271,8 +271,8 @@ def test_growth_is_the_same_for_the_same_calls() -> None:
     spec = AccountSpec(until=UNTIL, message_count=200, days=5)
     accounts = [generate_account(spec), generate_account(spec)]
     for account in accounts:
-        account.grow(until=UNTIL + timedelta(hours=9))
-        account.grow(until=UNTIL + timedelta(days=3))
+        grow(account, until=UNTIL + timedelta(hours=9))
+        grow(account, until=UNTIL + timedelta(days=3))
     assert audit_table(accounts[0]).equals(audit_table(accounts[1]))
 
 
@@ -280,4 +280,4 @@ def test_clock_only_moves_forward(account: SimulatedAccount) -> None:
     with pytest.raises(ValueError, match="forward"):
         account.advance(timedelta(seconds=-1))
     with pytest.raises(ValueError, match="forward"):
-        account.grow(until=UNTIL - timedelta(seconds=1))
+        grow(account, until=UNTIL - timedelta(seconds=1))

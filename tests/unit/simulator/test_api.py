@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account
-from genie_obs.simulator.api import ApiContext, respond
-from genie_obs.simulator.model import SimulatedSpace
-from genie_obs.simulator.responses import Request, Response
-from genie_obs.simulator.routes import OPERATIONS, find_route
-from genie_obs.simulator.tokens import TokenIssuer
+from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatedMessage, generate_account, message_body
+from genie_obs.simulator.account.space import SimulatedSpace
+from genie_obs.simulator.rest_api.api import respond
+from genie_obs.simulator.rest_api.call import ApiContext
+from genie_obs.simulator.rest_api.responses import Request, Response
+from genie_obs.simulator.rest_api.routes import OPERATIONS, find_route
+from genie_obs.simulator.rest_api.tokens import TokenIssuer
 
 UNTIL = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SPACES = "/api/2.0/genie/spaces"
@@ -96,7 +97,7 @@ def path_of(message: SimulatedMessage) -> str:
 
 
 def test_message_is_answered_as_the_account_says(caller: Caller, message: SimulatedMessage) -> None:
-    assert caller.get(path_of(message)) == message.as_api()
+    assert caller.get(path_of(message)) == message_body(message)
 
 
 def test_unknown_path_fails_loudly(caller: Caller) -> None:

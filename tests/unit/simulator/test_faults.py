@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from genie_obs.simulator import FaultRule
-from genie_obs.simulator.faults import FaultInjector, load_fault_file
+from genie_obs.simulator.server.faults import FaultInjector, load_fault_file
 
 
 def hits(rule: FaultRule, count: int, operation: str = "get_message", path: str = "/x") -> list[bool]:

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from genie_obs.simulator import AccountSpec, SimulatedAccount, generate_account
-from genie_obs.simulator.ids import NEVER_US, to_us
-from genie_obs.simulator.quirk import Quirk
-from genie_obs.simulator.render import dump
-from genie_obs.simulator.system_tables import audit_table, statements_table, workspaces_table
+from genie_obs.simulator import AccountSpec, SimulatedAccount, generate_account, message_body
+from genie_obs.simulator.account.quirk import Quirk
+from genie_obs.simulator.instants import NEVER_US, to_us
+from genie_obs.simulator.rest_api.responses import dump
+from genie_obs.simulator.system_tables.tables import audit_table, statements_table, workspaces_table
 
 UNTIL = datetime(2026, 11, 20, 15, 7, tzinfo=UTC)
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED", "QUERY_RESULT_EXPIRED"}
@@ -30,7 +30,9 @@ def test_same_spec_gives_the_same_tables_and_bodies(account: SimulatedAccount) -
     assert audit_table(again).equals(audit_table(account))
     assert statements_table(again).equals(statements_table(account))
     assert workspaces_table(again).equals(workspaces_table(account))
-    assert [dump(row.as_api()) for row in again.messages()] == [dump(row.as_api()) for row in account.messages()]
+    assert [dump(message_body(row)) for row in again.messages()] == [
+        dump(message_body(row)) for row in account.messages()
+    ]
     assert (again.client_id, again.client_secret) == (account.client_id, account.client_secret)
 
 

@@ -1,4 +1,4 @@
-"""Chart widgets as Vega-Lite specs: pure functions from a file's encodings and the tile's columns, no data inside."""
+"""Turns chart widgets into Vega-Lite specs, from the file's encodings and the tile's columns. A spec holds no rows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts import other, xy
 from genie_obs.preview.charts.frame import ChartError, Frame
-from genie_obs.preview.parameters import parse_instant
-from genie_obs.preview.theme import is_colour
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.theme import is_colour
+from genie_obs.preview.query.parameters import parse_instant
 
 __all__ = ["CHART_KINDS", "CUSTOM", "ChartError", "Frame", "build_chart"]
 
@@ -32,7 +32,7 @@ _ANNOTATED = frozenset({"line", "area", "bar", "combo"})
 
 
 def build_chart(frame: Frame) -> dict[str, Any]:
-    """Return the Vega-Lite spec of a chart; its data are called `rows` (`databricks_query` in custom charts).
+    """Return the Vega-Lite spec of a chart. It reads a data set called `rows`, a custom chart one called `databricks_query`.
 
     Raises:
         ChartError: if the file does not say enough to draw it.
@@ -47,7 +47,7 @@ def build_chart(frame: Frame) -> dict[str, Any]:
 
 
 def _annotated(frame: Frame, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the chart with the file's vertical lines over it; those that fit no time axis are left out."""
+    """Return the chart with the file's vertical lines over it. Lines are drawn on a time axis only."""
     found = [
         item
         for item in lenient.mappings(frame.widget.spec.get("annotations"))

@@ -1,15 +1,15 @@
-"""Encodings of the file as Vega-Lite channels: axes, sorting, colours."""
+"""Turns encodings of the file into Vega-Lite channels: axes, sorting, colours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts.frame import DAY, WEEK, Frame, distinct, grain_of, label_of, steps_between
-from genie_obs.preview.columns import Column
-from genie_obs.preview.formats import d3_format, parse_format
-from genie_obs.preview.theme import is_colour, with_tints
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.formats import d3_format, parse_format
+from genie_obs.preview.file.theme import is_colour, with_tints
+from genie_obs.preview.query.columns import Column
 
 ScaleType = Literal["temporal", "quantitative", "nominal"]
 
@@ -30,15 +30,15 @@ _SCHEMES = frozenset({
     "purpleorange", "purplegreen", "pinkyellowgreen", "brownbluegreen",
 })
 # fmt: on
-_MANY_CHARACTERS = 70  # labels of a horizontal axis that together are longer than this are turned
-_SHORT_LABEL = 3  # such labels, like hours, fit side by side in any number
-_MAX_SLANTED = 12  # slanted names that fit side by side in the narrowest tile
+_MANY_CHARACTERS = 70  # when the labels of a horizontal axis are longer than this together, they are slanted
+_SHORT_LABEL = 3  # labels as short as this, hours for example, are never slanted
+_MAX_SLANTED = 12  # so many slanted names fit side by side in the narrowest tile
 _MAX_BANDS = 60
 _LEGEND_SIDES = {"top": "top", "right": "right", "left": "left", "bottom": "bottom"}
 
 
 def scale_type(encoding: Mapping[str, Any], column: Column) -> ScaleType:
-    """Return how a column is laid out: what the file says, as far as the values allow it."""
+    """Return the kind of scale for a column: the one in the file, if the values allow it."""
     wanted = lenient.text(lenient.path(encoding, "scale", "type"))
     is_time = column.type in {"date", "instant"}
     if is_time and wanted in {"temporal", ""}:
@@ -51,7 +51,10 @@ def scale_type(encoding: Mapping[str, Any], column: Column) -> ScaleType:
 def position(
     frame: Frame, encoding: Mapping[str, Any], *, channel: str, measure: Sequence[Any] | None = None
 ) -> dict[str, Any]:
-    """Return the x or y channel of a field; `measure` are the values, row by row, that sorts by the other axis go by."""
+    """Return the x or y channel of a field.
+
+    `measure` holds the values of the other axis, one a row. They are needed when the file sorts this axis by the other one.
+    """
     column = frame.column(encoding)
     kind = scale_type(encoding, column)
     title = label_of(encoding)
@@ -90,13 +93,13 @@ def quantitative(encoding: Mapping[str, Any], name: str, title: str) -> dict[str
     scale |= {} if low is None else {"domainMin": low}
     scale |= {} if high is None else {"domainMax": high}
     if lenient.path(raw, "fn", "type") in {"symlog", "log"}:
-        # A logarithm has no zero, and counts do: symlog shows both.
+        # A count can be zero, and zero has no logarithm. The scale `symlog` shows it.
         scale["type"] = "symlog"
     return {"field": name, "type": "quantitative", "title": title, "axis": axis, "scale": scale}
 
 
 def as_bands(frame: Frame, encoding: Mapping[str, Any], channel: dict[str, Any]) -> dict[str, Any]:
-    """Give time its grain as bands, so that bars are as wide as what they stand for; other channels stay."""
+    """Return a time channel in bands of its grain, so that a bar is as wide as its day or hour; other channels as they are."""
     if channel.get("type") != "temporal":
         return channel
     column = frame.column(encoding)
@@ -105,7 +108,10 @@ def as_bands(frame: Frame, encoding: Mapping[str, Any], channel: dict[str, Any])
 
 
 def has_own_bands(frame: Frame, encoding: Mapping[str, Any], channel: Mapping[str, Any]) -> bool:
-    """Say whether instants are irregular and few: bars as wide as a second would be hairlines, so each gets a band."""
+    """Say whether each instant gets a band of its own.
+
+    This is so for few instants without a regular distance: a bar as wide as one second could not be seen.
+    """
     if channel.get("type") != "temporal":
         return False
     column = frame.column(encoding)
@@ -114,7 +120,10 @@ def has_own_bands(frame: Frame, encoding: Mapping[str, Any], channel: Mapping[st
 
 
 def as_steps(frame: Frame, encoding: Mapping[str, Any], channel: dict[str, Any]) -> dict[str, Any]:
-    """Give time one step per grain, gaps included, so that bars can stand beside each other; other channels stay."""
+    """Return a time channel with one step for each day, week or month, also for those without rows; other channels as they are.
+
+    Several bars then stand side by side at each step.
+    """
     if channel.get("type") != "temporal":
         return channel
     column = frame.column(encoding)
@@ -126,7 +135,7 @@ def as_steps(frame: Frame, encoding: Mapping[str, Any], channel: dict[str, Any])
 
 
 def as_cells(channel: dict[str, Any]) -> dict[str, Any]:
-    """Give a heat-map axis one band per value, also for times and numbers."""
+    """Return an axis of a heat map with one band for each value, also for times and numbers."""
     if channel["type"] == "nominal":
         return channel
     cells = {**channel, "type": "ordinal"}
@@ -143,7 +152,7 @@ def _axis(encoding: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def axis_title(encoding: Mapping[str, Any], default: str = "") -> str | None:
-    """Return the words beside an axis, or None when the file hides them."""
+    """Return the title of an axis, or None when the file hides it."""
     raw = lenient.mapping(encoding.get("axis"))
     return None if raw.get("hideTitle") is True else lenient.text(raw.get("title")) or default or label_of(encoding)
 
@@ -152,13 +161,13 @@ def _number_labels(encoding: Mapping[str, Any]) -> dict[str, Any]:
     found = parse_format(encoding.get("format"))
     pattern = d3_format(found)
     if found is not None and found.get("compact"):
-        # d3 writes k and G where people write K and B.
+        # d3 writes k for thousands and G for billions; people write K and B.
         return {"labelExpr": "replace(replace(format(datum.value, '.3~s'), 'k', 'K'), 'G', 'B')"}
     return {"format": pattern} if pattern else {}
 
 
 def label_expression(column: Column) -> str:
-    """Return a Vega expression for the label of one category; nothing of the data becomes part of it."""
+    """Return a Vega expression for the label of one category. It holds nothing of the data, so that no value can become code."""
     if column.type in {"date", "instant"}:
         pattern = _DAY_LABEL if column.type == "date" else _INSTANT_LABEL
         return f"datum.value == null ? '{_NONE_LABEL}' : utcFormat(datum.value, '{pattern}')"
@@ -172,9 +181,9 @@ def _angle(column: Column) -> int:
 
 
 def _overlap(column: Column, angle: float) -> bool | str:
-    """Return which labels are left out where there is no room for all: of numbers every second, of names the later ones.
+    """Return what Vega does when there is no room for all labels: drop every second number, or each name that does not fit.
 
-    Vega compares the upright boxes of slanted labels, which overlap long before the texts do.
+    A few slanted names are all kept. Vega measures them as if they were level, and would drop names that have room.
     """
     if angle and len(distinct(column.values)) <= _MAX_SLANTED:
         return False
@@ -189,7 +198,7 @@ def _keeps_order(frame: Frame) -> bool:
 def _sort(
     encoding: Mapping[str, Any], channel: str, column: Column, measure: Sequence[Any] | None, *, is_ordered: bool
 ) -> Any:
-    """Return the order of categories; without one in the file, the query's order if it has one, else ascending."""
+    """Return the order of categories: the file's, else the query's, else ascending."""
     raw = lenient.mapping(lenient.path(encoding, "scale", "sort"))
     by = lenient.text(raw.get("by"))
     if by == "custom-order":
@@ -203,7 +212,7 @@ def _sort(
 
 
 def _by_total(column: Column, measure: Sequence[Any], *, is_descending: bool) -> list[Any]:
-    """Return the categories by the sum of their measure; worked out here, as Vega-Lite cannot sort layers so."""
+    """Return the categories in the order of the sum of their measure. Vega-Lite cannot do this in a chart with layers."""
     totals: dict[Any, float] = {}
     for value, amount in zip(column.values, measure, strict=True):
         totals[value] = totals.get(value, 0.0) + (amount if isinstance(amount, int | float) else 0.0)
@@ -211,7 +220,7 @@ def _by_total(column: Column, measure: Sequence[Any], *, is_descending: bool) ->
 
 
 def colour(frame: Frame, encoding: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the colour channel of a field, or None where the file colours by nothing."""
+    """Return the colour channel of a field, or None when the file names no field for the colour."""
     if not encoding.get("fieldName"):
         return None
     column = frame.column(encoding)
@@ -247,7 +256,7 @@ def _mappings(frame: Frame, encoding: Mapping[str, Any]) -> dict[Any, str]:
 
 
 def _range(frame: Frame, pinned: Mapping[Any, str], domain: list[Any]) -> list[str]:
-    """Return a colour per value: the file's own, else the next of the theme that no pinned value uses."""
+    """Return a colour for each value: the one the file gives it, else the next one of the theme that is still free."""
     palette = [frame.theme.colour(c) for c in lenient.items(frame.mark.get("colors"))]
     usable = with_tints([code for code in palette if code] or list(frame.theme.palette))
     free = [code for code in usable if code not in pinned.values()]

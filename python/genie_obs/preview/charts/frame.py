@@ -1,4 +1,4 @@
-"""What every chart builder starts from: the tile's columns by field name, and the theme."""
+"""What every chart is built from: the tile's columns by field name, and the theme."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from genie_obs.preview import lenient
-from genie_obs.preview.columns import Column
-from genie_obs.preview.expressions import truncation_unit
-from genie_obs.preview.model import Field, Widget
-from genie_obs.preview.theme import Theme
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.model import Field, Widget
+from genie_obs.preview.file.theme import Theme
+from genie_obs.preview.query.columns import Column
+from genie_obs.preview.query.expressions import truncation_unit
 
 SELECTION = "databricks_mark_selection"
 """Name of the selection that makes a chart a source of cross-filters; AI/BI's own name for it."""
@@ -28,23 +28,23 @@ _GRAINS: tuple[Grain, ...] = ("month", "week", "day", "hour", "minute", "second"
 
 
 class ChartError(ValueError):
-    """A chart cannot be drawn from its file; the text says why and is shown in its tile."""
+    """A chart cannot be drawn from what the file says. The text of the error is shown in the tile."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """Columns `f0`, `f1`, … of a tile, found by the names of the query's fields."""
+    """The columns of a tile. They are called `f0`, `f1`, … and are found by the names of the query's fields."""
 
     widget: Widget
     fields: Sequence[Field]
     columns: Sequence[Column]
     theme: Theme
     now: datetime
-    is_source: bool = False  # clicking marks filters other tiles
+    is_source: bool = False  # whether a click on a mark filters other tiles
 
     @property
     def encodings(self) -> Mapping[str, Any]:
-        """Return which field goes where."""
+        """Return the file's encodings: which field is on which axis, colour, and so on."""
         return self.widget.encodings
 
     @property
@@ -78,12 +78,12 @@ class Frame:
 
 
 def label_of(encoding: Mapping[str, Any]) -> str:
-    """Return the words for a field."""
+    """Return the label of a field."""
     return lenient.text(encoding.get("displayName")) or lenient.text(encoding.get("fieldName"))
 
 
 def measures_of(encoding: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the fields of an axis: one, or a series each."""
+    """Return the fields of an axis. Several fields make several series."""
     several = lenient.mappings(encoding.get("fields"))
     return several or ([dict(encoding)] if encoding.get("fieldName") else [])
 
@@ -94,7 +94,10 @@ def distinct(values: Sequence[Any]) -> list[Any]:
 
 
 def grain_of(column: Column, expression: str) -> Grain:
-    """Return how coarse a time column is: what its expression truncates to, else what all its values are multiples of."""
+    """Return the grain of a time column: the unit its expression truncates to, else the largest unit that all values start.
+
+    Example: when every value is a midnight, and not every one a Monday or the first of a month, the grain is `day`.
+    """
     unit = truncation_unit(expression)
     for grain in _GRAINS:
         if unit == grain:
@@ -115,7 +118,10 @@ def _starts(milliseconds: float, grain: Grain) -> bool:
 
 
 def steps_between(values: Sequence[Any], grain: Grain) -> list[float]:
-    """Return every instant of a grain from the first to the last value; only the values themselves if that were too many."""
+    """Return every day, week or month from the first to the last value.
+
+    Only the values themselves are returned for other grains, when a value lies between two steps, and for more than 400 steps.
+    """
     known = sorted({value for value in values if isinstance(value, int | float)})
     if not known or grain not in {"day", "week", "month"}:
         return known
@@ -130,6 +136,6 @@ def steps_between(values: Sequence[Any], grain: Grain) -> list[float]:
 
 
 def step_of(values: Sequence[Any]) -> float:
-    """Return the smallest distance between two numbers, or 1."""
+    """Return the smallest distance between two different numbers; 1 without two of them."""
     numbers = sorted({value for value in values if isinstance(value, int | float)})
     return min((b - a for a, b in itertools.pairwise(numbers)), default=1.0) or 1.0

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts.channels import (
     as_bands,
     as_cells,
@@ -27,15 +26,16 @@ from genie_obs.preview.charts.frame import (
     step_of,
 )
 from genie_obs.preview.charts.xy import TOOLTIP, Spec, dim_unselected, numbered_series, selection, series_colour
-from genie_obs.preview.expressions import bin_width
-from genie_obs.preview.formats import d3_format, parse_format
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.formats import d3_format, parse_format
+from genie_obs.preview.query.expressions import bin_width
 
 _LIGHT_AT_THE_END = frozenset({"viridis", "magma", "inferno", "plasma", "cividis", "turbo"})
 _BOX_PARTS = ("whiskerStart", "boxStart", "boxMid", "boxEnd", "whiskerEnd")
 
 
 def pie(frame: Frame) -> Spec:
-    """Return a ring of shares, largest first, with the share written beside each part that has room for it."""
+    """Return a ring of shares, largest first. A part that is large enough has its share written beside it."""
     angle = frame.encoding("angle")
     value = frame.column(angle)
     if value.type != "number":
@@ -103,7 +103,7 @@ def heatmap(frame: Frame) -> Spec:
         return cells
     pattern = d3_format(parse_format(frame.encoding("color").get("format"))) or ",.4~r"
     words = {
-        # Cells can get too narrow for figures; then the colour and the tooltip say it.
+        # In narrow cells there is no room for figures; the colour and the tooltip remain.
         "mark": {"type": "text", "tooltip": None, "fontSize": 10.5, "opacity": {"expr": "bandwidth('x') < 36 ? 0 : 1"}},
         "encoding": {
             **encoding,
@@ -115,7 +115,7 @@ def heatmap(frame: Frame) -> Spec:
 
 
 def _ink_on_cells(measure: str, values: Sequence[Any], scale: Mapping[str, Any]) -> Spec:
-    """Return ink that can be read on light and dark cells: which end of a scheme is dark depends on the scheme."""
+    """Return a text colour that can be read on light and dark cells. It depends on the scheme which end is the dark one."""
     numbers = [value for value in values if isinstance(value, int | float)]
     middle = (min(numbers, default=0) + max(numbers, default=0)) / 2
     is_dark_high = (scale.get("scheme") not in _LIGHT_AT_THE_END) != (scale.get("reverse") is True)
@@ -124,7 +124,7 @@ def _ink_on_cells(measure: str, values: Sequence[Any], scale: Mapping[str, Any])
 
 
 def histogram(frame: Frame) -> Spec:
-    """Return bars as wide as the bins they count; each value is the left edge of its bin."""
+    """Return one bar for each bin, as wide as the bin. The values of the x axis are the left edges of the bins."""
     x, y = frame.encoding("x"), frame.encoding("y")
     edge = frame.column(x)
     if edge.type != "number":
@@ -172,7 +172,7 @@ def combo(frame: Frame) -> Spec:
 
 
 def _combo_bars(frame: Frame, primary: list[dict[str, Any]], across: dict[str, Spec], tint: Spec) -> list[Spec]:
-    if len(primary) < 2:  # noqa: PLR2004  # several stand beside each other
+    if len(primary) < 2:  # noqa: PLR2004  # from two on they stand side by side
         return [_combo_layer(frame, measure, 0, across, tint, is_bar=True, titled=True) for measure in primary]
     names = [frame.column(measure).name for measure in primary]
     up = quantitative(primary[0], "value", " · ".join(label_of(measure) for measure in primary[:3]))
@@ -228,7 +228,7 @@ def _combo_layer(
 
 
 def box(frame: Frame) -> Spec:
-    """Return boxes from five values that the query has worked out: ends of the whiskers, quartiles, median."""
+    """Return boxes. The query gives their five values: the two ends of the whiskers, two quartiles, the median."""
     x, y = frame.encoding("x"), frame.encoding("y")
     parts = [frame.encoding("y", part) for part in _BOX_PARTS]
     names = [frame.column(part).name for part in parts]

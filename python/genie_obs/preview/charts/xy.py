@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from genie_obs.preview import lenient
 from genie_obs.preview.charts.channels import (
     as_bands,
     as_steps,
@@ -26,7 +25,8 @@ from genie_obs.preview.charts.frame import (
     label_of,
     measures_of,
 )
-from genie_obs.preview.formats import d3_format, parse_format
+from genie_obs.preview.file import lenient
+from genie_obs.preview.file.formats import d3_format, parse_format
 
 Spec = dict[str, Any]
 
@@ -34,11 +34,11 @@ TOOLTIP = {"content": "data"}
 """The page writes tooltips itself, from the tile's columns; Vega only says which row is meant."""
 _SERIES, _VALUE = "series", "value"
 _FEW_POINTS = 45
-_SMALLEST_LABELLED_SHARE = 0.09  # of the highest stack; labels of thinner parts would overlap
+_SMALLEST_LABELLED_SHARE = 0.09  # of the highest stack; a thinner part has no room for its label
 
 
 def bar(frame: Frame) -> Spec:
-    """Return a bar chart: stacked, grouped or as shares; upright or lying."""
+    """Return a bar chart: stacked, grouped or as shares; with upright or horizontal bars."""
     parts = _Parts(frame)
     layout = lenient.text(frame.mark.get("layout"), "stack")
     is_grouped = layout == "group" and parts.colour is not None
@@ -51,7 +51,7 @@ def bar(frame: Frame) -> Spec:
             encoding["xOffset" if name == "y" else "yOffset"] = {"field": parts.colour["field"]}
     mark: Spec = {"type": "bar", "tooltip": TOOLTIP}
     if f"{parts.dimension_channel}2" not in encoding:
-        # Not on bars between two values: Vega-Lite gives those no width then.
+        # Not on bars that run from one value to another: with round corners Vega-Lite draws them without width.
         mark["cornerRadiusEnd"] = 2
     if layout == "layer":
         mark["opacity"] = 0.75
@@ -62,7 +62,7 @@ def bar(frame: Frame) -> Spec:
 
 
 def line(frame: Frame) -> Spec:
-    """Return a line chart; its points carry the tooltips, as a line is one mark for all its rows."""
+    """Return a line chart. Its points carry the tooltips, since a line is a single mark for all its rows."""
     parts = _Parts(frame)
     encoding = {parts.dimension_channel: parts.dimension, parts.measure_channel: parts.measure}
     if parts.colour is not None:
@@ -97,7 +97,7 @@ def area(frame: Frame) -> Spec:
         _stack(encoding[parts.measure_channel], layout)
         paint = {}
         if parts.colour["field"] != _SERIES:
-            # A series without a row at some instant would let those above it fall: there it counts as nothing.
+            # Where a series has no row, the series stacked on it would drop to the axis. Such gaps count as 0.
             gaps = {"impute": parts.measure["field"], "key": parts.dimension["field"], "value": 0}
             parts.transforms.append({**gaps, "groupby": [parts.colour["field"]]})
     layers = [
@@ -134,14 +134,14 @@ def scatter(frame: Frame) -> Spec:
 
 
 def selection(frame: Frame, fields: list[str]) -> Spec:
-    """Return the parameter that makes marks clickable, for charts that other tiles listen to."""
+    """Return the Vega-Lite parameter for clicks on marks; nothing when no other tile is filtered by them."""
     if not frame.is_source or not fields:
         return {}
     return {"params": [{"name": SELECTION, "select": {"type": "point", "fields": fields, "toggle": "event.shiftKey"}}]}
 
 
 def dim_unselected(unit: Spec) -> None:
-    """Let marks that are not chosen step back while others are."""
+    """Make marks pale while others are chosen and they are not."""
     if "params" in unit:
         unit["encoding"]["opacity"] = {"condition": {"param": SELECTION, "value": 1}, "value": 0.3}
         unit["mark"]["cursor"] = "pointer"
@@ -176,28 +176,28 @@ class _Parts:
 
     @property
     def dimension_fields(self) -> list[str]:
-        """Return the columns a click on a mark chooses by."""
+        """Return the columns whose values a click on a mark chooses."""
         fields = [self.dimension["field"]]
         if self.colour is not None and self.colour["type"] == "nominal" and self.colour["field"] != _SERIES:
             fields.append(self.colour["field"])
         return list(dict.fromkeys(fields))
 
     def steps(self) -> tuple[dict[str, Spec], list[Spec]]:
-        """Return the axes with room for several bars at each step."""
+        """Return the axes with room for several bars at each step, and no transforms."""
         stepped = as_steps(self._frame, self._dimension_encoding, self.dimension)
         if stepped["type"] == "quantitative":
             stepped = {**stepped, "type": "ordinal", "scale": {}}
         return {self.dimension_channel: stepped, self.measure_channel: dict(self.measure)}, []
 
     def bands(self) -> tuple[dict[str, Spec], list[Spec]]:
-        """Return the axes with time in bands, and the transforms that needs."""
+        """Return the axes with time in bands, and the transforms that bands need."""
         if has_own_bands(self._frame, self._dimension_encoding, self.dimension):
             return self.steps()
         banded = as_bands(self._frame, self._dimension_encoding, dict(self.dimension))
         encoding = {self.dimension_channel: banded, self.measure_channel: dict(self.measure)}
         column = self._frame.column(self._dimension_encoding)
         if banded["type"] == "temporal" and grain_of(column, self._frame.expression(column)) == "week":
-            # Vega's weeks start on Sunday, SQL's on Monday: draw the interval itself.
+            # Weeks of Vega start on Sunday, weeks of SQL on Monday. So the bar is drawn from its start to its end.
             end = f"{banded['field']}_end"
             encoding[f"{self.dimension_channel}2"] = {"field": end}
             return encoding, [{"calculate": f"toNumber(datum.{banded['field']}) + {WEEK * 0.92}", "as": end}]
@@ -223,7 +223,7 @@ class _Parts:
 
 
 def numbered_series(names: list[str]) -> list[Spec]:
-    """Return the transforms that make one row per measure: `value`, and `series`, its number."""
+    """Return the transforms that make one row for each measure, with the columns `value` and `series` (its number)."""
     lookup = ", ".join(f"'{name}': {index}" for index, name in enumerate(names))
     return [
         {"fold": names, "as": ["key", _VALUE]},
@@ -232,13 +232,13 @@ def numbered_series(names: list[str]) -> list[Spec]:
 
 
 def series_colour(frame: Frame, labels: list[str]) -> Spec:
-    """Return the colour channel of a series per measure; series are numbered, labels stay data."""
+    """Return the colour channel when each measure is a series. A series is a number; `labels` are shown in the legend."""
     numbers = list(range(len(labels)))
     wanted = [frame.theme.colour(c) for c in lenient.items(frame.mark.get("colors"))]
     usable = [code for code in wanted if code] or list(frame.theme.palette)
     shown = legend({**frame.encoding("color"), "displayName": ""})
     if shown is not None:
-        # Labels come from the file: as JSON text they can be nothing but text in the expression.
+        # Labels come from the file. Written as JSON they are text in the expression and can be nothing else.
         shown["title"] = None
         shown["labelExpr"] = f"{json.dumps(labels)}[datum.value]"
     return {
@@ -280,7 +280,7 @@ def _stack(channel: Spec, layout: str) -> None:
 
 
 def _labelled(frame: Frame, parts: _Parts, bars: Spec, layout: str) -> list[Spec]:
-    """Return the bars, with their values written at or in them where the file wants it."""
+    """Return the bars, and a layer with their values as text when the file asks for it."""
     dim_unselected(bars)
     if frame.encoding("label").get("show") is not True or layout in {"group", "layer"}:
         return [bars]
@@ -318,6 +318,6 @@ def _finished(transforms: list[Spec], layers: list[Spec]) -> Spec:
         dim_unselected(layer)
     spec: Spec = {"transform": transforms} if transforms else {}
     if any(lenient.path(layer, "mark", "align") == "left" for layer in layers):
-        # Vega fits axes into the tile, not the texts of marks: room for the label of the longest bar.
+        # Vega makes room for axes, but not for the text beside the longest bar.
         spec["padding"] = {"left": 2, "top": 4, "right": 44, "bottom": 2}
     return {**spec, "layer": layers} if len(layers) > 1 else {**spec, **layers[0]}

@@ -17,9 +17,10 @@ genie-obs demo --folder plain/.. --messages 30
 # A lakehouse without our tables yet: what is missing among the system tables is found before anything is made.
 mkdir fresh && cp -r d/lakehouse/system fresh/
 genie-obs status --lakehouse fresh
-rm -r fresh/system/query
+genie-obs ingest --lakehouse fresh --skip-sources access.audit,quarry.history
+rm -r fresh/system/access/workspaces_latest
 genie-obs ingest --lakehouse fresh
-cp -r d/lakehouse/system/query fresh/system/
+cp -r d/lakehouse/system/access/workspaces_latest fresh/system/access/
 rm -r fresh/system/access/audit && cp -r fresh/system/access/workspaces_latest fresh/system/access/audit
 genie-obs ingest --lakehouse fresh
 ls fresh

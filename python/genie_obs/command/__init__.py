@@ -1,0 +1,1 @@
+"""What is typed and printed: one file for each command, and the entry point of a wheel task."""

@@ -1,0 +1,120 @@
+"""`genie-obs status`."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from genie_obs.clock import SystemClock
+from genie_obs.command.words import name_workspace, say_duration, say_instant
+from genie_obs.config import parse_settings
+from genie_obs.lakehouse.source_checks import select_workspaces
+from genie_obs.ledger.states import STATES
+from genie_obs.reports.status import StatusReport, make_status
+from genie_obs.session.flags import ENGINE_SETTINGS, output_flags, setting_flags
+from genie_obs.session.job import open_tables
+from genie_obs.session.output import print_result, set_up_logging
+
+_MOST_SPACES = 10
+
+
+@click.command("status")
+@setting_flags(*ENGINE_SETTINGS, "workspace_ids")
+@output_flags
+def status_command(*, is_json: bool, log_level: str | None, **flags: str | None) -> None:
+    """Show the ledger by state, coverage per workspace, freshness and the last runs."""
+    settings = parse_settings(flags, os.environ)
+    set_up_logging(log_level)
+    with open_tables(settings) as tables:
+        workspaces = select_workspaces(tables, settings.scope)
+        report = make_status(tables, settings, workspaces, SystemClock().now())
+    print_result(
+        json.dumps(report.to_dict(), ensure_ascii=False) if is_json else lambda console: print_status(console, report)
+    )
+
+
+def print_status(console: Console, status: StatusReport) -> None:
+    """Print ledger, coverage, freshness and runs."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Workspace")
+    for name in ("witnessed", "stored", "coverage", *STATES):
+        table.add_column(name.replace("_", " "), justify="right")
+    for item in status.workspaces:
+        coverage = "–" if item.coverage is None else f"{item.coverage:.1%}"
+        states = (f"{item.states[state]:,}" for state in STATES)
+        table.add_row(
+            name_workspace(item.workspace_id, item.workspace_name),
+            f"{item.witnessed_count:,}",
+            f"{item.stored_count:,}",
+            coverage,
+            *states,
+        )
+    console.print(table)
+    if status.listed_only_count:
+        console.print(
+            f"{status.listed_only_count:,} of these were found only by listing their conversation (api:list)."
+        )
+    if status.watermark is not None:
+        age = say_duration(max(0.0, (status.now - status.watermark).total_seconds()))
+        console.print(f"Audit log processed up to {say_instant(status.watermark)}, {age} ago.")
+    _print_runs(console, status)
+    _print_sources(console, status)
+    _print_drift(console, status)
+    _print_forbidden(console, status)
+
+
+def _print_runs(console: Console, status: StatusReport) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold", title="Last runs", title_justify="left")
+    for name in ("Started (UTC)", "Status", "New", "Due", "Fetched", "Left", "Calls", "Seconds"):
+        table.add_column(name, justify="left" if name in {"Started (UTC)", "Status"} else "right")
+    for run in status.runs:
+        counts = (
+            run["new_message_count"],
+            run["due_count"],
+            run["fetched_count"],
+            run["unread_count"],
+            run["api_call_count"],
+        )
+        seconds = "–" if run["total_seconds"] is None else f"{run['total_seconds']:.1f}"
+        table.add_row(
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}", run["status"], *(f"{count or 0:,}" for count in counts), seconds
+        )
+    console.print(table)
+    for run in status.runs[:1]:
+        for problem in [*(run["workspace_errors"] or []), *([run["error"]] if run["error"] else [])]:
+            console.print(f"[red]Last run:[/red] {escape(problem)}")
+
+
+def _print_sources(console: Console, status: StatusReport) -> None:
+    for source in status.unread_sources:
+        console.print(escape(f"Not read: {source['detail'] or source['name']}"))
+
+
+def _print_drift(console: Console, status: StatusReport) -> None:
+    if not status.drift:
+        return
+    console.print(
+        "Databricks sent or dropped what this version does not know; kept as it is where a column can hold it:"
+    )
+    for what, at in status.drift.items():
+        console.print(escape(f"  {what}, last seen {say_instant(at)}"))
+
+
+def _print_forbidden(console: Console, status: StatusReport) -> None:
+    if not status.forbidden_spaces:
+        return
+    count = len(status.forbidden_spaces)
+    console.print(f"{count} space{'s' if count > 1 else ''} cannot be read:")
+    for space in status.forbidden_spaces[:_MOST_SPACES]:
+        console.print(
+            escape(
+                f"  {space['space_id']} in workspace {space['workspace_id']} ({space['message_count']:,} messages): {space['state_reason']}"
+            )
+        )
+    if len(status.forbidden_spaces) > _MOST_SPACES:
+        console.print(f"  … and {len(status.forbidden_spaces) - _MOST_SPACES} more; all of them with --json.")

@@ -1,0 +1,1 @@
+"""One folder for each dataset: what a run reads from a source, and the tables that it fills."""

@@ -1,0 +1,1 @@
+"""Removes texts or rows for good, and stores a receipt."""

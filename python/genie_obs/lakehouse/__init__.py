@@ -1,0 +1,1 @@
+"""The tables of the lakehouse. Only this folder knows Spark and Delta."""

@@ -1,0 +1,44 @@
+-- grain: one row per message that is due, conversations together, the newest first in each workspace
+-- Only open states are read: final messages are reopened by discovery when a later event changes them.
+WITH due AS (
+  SELECT
+    workspace_id,
+    message_id,
+    space_id,
+    conversation_id,
+    witnessed_date,
+    first_event_time,
+    last_write_event_time,
+    user_email,
+    state,
+    attempts,
+    created_date,
+    array_contains(witnesses, 'deleteConversationMessage')
+      OR array_contains(witnesses, 'genieDeleteConversationMessage')
+      OR array_contains(witnesses, 'deleteConversation') AS is_deletion_seen,
+    state = 'retry' AND reason_code <=> 'absent_once' AS is_absence_seen
+  FROM message_ledger AS l
+  WHERE is_open(l)
+    AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
+    AND space_id IS NOT NULL
+    AND conversation_id IS NOT NULL
+    AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+    AND (:space_ids = '' OR array_contains(split(:space_ids, ','), space_id))
+)
+SELECT
+  workspace_id,
+  message_id,
+  space_id,
+  conversation_id,
+  witnessed_date,
+  first_event_time,
+  last_write_event_time,
+  user_email,
+  state,
+  attempts,
+  created_date,
+  is_deletion_seen,
+  is_absence_seen,
+  MAX(witnessed_date) OVER (PARTITION BY workspace_id, conversation_id) AS conversation_date
+FROM due
+ORDER BY workspace_id, conversation_date DESC, conversation_id, message_id

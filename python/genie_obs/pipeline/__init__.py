@@ -1,0 +1,1 @@
+"""One run of the job: its steps in order, and nothing else."""

@@ -1,0 +1,1 @@
+"""Months of people at work: fills an account with conversations and oddities."""

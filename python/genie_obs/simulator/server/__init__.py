@@ -1,0 +1,1 @@
+"""Serves the workspaces over HTTP, with faults by rules."""

@@ -1,0 +1,1 @@
+"""The account's system tables: rows, Arrow tables, Delta folders."""
