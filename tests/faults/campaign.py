@@ -19,7 +19,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -30,6 +30,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.faults import machine
 
 HISTORIES_PER_SEED = 10
+LEAST_PER_SEED = 2  # Hypothesis begins with the simplest history: nothing happens, nothing fails
 STEPS = (2, 3, 3, 4)  # of a history, from seed to seed: its beginning, then at most one run, or two at once, a step
 
 
@@ -165,8 +166,8 @@ def _commit() -> str:
     return described.stdout.strip()
 
 
-def parse_options() -> argparse.Namespace:
-    """Return what the command was asked for."""
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return what the command was asked for; ends with 2 where it would show nothing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--histories", type=int, default=HISTORIES_PER_SEED, help="in all")
     parser.add_argument("--per-seed", type=int, default=HISTORIES_PER_SEED, help="how many of them one seed draws")
@@ -175,7 +176,10 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, help="file to append every seed to that is done")
     parser.add_argument("--no-shrink", action="store_true", help="report a history that shows a difference as it is")
     parser.add_argument("--only", type=int, help=argparse.SUPPRESS)  # the process of one seed
-    return parser.parse_args()
+    options = parser.parse_args(arguments)
+    if min(options.histories, options.per_seed) < LEAST_PER_SEED:
+        parser.error(f"ask for {LEAST_PER_SEED} histories a seed at least: in the first one of each nothing goes wrong")
+    return options
 
 
 def main() -> int:

@@ -29,9 +29,6 @@ from genie_obs.secret import Credentials, Secret
 from genie_obs.session.job import RunContext
 from genie_obs.simulator import AccountSpec, SimulatedAccount, SimulatorServer, generate_account, write_system_tables
 
-# Imported by tests, not collected: without this its asserts would say nothing when they fail.
-pytest.register_assert_rewrite("tests.integration.hostile_texts")
-
 UNTIL = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
