@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from genie_obs.preview.file.model import Field, Position, Query, Widget
 from genie_obs.preview.file.theme import parse_theme
@@ -99,6 +100,21 @@ def test_pivot_is_a_grid_with_totals_only_where_cells_add_up() -> None:
     assert tile["grid"] == [[[2, 1], [3, 1]], [[1, 1], [None, None]]]
     assert tile["row_totals"] == [[5, None], [1, None]]
     assert tile["column_totals"] == [[3, None], [3, None]]
+
+
+@pytest.mark.parametrize("name", [["SUM(n)"], {"a": 1}, 7, None], ids=["list", "object", "number", "null"])
+@pytest.mark.parametrize("place", ["rows", "columns", "cell"])
+def test_pivot_whose_field_has_no_name_says_so(place: str, name: object) -> None:
+    unnamed = [{"fieldName": name}]
+    encodings = {**PIVOT, place: {"fields": unnamed} if place == "cell" else unnamed}
+    columns: dict[str, tuple[ColumnType, list[Any]]] = {
+        "r": ("text", ["a"]),
+        "c": ("text", ["x"]),
+        "SUM(n)": ("number", [1]),
+    }
+    tile = _tile("pivot", encodings, columns)
+    assert tile["kind"] == "error"
+    assert "no selected field" in tile["message"]
 
 
 def test_arrow_values_become_plain_json() -> None:

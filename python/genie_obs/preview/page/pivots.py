@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from genie_obs.preview.charts.frame import ChartError, label_of
@@ -26,16 +26,14 @@ def pivot_tile(widget: Widget, fields: Sequence[Field], columns: Sequence[Column
     named = dict(zip([f.name for f in fields], columns, strict=False))
     rows, across = (_encodings(widget, name) for name in ("rows", "columns"))
     cells = _cells(widget)
-    missing = [e.get("fieldName") for e in [*rows, *across, *cells] if e.get("fieldName") not in named]
+    missing = [_field(e) for e in [*rows, *across, *cells] if _field(e) not in named]
     if missing or not cells:
         raise ChartError(
             f"no selected field to visualize: the query has no field {missing[0]!r}"
             if missing
             else "no selected fields to visualize"
         )
-    row_columns, across_columns, cell_columns = (
-        [named[e["fieldName"]] for e in group] for group in (rows, across, cells)
-    )
+    row_columns, across_columns, cell_columns = ([named[_field(e)] for e in group] for group in (rows, across, cells))
     row_keys, across_keys = _keys(row_columns, rows), _keys(across_columns, across)
     is_cut = len(across_keys) > _MAX_COLUMNS
     across_keys = across_keys[:_MAX_COLUMNS]
@@ -47,11 +45,9 @@ def pivot_tile(widget: Widget, fields: Sequence[Field], columns: Sequence[Column
         for i in range(count)
     }
     expressions = {f.name: f.expression for f in fields}
-    totals = [_TOTALS.get(expressions[e["fieldName"]].split("(")[0].strip().upper()) for e in cells]
+    totals = [_TOTALS.get(expressions[_field(e)].split("(")[0].strip().upper()) for e in cells]
     # Distinct counts cannot be added: one person may be counted in several cells.
-    totals = [
-        None if "DISTINCT" in expressions[e["fieldName"]].upper() else t for e, t in zip(cells, totals, strict=True)
-    ]
+    totals = [None if "DISTINCT" in expressions[_field(e)].upper() else t for e, t in zip(cells, totals, strict=True)]
     empty = [None] * len(cells)
     body = [[grid.get((row, col), empty) for col in across_keys] for row in row_keys]
     return {
@@ -68,6 +64,10 @@ def pivot_tile(widget: Widget, fields: Sequence[Field], columns: Sequence[Column
         else None,
         "is_cut": is_cut,
     }
+
+
+def _field(encoding: Mapping[str, Any]) -> str:
+    return lenient.text(encoding.get("fieldName"))
 
 
 def _encodings(widget: Widget, name: str) -> list[dict[str, Any]]:
