@@ -6,6 +6,7 @@ GenieObsError
 │   └── SourceError                a system table could not be read
 ├── WorkspaceError                 a whole workspace cannot be read: reported, skipped (exit code 3)
 │   ├── WorkspaceUnreachableError  no usable HTTP answer
+│   ├── WorkspaceRefusedError      it answers, but nothing can be read: network, token, Genie not enabled, a sign-in page
 │   ├── CredentialsRefusedError    the token endpoint said no
 │   └── UntrustedHostError         we would have to send the secret or token somewhere else
 └── ApiError                       one Genie API call failed
@@ -113,7 +114,10 @@ class WorkspaceError(GenieObsError):
     """A whole workspace cannot be read; the others go on.
 
     `problem` and `fix` do not name the workspace, so that they fit a table cell; the text of the error does.
+    `is_lasting` says that a second try soon after is of no use.
     """
+
+    is_lasting = False
 
     def __init__(self, problem: str, fix: str = "", *, workspace_id: str, host: str) -> None:
         super().__init__(problem, fix)
@@ -131,8 +135,21 @@ class WorkspaceUnreachableError(WorkspaceError):
     """The workspace gave no usable HTTP answer (DNS, refused, TLS, time-out, or only server errors)."""
 
 
+class WorkspaceRefusedError(WorkspaceError):
+    """The workspace answers, but refuses everything: `cause` is a value of `genie_api.refusals.Cause`."""
+
+    def __init__(
+        self, problem: str, fix: str = "", *, workspace_id: str, host: str, cause: str, is_lasting: bool
+    ) -> None:
+        super().__init__(problem, fix, workspace_id=workspace_id, host=host)
+        self.cause = cause
+        self.is_lasting = is_lasting
+
+
 class CredentialsRefusedError(WorkspaceError):
     """The workspace's token endpoint refused the service principal; `api_message` is the service's own text, cleaned and cut."""
+
+    is_lasting = True
 
     def __init__(self, problem: str, fix: str = "", *, workspace_id: str, host: str, api_message: str = "") -> None:
         super().__init__(problem, fix, workspace_id=workspace_id, host=host)
@@ -142,12 +159,14 @@ class CredentialsRefusedError(WorkspaceError):
 class UntrustedHostError(WorkspaceError):
     """The address is not one we send credentials to: wrong scheme, user info, or a redirect elsewhere."""
 
+    is_lasting = True
+
 
 class ApiError(GenieObsError):
     """One call of the Genie API failed.
 
     `path_template` has placeholders, `ids` holds their values. `status` is None when no HTTP answer came.
-    `api_message` is the service's own text, cleaned and cut; never the body of a successful answer.
+    `api_message` is the service's own text, cleaned and cut; never the body of a successful answer. `cause` is in our words.
     """
 
     advice = "See the service's message; if it persists, report it with the request id."
@@ -163,6 +182,7 @@ class ApiError(GenieObsError):
         attempts: int = 1,
         request_id: str | None = None,
         api_message: str = "",
+        cause: str = "",
     ) -> None:
         self.method = method
         self.path_template = path_template
@@ -172,6 +192,7 @@ class ApiError(GenieObsError):
         self.attempts = attempts
         self.request_id = clean_text(request_id, limit=_MAX_ID_CHARACTERS) if request_id else None
         self.api_message = clean_text(api_message)
+        self.cause = cause
         super().__init__(self._describe(), self._advice())
 
     def _describe(self) -> str:
@@ -179,6 +200,7 @@ class ApiError(GenieObsError):
         outcome = " ".join(str(part) for part in (self.status, self.error_code) if part) or "no HTTP answer"
         attempts = f"{self.attempts} attempt{'s' if self.attempts != 1 else ''}"
         text = f"{self.method} {self.path_template}{f' ({ids})' if ids else ''} failed: {outcome} after {attempts}"
+        text += f": {self.cause}" if self.cause else ""
         text += f': "{self.api_message}"' if self.api_message else ""
         text += f" [request {self.request_id}]" if self.request_id else ""
         return text

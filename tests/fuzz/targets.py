@@ -25,6 +25,7 @@ DUE = DueMessage(
     last_write_event_time=None, user_email=None, state="pending", attempts=0, created_date=None,
     is_deletion_seen=False,
     is_absence_seen=False,
+    is_refusal_seen=False,
 )  # fmt: skip
 
 

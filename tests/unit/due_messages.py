@@ -30,5 +30,6 @@ def due(**values: Any) -> DueMessage:
         "created_date": None,
         "is_deletion_seen": False,
         "is_absence_seen": False,
+        "is_refusal_seen": False,
     }
     return DueMessage(**{**row, **values})

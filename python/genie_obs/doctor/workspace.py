@@ -16,21 +16,15 @@ from yarl import URL
 
 from genie_obs.clock import Clock
 from genie_obs.config import FetchSettings
-from genie_obs.doctor.refusals import (
-    NETWORK_FIX,
-    describe_no_answer,
-    explain_api_error,
-    explain_workspace_error,
-    is_network_refusal,
-    text_of_answer,
-)
+from genie_obs.doctor.refusals import describe_no_answer, explain_api_error, explain_workspace_error
 from genie_obs.doctor.report import Check, fail, ok, skip, warn
 from genie_obs.doctor.spaces import SpacesFound, SpacesWanted, check_spaces
 from genie_obs.errors import ApiError, CredentialsRefusedError, Problem, WorkspaceError
 from genie_obs.genie_api.api import ApiSettings, GenieApi
 from genie_obs.genie_api.exchange import USER_AGENT, Answer, ExchangeError, exchange
 from genie_obs.genie_api.limiter import AdaptiveLimiter
-from genie_obs.genie_api.oauth import TokenSource, redirect_error
+from genie_obs.genie_api.oauth import TokenSource
+from genie_obs.genie_api.refusals import Cause, explain
 from genie_obs.genie_api.retry import RetryPolicy
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.secret import Credentials
@@ -124,12 +118,9 @@ class WorkspaceCheck:
             found.fail(describe_no_answer(error, host))
             return False
         found.skew = self._skew(answer, self._clock.monotonic() - started)
-        if answer.is_redirect:
-            moved = redirect_error(answer, workspace_id=found.workspace["workspace_id"], host=host)
-            found.fail(explain_workspace_error(moved))
-            return False
-        if answer.status == _FORBIDDEN and is_network_refusal(text := text_of_answer(answer)):
-            found.fail(Problem(f"refuses this network: {text}", NETWORK_FIX))
+        refusal = explain(answer)
+        if answer.is_redirect or (answer.status == _FORBIDDEN and refusal.cause is Cause.NETWORK):
+            found.fail(Problem(refusal.problem, refusal.cause.fix))
             return False
         return True
 
@@ -153,15 +144,20 @@ class WorkspaceCheck:
         try:
             await tokens.token()
         except CredentialsRefusedError as error:
-            refusal = explain_workspace_error(error)
-            found.is_refused = not is_network_refusal(error.api_message)
+            refusal = self._explain(found, error, credentials)
+            found.is_refused = True
             found.fail(replace(refusal, problem=f"reachable, no token: {refusal.problem}"))
             return
         except WorkspaceError as error:
-            found.fail(explain_workspace_error(error))
+            found.fail(self._explain(found, error, credentials))
             return
         found.has_token = True
-        await self._ask_for_spaces(found, self._api(found, host, tokens), credentials.client_id)
+        await self._ask_for_spaces(found, self._api(found, host, tokens), credentials)
+
+    def _explain(self, found: WorkspaceFindings, error: WorkspaceError, credentials: Credentials) -> Problem:
+        return explain_workspace_error(
+            error, workspace_id=found.workspace["workspace_id"], client_id=credentials.client_id
+        )
 
     def _api(self, found: WorkspaceFindings, host: str, tokens: TokenSource) -> GenieApi:
         concurrency = min(self._questions.settings.max_concurrency, REQUESTS_AT_ONCE)
@@ -181,17 +177,18 @@ class WorkspaceCheck:
             settings=self._settings,
         )
 
-    async def _ask_for_spaces(self, found: WorkspaceFindings, api: GenieApi, client_id: str) -> None:
-        row = found.workspace
+    async def _ask_for_spaces(self, found: WorkspaceFindings, api: GenieApi, credentials: Credentials) -> None:
+        row, client_id = found.workspace, credentials.client_id
         known = {space["space_id"] for space in self._questions.spaces if space["workspace_id"] == row["workspace_id"]}
         wanted = SpacesWanted(known=known, only=self._questions.space_ids)
         try:
             spaces = await check_spaces(api, wanted, host=str(row["workspace_url"]), client_id=client_id)
         except ApiError as error:
-            refusal = explain_api_error(error, client_id)
+            refusal = explain_api_error(error)
             found.fail(replace(refusal, problem=f"token issued, {refusal.problem}"))
         except WorkspaceError as error:
-            found.fail(explain_workspace_error(error))
+            refusal = self._explain(found, error, credentials)
+            found.fail(replace(refusal, problem=f"token issued, {refusal.problem}"))
         else:
             found.checks.extend((self._verdict(found.name, spaces, client_id), *spaces.checks))
 

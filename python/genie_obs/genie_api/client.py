@@ -1,10 +1,11 @@
 """GET requests to one workspace: at the limiter's pace, tried again, with its token. It knows nothing of Genie's endpoints."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -19,23 +20,23 @@ from genie_obs.errors import (
     PermissionDeniedError,
     TransientApiError,
     UnauthenticatedError,
-    WorkspaceError,
-    WorkspaceUnreachableError,
     clean_text,
 )
 from genie_obs.genie_api.exchange import (
     JSON_HEADERS,
     Answer,
+    BodyTooLargeError,
     ExchangeError,
-    NoAnswerError,
-    NoAnswerKind,
+    NotJsonError,
     RetryableStatusError,
     exchange,
     parse_json_object,
     without_frames,
 )
+from genie_obs.genie_api.health import Health
 from genie_obs.genie_api.limiter import AdaptiveLimiter
-from genie_obs.genie_api.oauth import UNREACHABLE_ADVICE, TokenSource, redirect_error
+from genie_obs.genie_api.oauth import TokenSource
+from genie_obs.genie_api.refusals import Refusal, explain, explain_failure, is_about_token, is_hopeless, is_timeout
 from genie_obs.genie_api.retry import Attempts, RetryPolicy, is_retryable, retry_after_seconds
 from genie_obs.secret import Secret, bearer_header
 from genie_obs.security.hosts import check_origin
@@ -43,7 +44,6 @@ from genie_obs.security.hosts import check_origin
 logger = logging.getLogger(__name__)
 
 _OK = 200
-_UNAUTHENTICATED = 401
 _TOO_MANY_REQUESTS = 429
 _KEEPALIVE_SECONDS = 30.0
 _DNS_CACHE_SECONDS = 300
@@ -53,25 +53,19 @@ _ERRORS_BY_STATUS: Mapping[int, type[ApiError]] = {
     403: PermissionDeniedError,
     404: NotFoundError,
 }
-# These two change what is stored (forbidden, deleted), so they count only if the body is JSON, as Databricks sends it.
-# A proxy's HTML page with the same status is a disturbance: the call is tried again.
-_STATUSES_NEEDING_JSON = frozenset({403, 404})
-# If the very first call ends like this, later ones will too.
-_HOPELESS_KINDS = frozenset({NoAnswerKind.DNS, NoAnswerKind.REFUSED, NoAnswerKind.TLS})
+_LISTINGS_AT_MOST = 3  # to find out what a refusal is about
+WORKSPACE_HEADER = "X-Databricks-Workspace-Id"
 _REQUEST_ID_HEADERS = ("x-databricks-request-id", "x-request-id")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings:
-    """Limits of one request, and when a workspace is given up."""
+    """Limits of one request."""
 
     timeout_seconds: float = 30.0  # of one request, from connecting to the end of the body
     connect_timeout_seconds: float = 10.0
     max_body_bytes: int = 64 * 1024 * 1024  # decompressed
     page_size: int = 100
-    breaker_failures: int = (
-        5  # after so many calls without HTTP answer in a row, or redirects, the workspace is given up
-    )
 
 
 @dataclass(kw_only=True)
@@ -121,8 +115,11 @@ class Call:
 
     operation: str
     template: str
-    ids: Mapping[str, str]
+    ids: Mapping[str, str] = field(default_factory=dict)
     query: str = ""
+    expects: tuple[str, ...] = ()  # an answer of Genie has one of these names
+    may_be_empty: bool = False  # or none at all
+    is_of_genie: bool = True  # else it says nothing of whether Genie can be read
 
     def target(self) -> str:
         """Return path and query, ready to send."""
@@ -133,10 +130,31 @@ class Call:
         return f"{path}?{self.query}" if self.query else path
 
 
-class WorkspaceClient:
-    """Sends the calls of one workspace.
+SPACES_PATH = "/api/2.0/genie/spaces"
+SPACES_NAMES = ("spaces", "next_page_token")
+LISTING = Call("list_spaces", SPACES_PATH, query="page_size=1", expects=SPACES_NAMES, may_be_empty=True)
+"""What a workspace is asked to find out whether it answers at all."""
 
-    The workspace is given up after `breaker_failures` calls in a row without an answer, or so many redirects in a row.
+
+@dataclass(slots=True, kw_only=True)
+class _Sent:
+    """One request: exactly one of `body` (of a 200), `answer` without body (a refusal) and `failure` is what came of it."""
+
+    token: Secret
+    number: int  # they count up as requests are sent
+    answer: Answer | None = None
+    body: dict[str, Any] | None = None
+    failure: ExchangeError | None = None
+
+
+class WorkspaceClient:
+    """Sends the calls of one workspace, and finds out whether a refusal is about the call or about the whole workspace.
+
+    * While nobody knows whether the workspace answers, requests go one at a time; after a few without any usable answer it is given up
+      (see `Health`).
+    * A refusal (4xx) under a token that was renewed since is repeated. One whose words speak of the token is repeated with a new token.
+    * Any other refusal counts as one of the call only if the workspace answered something after it. If nothing was asked since, the
+      spaces are listed: if that is refused too, also with a new token, the workspace is given up.
     """
 
     def __init__(
@@ -156,6 +174,8 @@ class WorkspaceClient:
         self._workspace_id = workspace_id
         # Checked here again: the token is sent to this address alone.
         self._host = check_origin(host, workspace_id=workspace_id)
+        # One host may serve several workspaces; then this header chooses.
+        self._headers = {**JSON_HEADERS, WORKSPACE_HEADER: workspace_id} if workspace_id else dict(JSON_HEADERS)
         self._session = session
         self._tokens = tokens
         self._limiter = limiter
@@ -165,50 +185,90 @@ class WorkspaceClient:
         self._stats = stats
         self._rng = rng
         self._token: Secret | None = None
-        self._has_answered = False
-        self._unanswered_calls = 0
-        self._redirects = 0  # in a row
-        self._given_up: Callable[[], WorkspaceError] | None = None
+        self._health = Health()
+        self._asking_again = asyncio.Lock()
+        self._given_up: Refusal | None = None
 
     async def get(self, call: Call) -> dict[str, Any]:
         """Return the JSON object of a 200, after as many attempts as the retry policy allows.
 
         Raises:
             ApiError: this call failed; the subclass says how.
-            WorkspaceError: the workspace is unreachable, only redirects, or refuses the credentials.
+            WorkspaceError: the workspace refuses everything, gives no usable answer, or refuses the credentials.
         """
         if not all(value.strip(".") for value in call.ids.values()):
             # With an empty id, "." or ".." this would be the path of another endpoint.
-            raise self._error(BadRequestError, call, attempts=0, text="not sent: an id is empty or only dots")
-        url = URL(self._host + call.target(), encoded=True)
-        attempts = Attempts(self._retry, self._clock, self._rng)
-        is_renewed = False
+            raise self._error(BadRequestError, call, attempts=0, cause="not sent, because an id is empty or only dots")
+        attempts, is_repeated = self._new_attempts(), False
         while True:
-            self._check_not_given_up()
-            async with self._limiter.slot() as sent_at:
-                attempts.begin()
-                # The workspace may have been given up, and the token renewed, while this call waited for its turn.
-                self._check_not_given_up()
-                token = await self._tokens.token()
-                try:
-                    answer = await self._attempt(call, url, token, attempts.count, sent_at)
-                    if answer.status != _UNAUTHENTICATED or is_renewed:
-                        return self._read(call, answer, attempts.count)
-                    failure = None
-                except ExchangeError as error:
-                    failure = error
-            if failure is None:
-                is_renewed = True
-                self._tokens.invalidate(token)
-                continue
-            await self._wait_or_give_up(call, failure, attempts)
+            async with self._turn(call) as is_alone:
+                sent = await self._send_renewing(call, attempts, is_alone=is_alone)
+                if sent is None:
+                    continue
+                if sent.body is not None:
+                    return sent.body
+                if sent.failure is not None:
+                    await self._wait_or_give_up(call, sent.failure, attempts)
+                    continue
+                # Once: calls that are all refused for their token, each for itself, would take the token from each other for ever.
+                if call.is_of_genie and not is_repeated and await self._ask_again(call, sent):
+                    is_repeated = True
+                    continue
+            raise self._refusal(call, sent, attempts)
 
-    async def _attempt(self, call: Call, url: URL, token: Secret, attempt: int, sent_at: float) -> Answer:
-        """Send one request; tell the limiter what came back, and count failures and redirects in a row.
+    async def _send_renewing(self, call: Call, attempts: Attempts, *, is_alone: bool) -> _Sent | None:
+        """Send one request, and once more with a new token if it may have been refused for its token. See `_send`."""
+        sent = await self._send(call, attempts, is_alone=is_alone)
+        if sent is None or sent.answer is None or sent.body is not None or sent.failure is not None:
+            return sent
+        if sent.token is self._token and not is_about_token(sent.answer):
+            return sent
+        self._tokens.invalidate(sent.token)
+        return await self._send(call, attempts, is_alone=is_alone)
+
+    def _turn(self, call: Call) -> AbstractAsyncContextManager[bool]:
+        return self._health.turn() if call.is_of_genie else nullcontext(True)
+
+    async def _send(self, call: Call, attempts: Attempts, *, is_alone: bool) -> _Sent | None:
+        """Send one request, and note what came back. Return None, and send nothing, if doubts arose while it waited for its turn.
+
+        Raises:
+            WorkspaceError: the workspace was given up, or gives no token.
+        """
+        self._check_not_given_up()
+        async with self._limiter.slot() as sent_at:
+            # The workspace may have been given up, and the token renewed, while this call waited for its turn.
+            self._check_not_given_up()
+            if self._health.is_in_doubt and not is_alone:
+                return None
+            attempts.begin()
+            token = await self._tokens.token()
+            sent = _Sent(token=token, number=self._health.number())
+            try:
+                sent.answer = await self._attempt(call, token, attempts.count, sent_at)
+                sent.body = self._read(call, sent.answer)
+            except ExchangeError as error:
+                sent.failure = error
+        self._note(call, sent)
+        return sent
+
+    def _note(self, call: Call, sent: _Sent) -> None:
+        if not call.is_of_genie:
+            return
+        if sent.body is not None:
+            self._health.note_usable(sent.number)
+        elif sent.failure is None:
+            pass  # a refusal says nothing until something else was asked
+        elif sent.failure.answer is not None and sent.failure.answer.status == _TOO_MANY_REQUESTS:
+            self._health.note_reached()
+        elif not isinstance(sent.failure, BodyTooLargeError):
+            self._health.note_unusable(call.operation, is_slow=is_timeout(sent.failure))
+
+    async def _attempt(self, call: Call, token: Secret, attempt: int, sent_at: float) -> Answer:
+        """Send one request; tell the limiter what came back.
 
         Raises:
             ExchangeError: no answer, an unreadable one, or a status that says to try again.
-            UntrustedHostError: the workspace answers only by redirects.
         """
         self._stats.calls_by_operation[call.operation] += 1
         self._note_token(token)
@@ -217,118 +277,168 @@ class WorkspaceClient:
             answer = await exchange(
                 self._session,
                 "GET",
-                url,
-                headers=JSON_HEADERS,
+                URL(self._host + call.target(), encoded=True),
+                headers=self._headers,
                 authorization=bearer_header(token),
                 max_body_bytes=self._settings.max_body_bytes,
             )
             status = answer.status
-        except NoAnswerError:
-            raise
-        except ExchangeError:
-            self._note_answer()
-            raise
         finally:
             if logger.isEnabledFor(logging.DEBUG):
                 milliseconds = (self._clock.monotonic() - sent_at) * 1_000
                 logger.debug("GET %s %s %.0f ms attempt %d", call.template, status, milliseconds, attempt)
-        self._note_answer()
         self._stats.bytes_received += answer.wire_bytes
         if answer.status == _TOO_MANY_REQUESTS:
             self._stats.throttled += 1
             self._limiter.on_throttled(retry_after_seconds(answer, now=self._clock.now()), sent_at=sent_at)
         else:
             self._limiter.on_success()
-        self._note_redirect(answer)
         if answer.is_redirect or is_retryable(answer.status):
             raise RetryableStatusError(answer)
         return answer
-
-    def _note_redirect(self, answer: Answer) -> None:
-        """Give the workspace up after `breaker_failures` redirects in a row: it was moved. A single one comes from a proxy."""
-        self._redirects = self._redirects + 1 if answer.is_redirect else 0
-        # If the retry policy allows fewer attempts than that, those of one call are enough.
-        if self._redirects >= min(self._settings.breaker_failures, self._retry.max_attempts):
-            self._given_up = partial(redirect_error, answer, workspace_id=self._workspace_id, host=self._host)
-            self._check_not_given_up()
-
-    def _note_answer(self) -> None:
-        self._has_answered = True
-        self._unanswered_calls = 0
 
     def _note_token(self, token: Secret) -> None:
         if token is not self._token:
             self._token = token
             self._stats.tokens += 1
 
-    def _read(self, call: Call, answer: Answer, attempts: int) -> dict[str, Any]:
-        """Return the body of a 200; raise the error of any other status.
+    def _read(self, call: Call, answer: Answer) -> dict[str, Any] | None:
+        """Return the body of a 200, None for a refusal.
 
         Raises:
-            ApiError: the error of the status.
-            NotJsonError: the body is not what Databricks sends, so the call may be tried again.
+            NotJsonError: the body is not what Genie sends, so the call may be tried again.
         """
-        if answer.status == _OK:
-            return parse_json_object(answer)
-        if answer.status in _STATUSES_NEEDING_JSON:
-            parse_json_object(answer)
-        raise self._error(_ERRORS_BY_STATUS.get(answer.status, ApiError), call, attempts=attempts, answer=answer)
+        # A refusal changes what is stored (forbidden, deleted), so it counts only as JSON, as Databricks sends it. A proxy's page with
+        # the same status is a disturbance.
+        body = parse_json_object(answer)
+        if answer.status != _OK:
+            return None
+        if call.expects and not any(name in body for name in call.expects) and (body or not call.may_be_empty):
+            raise NotJsonError("the answer's JSON is not one of Genie", answer)
+        return body
 
     async def _wait_or_give_up(self, call: Call, failure: ExchangeError, attempts: Attempts) -> None:
-        """Wait until the next attempt is due, or raise the error of the call if there is none."""
+        """Wait until the next attempt is due, or raise the error of the call, or of the workspace, if there is none."""
+        must_decide = call.is_of_genie and self._health.must_decide
+        is_listing = call.operation == LISTING.operation
+        if must_decide and (not is_listing or is_hopeless(failure)):
+            await self._decide(failure)
         delay = attempts.delay_seconds(failure)
-        if delay is None:
-            self._give_up(call, failure, attempts)
+        # If listing fails, the next call decides: then two different things had no answer.
+        if delay is None or (must_decide and is_listing):
+            self._fail(call, failure, attempts)
         self._stats.retries += 1
         if failure.answer is None or failure.answer.status != _TOO_MANY_REQUESTS:
             await self._clock.sleep(delay)  # after a 429 the limiter lets every call wait, this one too
 
-    def _give_up(self, call: Call, failure: ExchangeError, attempts: Attempts) -> NoReturn:
-        if isinstance(failure, NoAnswerError):
-            self._note_unanswered(failure)
+    async def _decide(self, failure: ExchangeError) -> None:
+        """Give the workspace up, after several requests without a usable answer, unless listing its spaces works.
+
+        Raises:
+            WorkspaceError: if it does not.
+        """
+        async with self._asking_again:
+            self._check_not_given_up()
+            if not self._health.must_decide:
+                return
+            if not is_hopeless(failure) and LISTING.operation not in self._health.failed_operations:
+                sent = await self._ask_listing(self._new_attempts())
+                if sent.body is not None:
+                    return
+                if sent.failure is None and sent.answer is not None:
+                    self._give_up(explain(sent.answer, hidden=self._hidden()))
+            self._give_up(explain_failure(failure, hidden=self._hidden()))
+
+    async def _ask_again(self, call: Call, refused: _Sent) -> bool:
+        """Find out whether a refusal is about the call. Return whether to repeat the call, because the token was the cause.
+
+        Raises:
+            WorkspaceError: if the workspace refuses everything.
+            TransientApiError: if it cannot be found out now.
+        """
+        async with self._asking_again:
+            self._check_not_given_up()
+            if refused.token is not self._token:
+                return True
+            if self._health.answered_since(refused.number):
+                return False
+            sent = refused if call.operation == LISTING.operation else await self._list(call)
+            if sent.body is not None:
+                return False
+            self._tokens.invalidate(sent.token)
+            again = await self._list(call)
+            if again.answer is not None and again.body is None:
+                self._give_up(explain(again.answer, hidden=self._hidden()))
+            return True
+
+    async def _list(self, call: Call) -> _Sent:
+        """List the spaces, which needs no more than a workspace that can be used.
+
+        Raises:
+            TransientApiError: if there is no answer to tell by.
+        """
+        attempts = self._new_attempts()
+        while True:
+            sent = await self._ask_listing(attempts)
+            if sent.failure is None:
+                return sent
+            if attempts.count >= _LISTINGS_AT_MOST:
+                cause = "refused, and the workspace did not say whether it refuses everything"
+                raise self._error(TransientApiError, call, attempts=1, answer=sent.failure.answer, cause=cause)
+            await self._clock.sleep(attempts.delay_seconds(sent.failure) or 0.0)
+
+    async def _ask_listing(self, attempts: Attempts) -> _Sent:
+        sent = await self._send(LISTING, attempts, is_alone=True)
+        assert sent is not None  # noqa: S101  # it does not wait for the others
+        return sent
+
+    def _new_attempts(self) -> Attempts:
+        return Attempts(self._retry, self._clock, self._rng)
+
+    def _fail(self, call: Call, failure: ExchangeError, attempts: Attempts) -> NoReturn:
         kind = TransientApiError if is_retryable(failure) else ApiError
-        text = "" if isinstance(failure, RetryableStatusError) else str(failure)
-        error = self._error(kind, call, attempts=attempts.count, answer=failure.answer, text=text)
+        cause = "" if isinstance(failure, RetryableStatusError) else str(failure)
+        error = self._error(kind, call, attempts=attempts.count, answer=failure.answer, cause=cause)
         raise error from without_frames(failure)
 
-    def _note_unanswered(self, failure: NoAnswerError) -> None:
-        self._unanswered_calls += 1
-        is_never_there = not self._has_answered and failure.kind in _HOPELESS_KINDS
-        if is_never_there or self._unanswered_calls >= self._settings.breaker_failures:
-            self._given_up = partial(
-                WorkspaceUnreachableError,
-                f"{failure}, after all retries",
-                UNREACHABLE_ADVICE,
-                workspace_id=self._workspace_id,
-                host=self._host,
-            )
-            self._check_not_given_up()
+    def _refusal(self, call: Call, sent: _Sent, attempts: Attempts) -> ApiError:
+        status = sent.answer.status if sent.answer is not None else 0
+        return self._error(_ERRORS_BY_STATUS.get(status, ApiError), call, attempts=attempts.count, answer=sent.answer)
+
+    def _give_up(self, refusal: Refusal) -> NoReturn:
+        self._given_up = refusal
+        self._check_not_given_up()
+        raise AssertionError("given up")
 
     def _check_not_given_up(self) -> None:
         if self._given_up is not None:
-            raise self._given_up()  # a new error each time: a shared one would collect the tracebacks of all callers
+            # A new error each time: a shared one would collect the tracebacks of all callers.
+            raise self._given_up.error(workspace_id=self._workspace_id, host=self._host)
+
+    def _hidden(self) -> tuple[Secret, ...]:
+        return (self._token,) if self._token is not None else ()
 
     def _error(
-        self, kind: type[ApiError], call: Call, *, attempts: int, answer: Answer | None = None, text: str = ""
+        self, kind: type[ApiError], call: Call, *, attempts: int, answer: Answer | None = None, cause: str = ""
     ) -> ApiError:
-        """Return the error of a call; its message is `text`, or the service's own if that is empty."""
+        """Return the error of a call, with what the service said and `cause` in our words."""
         body: Mapping[str, Any] = {}
         if answer is not None and answer.status != _OK:  # the body of a 200 holds users' text
             try:
                 body = parse_json_object(answer)
             except ExchangeError:
                 body = {}
-        hidden = (self._token,) if self._token is not None else ()
         code = body.get("error_code")
         return kind(
             method="GET",
             path_template=call.template,
             ids=call.ids,
             status=answer.status if answer is not None else None,
-            error_code=clean_text(code, hidden=hidden) if code else None,
+            error_code=clean_text(code, hidden=self._hidden()) if code else None,
             attempts=attempts,
             request_id=_request_id(answer),
-            api_message=text or clean_text(body.get("message") or "", hidden=hidden),
+            api_message=clean_text(body.get("message") or "", hidden=self._hidden()),
+            cause=cause,
         )
 
 

@@ -5,8 +5,8 @@ import logging
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -14,8 +14,8 @@ from yarl import URL
 from genie_obs.clock import Clock
 from genie_obs.errors import (
     CredentialsRefusedError,
-    UntrustedHostError,
     WorkspaceError,
+    WorkspaceRefusedError,
     WorkspaceUnreachableError,
     clean_text,
 )
@@ -28,12 +28,12 @@ from genie_obs.genie_api.exchange import (
     parse_json_object,
     without_frames,
 )
+from genie_obs.genie_api.refusals import Cause, Refusal, explain, explain_failure, is_timeout
 from genie_obs.genie_api.retry import Attempts, RetryPolicy, is_retryable
 from genie_obs.secret import Credentials, Secret
 
 logger = logging.getLogger(__name__)
 
-UNREACHABLE_ADVICE = "Check the URL, DNS, private link and IP access lists from where this job runs."
 TOKEN_PATH = "/oidc/v1/token"  # noqa: S105 - a path
 _HEADERS = {**JSON_HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
 _TOKEN_FORM = b"grant_type=client_credentials&scope=all-apis"
@@ -41,29 +41,13 @@ _MAX_TOKEN_BODY_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 600.0  # when the answer does not say; Databricks says 3600
 _RENEWAL_RETRY_SECONDS = 60.0
 _REFUSING_STATUSES = frozenset({400, 401, 403})
-_CHECK_ADDRESS = "Check that the URL is a Databricks workspace's, and whether a proxy stands in between."
+_TIMEOUTS_AT_MOST = 3  # more would take minutes
+_OK = 200
 _CHECK_CREDENTIALS = (
     "Check the client id, that its secret has not expired, that the service principal is assigned to this workspace, "
     "and the workspace's IP access list."
 )
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
-
-
-def redirect_error(answer: Answer, *, workspace_id: str, host: str) -> UntrustedHostError:
-    """Return the error for an answer that points to another address.
-
-    It is never followed: the credentials may be sent to `host` alone.
-    """
-    try:
-        target = urlsplit(answer.headers.get("Location", "")).hostname or "itself"
-    except ValueError:
-        target = "an unreadable address"
-    return UntrustedHostError(
-        f"answered {answer.status}, a redirect to {clean_text(target)}, which is not followed",
-        "Check the workspace's URL; a deleted or moved workspace answers like this.",
-        workspace_id=workspace_id,
-        host=host,
-    )
 
 
 class TokenSource:
@@ -104,8 +88,9 @@ class TokenSource:
 
         Raises:
             CredentialsRefusedError: the workspace does not know the service principal or its secret.
-            WorkspaceUnreachableError: no token after all retries.
-            UntrustedHostError: the token endpoint redirects.
+            WorkspaceUnreachableError: no answer after all retries.
+            WorkspaceRefusedError: it refuses this network, or answers otherwise than a workspace.
+            UntrustedHostError: the token endpoint redirects elsewhere.
         """
         if self._token is not None and self._clock.monotonic() < self._renew_at:
             return self._token
@@ -125,7 +110,7 @@ class TokenSource:
         asked_at = self._clock.monotonic()
         try:
             token, lifetime_seconds = await self._fetch()
-        except WorkspaceUnreachableError:
+        except (WorkspaceUnreachableError, WorkspaceRefusedError):
             now = self._clock.monotonic()
             if self._token is None or now >= self._expires_at:
                 raise
@@ -149,10 +134,8 @@ class TokenSource:
             except ExchangeError as error:
                 failure = error
             delay = attempts.delay_seconds(failure)
-            if delay is None:
-                fix = UNREACHABLE_ADVICE if is_retryable(failure) else _CHECK_ADDRESS
-                problem = _describe_failure(failure, attempts.count)
-                raise self._fail(WorkspaceUnreachableError, problem, fix) from without_frames(failure)
+            if delay is None or (is_timeout(failure) and attempts.count >= _TIMEOUTS_AT_MOST):
+                raise self._give_up(explain_failure(failure, hidden=self._hidden())) from without_frames(failure)
             await self._clock.sleep(delay)
 
     async def _post(self, attempt: int) -> Answer:
@@ -178,44 +161,41 @@ class TokenSource:
         return answer
 
     def _read_token(self, answer: Answer) -> tuple[Secret, float]:
+        refusal = explain(answer, hidden=self._hidden())
         if answer.is_redirect:
-            error = redirect_error(answer, workspace_id=self._workspace_id, host=self._host)
-            raise self._fail(UntrustedHostError, error.problem, error.fix)
+            raise self._give_up(refusal)
         if answer.status in _REFUSING_STATUSES:
-            raise self._refuse(answer)
-        if answer.status != 200:  # noqa: PLR2004 - HTTP OK
-            problem = f"the token endpoint answered {answer.status}"
-            raise self._fail(WorkspaceUnreachableError, problem, _CHECK_ADDRESS)
+            parse_json_object(answer)  # a proxy's page is no refusal; not kept, because it may quote the secret
+            raise self._give_up(refusal) if refusal.cause is Cause.NETWORK else self._refuse(answer)
         body = parse_json_object(answer)
-        token = _take_token(body)
+        token = _take_token(body) if answer.status == _OK else Secret("")
         if not token:
-            problem = "the token endpoint answered 200 without a usable access_token"
-            raise self._fail(WorkspaceUnreachableError, problem, _CHECK_ADDRESS)
+            raise self._give_up(replace(refusal, cause=Cause.NOT_GENIE), "no usable access_token")
         return token, _parse_lifetime(body.get("expires_in"))
 
     def _refuse(self, answer: Answer) -> WorkspaceError:
-        hidden = (self._credentials.client_secret, self._credentials.basic_pair())
-        try:
-            body = parse_json_object(answer)
-        except ExchangeError:
-            body = {}
+        hidden, body = self._hidden(), parse_json_object(answer)
         code = body.get("error") or body.get("error_code") or ""
         text = body.get("error_description") or body.get("message") or ""
         said = ": ".join(part for part in (clean_text(code, hidden=hidden), clean_text(text, hidden=hidden)) if part)
         problem = f"the token endpoint refused the credentials: {answer.status}{f' {said}' if said else ''}"
-        return self._fail(CredentialsRefusedError, problem, _CHECK_CREDENTIALS, api_message=said)
+        return self._remember(
+            lambda: CredentialsRefusedError(
+                problem, _CHECK_CREDENTIALS, workspace_id=self._workspace_id, host=self._host, api_message=said
+            )
+        )
 
-    def _fail(self, kind: type[WorkspaceError], problem: str, fix: str, **facts: str) -> WorkspaceError:
+    def _give_up(self, refusal: Refusal, detail: str = "") -> WorkspaceError:
+        refusal = replace(refusal, subject=f"the token endpoint{f' ({detail})' if detail else ''}")
+        return self._remember(lambda: refusal.error(workspace_id=self._workspace_id, host=self._host))
+
+    def _remember(self, failure: Callable[[], WorkspaceError]) -> WorkspaceError:
         # A new exception for every caller: a shared one would collect all their tracebacks.
-        self._failure = lambda: kind(problem, fix, workspace_id=self._workspace_id, host=self._host, **facts)
-        return self._failure()
+        self._failure = failure
+        return failure()
 
-
-def _describe_failure(failure: ExchangeError, attempts: int) -> str:
-    problem = f"{failure} (token request)"
-    if isinstance(failure, RetryableStatusError):
-        problem = f"the token endpoint answered {failure.answer.status}"
-    return f"{problem}, after {attempts} attempts"
+    def _hidden(self) -> tuple[Secret, ...]:
+        return (self._credentials.client_secret, self._credentials.basic_pair())
 
 
 def _take_token(body: dict[str, Any]) -> Secret:

@@ -21,6 +21,10 @@ class Reason(StrEnum):
     RUNNING = "running", "settling: stored while its answer was not final"
     ASKER_UNKNOWN = "asker_unknown", "settling: stored, but the directory of users did not say who asked"
     ABSENT_ONCE = "absent_once", "retry: 404 in a space that can be read; a second 404, in a later run, counts"
+    REFUSED_ONCE = (
+        "refused_once",
+        "retry: refused although CAN MANAGE is proven; a second refusal, in a later run, counts",
+    )
     REQUEST_FAILED = "request_failed", "retry: the service did not answer, or not as it should"
     UNREADABLE_ANSWER = "unreadable_answer", "retry: the service answered, and no row could be made of it"
     WORKSPACE_GONE = "workspace_gone", "retry: the account does not list the workspace of the message"

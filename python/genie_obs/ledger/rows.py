@@ -33,6 +33,9 @@ class DueMessage:
     created_date: date | None  # set if the message is already stored
     is_deletion_seen: bool
     is_absence_seen: bool  # the last answer was a 404 in a space we may read
+    is_refusal_seen: (
+        bool  # the last answer was a 403 although we may read the space, or the message was withheld before
+    )
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)

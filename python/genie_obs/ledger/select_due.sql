@@ -16,7 +16,8 @@ WITH due AS (
     array_contains(witnesses, 'deleteConversationMessage')
       OR array_contains(witnesses, 'genieDeleteConversationMessage')
       OR array_contains(witnesses, 'deleteConversation') AS is_deletion_seen,
-    state = 'retry' AND reason_code <=> 'absent_once' AS is_absence_seen
+    state = 'retry' AND reason_code <=> 'absent_once' AS is_absence_seen,
+    (state = 'retry' AND reason_code <=> 'refused_once') OR (state = 'forbidden' AND reason_code <=> 'withheld') AS is_refusal_seen
   FROM message_ledger AS l
   WHERE is_open(l)
     AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
@@ -39,6 +40,7 @@ SELECT
   created_date,
   is_deletion_seen,
   is_absence_seen,
+  is_refusal_seen,
   MAX(witnessed_date) OVER (PARTITION BY workspace_id, conversation_id) AS conversation_date
 FROM due
 ORDER BY workspace_id, conversation_date DESC, conversation_id, message_id

@@ -22,7 +22,11 @@ from genie_obs.ledger.states import RECHECK_AFTER
 
 # Used until runs have been measured: a quarter of what 64 requests in flight reach at 150 ms each, to be careful.
 _ASSUMED_CALLS_PER_SECOND = 100.0
-_FLAGS = ("is_deletion_seen", "is_absence_seen")  # select_due computes these; the others are columns of the ledger
+_FLAGS = (
+    "is_deletion_seen",
+    "is_absence_seen",
+    "is_refusal_seen",
+)  # select_due computes these; the others are columns of the ledger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +113,7 @@ def _due_row(row: Row, known: Row) -> Row:
         "created_date": known.get("created_date"),
         "is_deletion_seen": False,
         "is_absence_seen": False,
+        "is_refusal_seen": False,
     }
 
 

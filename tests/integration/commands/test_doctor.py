@@ -229,7 +229,8 @@ def test_redirect_of_a_moved_workspace_is_named_and_not_followed(world: World) -
     failed = only_failure(report := examine(world))
 
     assert "redirect to login.invalid" in failed.detail
-    assert "--workspace-ids" in str(failed.fix)
+    assert "--workspace-addresses" in str(failed.fix)
+    assert "leave it out" not in str(failed.fix)
     assert report.exit_code == 3
 
 
@@ -253,15 +254,19 @@ def test_no_answer_in_time_is_named(world: World) -> None:
 @pytest.mark.parametrize(
     ("rule", "said", "fix"),
     [
-        (FaultRule(operation="list_spaces", status=401), "not accepted: 401 UNAUTHENTICATED", "workspace-assignment"),
-        (FaultRule(operation="list_spaces", status=403), "listing spaces is refused: 403", "entitlements"),
-        (FaultRule(operation="list_spaces", status=404), "there is no Genie API: 404", "enable Genie"),
+        (FaultRule(operation="list_spaces", status=401), "does not accept the token: 401", "workspace-assignment"),
+        (FaultRule(operation="list_spaces", status=403), "refuses the service principal: 403", "entitlements"),
+        (FaultRule(operation="list_spaces", status=404), "has no Genie API: 404", "enable Genie"),
         (FaultRule(operation="list_spaces", status=503), "the service fails: 503", "try again later"),
         (FaultRule(operation="list_spaces", status=429, retry_after="0"), "the service fails: 429", "try again later"),
         (FaultRule(operation="list_spaces", action="wrong_content_type"), "another content type", "try again later"),
         (FaultRule(operation="list_conversations", status=500), "the service fails: 500", "try again later"),
-        (FaultRule(operation="token", status=500), "the token endpoint answered 500", "check the address"),
-        (FaultRule(operation="token", action="html_502"), "the token endpoint answered 502", "check the address"),
+        (FaultRule(operation="token", status=500), "the token endpoint answers only errors: 500", "Databricks support"),
+        (
+            FaultRule(operation="token", action="html_502"),
+            "the token endpoint answers only errors: 502",
+            "Databricks support",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else None,
 )
@@ -286,7 +291,7 @@ def test_ip_access_list_is_told_apart_from_a_missing_permission(world: World) ->
 
     assert "blocked by Databricks IP ACL" in failed.detail
     assert "IP access list" in str(failed.fix)
-    assert "no grant helps" in str(failed.fix)
+    assert "No grant helps" in str(failed.fix)
     assert report.exit_code == 3
 
 
@@ -303,7 +308,7 @@ def test_ip_access_list_is_recognised_wherever_it_strikes(world: World, refusing
         failed = only_failure(examine(world))
 
     assert "blocked by Databricks IP ACL" in failed.detail
-    assert "no grant helps" in str(failed.fix)
+    assert "No grant helps" in str(failed.fix)
 
 
 def test_certificate_that_is_not_trusted_is_named(world: World, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from genie_obs.errors import (
     NotFoundError,
     PermissionDeniedError,
     TransientApiError,
-    UnauthenticatedError,
     UntrustedHostError,
     WorkspaceUnreachableError,
 )
@@ -38,33 +37,45 @@ class Workspace:
     clock: FakeClock
     stats: ApiStats
     tokens: TokenSource
+    proof: str = ""  # what is asked to find out whether the workspace answers; not counted
 
     def api_paths(self) -> list[str]:
-        return [path for path in self.server.paths() if path != TOKEN_PATH]
+        return [path for path in self.server.paths() if path not in {TOKEN_PATH, self.proof}]
 
 
 Scenario = Callable[[Workspace], Awaitable[None]]
 
 
-def issuing_tokens(handler: Handler) -> Handler:
-    """Put a token endpoint in front of `handler`; the tokens are named token-1, token-2, ..."""
+PROOF = "/api/2.0/genie/spaces?page_size=1"
+
+
+def issuing_tokens(handler: Handler, *, is_alive: bool = False) -> Handler:
+    """Put a token endpoint in front of `handler`; the tokens are named token-1, token-2, ...
+
+    With `is_alive`, a workspace answers that is asked whether it does.
+    """
     issued = iter(range(1, 1_000_000))
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.path == TOKEN_PATH:
             return web.json_response({"access_token": f"token-{next(issued)}", "expires_in": 3600})
+        if is_alive and request.path_qs == PROOF:
+            return web.json_response({})
         return await handler(request)
 
     return handle
 
 
-def run(handler: Handler, scenario: Scenario, *, settings: ApiSettings | None = None) -> None:
+def run(handler: Handler, scenario: Scenario, *, settings: ApiSettings | None = None, is_alive: bool = True) -> None:
     settings = settings or ApiSettings()
 
     async def main() -> None:
         clock = FakeClock()
         stats = ApiStats()
-        async with scripted_server(issuing_tokens(handler)) as server, open_session(settings, 64) as session:
+        async with (
+            scripted_server(issuing_tokens(handler, is_alive=is_alive)) as server,
+            open_session(settings, 64) as session,
+        ):
             retry = RetryPolicy(max_attempts=4)
             tokens = TokenSource(
                 workspace_id="42",
@@ -87,7 +98,7 @@ def run(handler: Handler, scenario: Scenario, *, settings: ApiSettings | None = 
                 stats=stats,
                 rng=lambda: 0.5,
             )
-            await scenario(Workspace(api, server, clock, stats, tokens))
+            await scenario(Workspace(api, server, clock, stats, tokens, PROOF if is_alive else ""))
 
     asyncio.run(main())
 
@@ -133,7 +144,7 @@ def test_ids_are_quoted_whole() -> None:
         path = workspace.api_paths()[0]
         assert path == "/api/2.0/genie/spaces/a%2F..%2Fb/conversations/c%3Fx%3D1%23y/messages/%C3%A9%20%252F%3F"
 
-    run(replies(answer({})), scenario)
+    run(replies(answer(MESSAGE)), scenario)
 
 
 @pytest.mark.parametrize("message_id", ["", ".", ".."])
@@ -386,17 +397,7 @@ def test_many_requests_with_an_expired_token_renew_it_once() -> None:
     run(handle, scenario)
 
 
-def test_second_401_is_unauthenticated() -> None:
-    async def scenario(workspace: Workspace) -> None:
-        with pytest.raises(UnauthenticatedError) as caught:
-            await fetch(workspace)
-        assert caught.value.attempts == 2
-        assert workspace.tokens.requests == 2
-
-    run(replies(refusal(401, "UNAUTHENTICATED")), scenario)
-
-
-MOVED = answer({}, 302, Location="https://login.example/")
+MOVED = answer({}, 302, Location="https://elsewhere.example/")
 
 
 def test_stray_redirect_costs_one_call_and_not_the_workspace() -> None:
@@ -408,14 +409,14 @@ def test_stray_redirect_costs_one_call_and_not_the_workspace() -> None:
     run(replies(*[MOVED, answer(MESSAGE)] * 5), scenario)
 
 
-def test_workspace_that_only_redirects_is_given_up_within_one_call() -> None:
+def test_workspace_that_only_redirects_is_given_up() -> None:
     async def scenario(workspace: Workspace) -> None:
         for _ in range(3):
-            with pytest.raises(UntrustedHostError, match=r"a redirect to login\.example"):
+            with pytest.raises(UntrustedHostError, match=r"a?redirect to elsewhere\.example"):
                 await fetch(workspace)
-        assert len(workspace.api_paths()) == 4  # as often as a call is tried here
+        assert len(workspace.api_paths()) == 5  # four, and the list of spaces
 
-    run(replies(MOVED), scenario)
+    run(replies(MOVED), scenario, is_alive=False)
 
 
 def test_redirect_is_refused_and_the_token_goes_nowhere_else() -> None:
@@ -428,7 +429,7 @@ def test_redirect_is_refused_and_the_token_goes_nowhere_else() -> None:
                 assert other.requests == []
 
             moved = answer({}, 307, Location=f"{other.url}/api/2.0/genie/spaces")
-            await asyncio.to_thread(run, replies(moved), scenario)
+            await asyncio.to_thread(lambda: run(replies(moved), scenario, is_alive=False))
 
     asyncio.run(main())
 
@@ -481,37 +482,17 @@ async def hold(_: web.BaseRequest) -> web.StreamResponse:
     raise AssertionError
 
 
-HASTY = ApiSettings(timeout_seconds=0.05, breaker_failures=3)
+HASTY = ApiSettings(timeout_seconds=0.05)
 
 
 def test_workspace_without_any_answer_is_given_up_after_a_few_calls() -> None:
     async def scenario(workspace: Workspace) -> None:
         for _ in range(2):
-            with pytest.raises(TransientApiError, match="time-out"):
+            with pytest.raises(WorkspaceUnreachableError, match="time-out"):
                 await fetch(workspace)
-        with pytest.raises(WorkspaceUnreachableError, match="time-out"):
-            await fetch(workspace)
-        before = workspace.stats.calls
-        with pytest.raises(WorkspaceUnreachableError):
-            await fetch(workspace)
-        assert workspace.stats.calls == before
+        assert workspace.stats.calls == 3  # each would take half a minute
 
-    run(hold, scenario, settings=HASTY)
-
-
-def test_any_answer_closes_the_breaker_again() -> None:
-    async def scenario(workspace: Workspace) -> None:
-        front = workspace.server.handler
-        for _ in range(3):
-            for _call in range(2):
-                with pytest.raises(TransientApiError):
-                    await fetch(workspace)
-            workspace.server.handler = issuing_tokens(replies(refusal(404, "x")))
-            with pytest.raises(NotFoundError):
-                await fetch(workspace)
-            workspace.server.handler = front
-
-    run(hold, scenario, settings=HASTY)
+    run(hold, scenario, settings=HASTY, is_alive=False)
 
 
 def test_refused_first_call_gives_the_workspace_up_at_once() -> None:

@@ -13,7 +13,12 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from tests.unit.fakes import FakeClock, Handler, ScriptedServer, replies, scripted_server
 
-from genie_obs.errors import CredentialsRefusedError, UntrustedHostError, WorkspaceUnreachableError
+from genie_obs.errors import (
+    CredentialsRefusedError,
+    UntrustedHostError,
+    WorkspaceRefusedError,
+    WorkspaceUnreachableError,
+)
 from genie_obs.genie_api.client import ApiSettings, open_session
 from genie_obs.genie_api.oauth import TokenSource, renewal_margin_seconds
 from genie_obs.genie_api.retry import RetryPolicy
@@ -160,18 +165,42 @@ def test_refused_credentials_say_why_without_the_secret(code: int) -> None:
 
 def test_redirect_is_not_followed_and_names_its_host() -> None:
     async def scenario(source: TokenSource, server: ScriptedServer, _: FakeClock) -> None:
-        with pytest.raises(UntrustedHostError, match=r"evil\.example"):
+        with pytest.raises(UntrustedHostError, match=r"evil\.example, which is not followed") as caught:
             await source.token()
+        assert "pw" not in str(caught.value)
         assert len(server.requests) == 1
 
-    run(replies(status(302, Location="https://user:pw@evil.example/login?x=y")), scenario)
+    run(replies(status(302, Location="https://user:pw@evil.example/elsewhere?x=y")), scenario)
 
 
-def test_exhausted_retries_are_an_unreachable_workspace() -> None:
+def test_redirect_to_a_sign_in_page_is_named_as_that() -> None:
     async def scenario(source: TokenSource, server: ScriptedServer, _: FakeClock) -> None:
-        with pytest.raises(WorkspaceUnreachableError, match="503, after 4 attempts"):
+        with pytest.raises(WorkspaceRefusedError, match="sign-in, gateway or private access") as caught:
             await source.token()
-        with pytest.raises(WorkspaceUnreachableError):
+        assert "leave it out" not in str(caught.value)
+        assert len(server.requests) == 1
+
+    run(replies(status(303, Location="https://adb-1.azuredatabricks.net/login.html?next=x")), scenario)
+
+
+@pytest.mark.parametrize("code", [400, 401, 403])
+def test_refused_network_is_told_from_refused_credentials(code: int) -> None:
+    body = {"error_code": code, "message": "Source IP address: 203.0.113.9 is blocked by Databricks IP ACL for account"}
+
+    async def scenario(source: TokenSource, server: ScriptedServer, _: FakeClock) -> None:
+        with pytest.raises(WorkspaceRefusedError, match=r"203\.0\.113\.9") as caught:
+            await source.token()
+        assert (caught.value.cause, caught.value.is_lasting) == ("network", True)
+        assert len(server.requests) == 1
+
+    run(replies(status(code, body)), scenario)
+
+
+def test_workspace_that_issues_only_errors_is_given_up_once() -> None:
+    async def scenario(source: TokenSource, server: ScriptedServer, _: FakeClock) -> None:
+        with pytest.raises(WorkspaceRefusedError, match="the token endpoint answers only errors: 503"):
+            await source.token()
+        with pytest.raises(WorkspaceRefusedError):
             await source.token()
         assert len(server.requests) == 4
 
@@ -184,7 +213,7 @@ def test_outage_of_the_token_endpoint_is_bridged_by_the_old_token() -> None:
         clock.advance(3600 - 300)
         assert await source.token() is old
         clock.advance(400)
-        with pytest.raises(WorkspaceUnreachableError):
+        with pytest.raises(WorkspaceRefusedError):
             await source.token()
 
     run(replies(issue("a"), status(503)), scenario)
@@ -193,7 +222,7 @@ def test_outage_of_the_token_endpoint_is_bridged_by_the_old_token() -> None:
 @pytest.mark.parametrize("token", [None, "", 7, "two words", "line\nbreak"])
 def test_answer_without_usable_token_is_named(token: object) -> None:
     async def scenario(source: TokenSource, _: ScriptedServer, __: FakeClock) -> None:
-        with pytest.raises(WorkspaceUnreachableError, match="access_token"):
+        with pytest.raises(WorkspaceRefusedError, match="no usable access_token"):
             await source.token()
 
     run(replies(lambda: web.json_response({"access_token": token})), scenario)
@@ -201,7 +230,7 @@ def test_answer_without_usable_token_is_named(token: object) -> None:
 
 def test_oversized_answer_is_refused() -> None:
     async def scenario(source: TokenSource, _: ScriptedServer, __: FakeClock) -> None:
-        with pytest.raises(WorkspaceUnreachableError, match="larger than"):
+        with pytest.raises(WorkspaceRefusedError, match="larger than"):
             await source.token()
 
     run(replies(lambda: web.Response(body=b" " * (2 << 20), content_type="application/json")), scenario)

@@ -10,7 +10,16 @@ from datetime import datetime
 from typing import Any
 
 from genie_obs.clock import Clock
-from genie_obs.datasets.messages.outcomes import Outcome, WorkspaceRun, absent, failed, forbidden, listed_only, stored
+from genie_obs.datasets.messages.outcomes import (
+    Outcome,
+    WorkspaceRun,
+    absent,
+    failed,
+    forbidden,
+    listed_only,
+    stored,
+    withheld,
+)
 from genie_obs.datasets.messages.parsing.message_drift import find_drift
 from genie_obs.datasets.messages.parsing.message_rows import parse_message
 from genie_obs.datasets.messages.planner import ConversationPlan
@@ -22,7 +31,6 @@ from genie_obs.errors import (
     GenieObsError,
     NotFoundError,
     PermissionDeniedError,
-    UnauthenticatedError,
     WorkspaceError,
     name_unexpected,
 )
@@ -57,7 +65,7 @@ class ConversationReader:
         """Give every due message of the conversation its outcome.
 
         Raises:
-            WorkspaceError, UnauthenticatedError: the workspace is lost; messages without an outcome keep their state.
+            WorkspaceError: the workspace is lost; messages without an outcome keep their state.
         """
         verdict = self.spaces.verdict(plan.space_id)
         if not verdict.is_readable:
@@ -78,7 +86,7 @@ class ConversationReader:
         """Let what goes wrong inside be the outcome of the messages that still wait for one; none waits afterwards."""
         try:
             yield
-        except (WorkspaceError, UnauthenticatedError):
+        except WorkspaceError:
             raise
         except (NotFoundError, PermissionDeniedError) as error:
             await self._settle_refusal(space_id, waiting.values(), error)
@@ -158,8 +166,6 @@ class ConversationReader:
         at = self.clock.now()
         try:
             may_read = await self.spaces.may_read_messages(space_id)
-        except UnauthenticatedError:
-            raise
         except ApiError as unknown:
             await self._fail(refused, str(unknown), unknown.status)
             return
@@ -167,14 +173,12 @@ class ConversationReader:
             await self._refuse(refused, self.spaces.verdict(space_id))
             return
         for due in refused:
-            if isinstance(error, NotFoundError):
-                outcome = absent(self.workspace, due, at=at)
-            else:
-                outcome = forbidden(
-                    self.workspace, due, code=Reason.WITHHELD, reason=str(error), http_status=error.status, at=at,
-                    retry_at=at + RECHECK_AFTER,
-                )  # fmt: skip
-            await self._settle(outcome)
+            is_absent = isinstance(error, NotFoundError)
+            await self._settle(
+                absent(self.workspace, due, at=at)
+                if is_absent
+                else withheld(self.workspace, due, said=error.api_message, http_status=error.status, at=at)
+            )
 
     async def _refuse(self, refused: Iterable[DueMessage], verdict: SpaceVerdict) -> None:
         for due in refused:

@@ -21,6 +21,7 @@ from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.sizes import text_bytes
 from genie_obs.ledger.reasons import Reason
 from genie_obs.ledger.rows import DueMessage
+from genie_obs.ledger.states import RECHECK_AFTER
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ABSENT = "404 although the space can be read"
@@ -105,6 +106,7 @@ def listed_only(
         created_date=None,
         is_deletion_seen=False,
         is_absence_seen=False,
+        is_refusal_seen=False,
     )
     outcome = stored(
         workspace, unheard_of, message, space_name=space_name, fetched_at=fetched_at, is_asker_pending=is_asker_pending
@@ -167,6 +169,34 @@ def forbidden(
     """Return the outcome of a message we may not read; it is tried again when its space is checked again."""
     attempts = count_attempts(due)
     state = NextState(state="forbidden", attempts=attempts, code=code, reason=reason, next_attempt_at=retry_at)
+    return Outcome(ledger=_ledger(workspace, due, state, at, http_status=http_status))
+
+
+def withheld(workspace: WorkspaceRun, due: DueMessage, *, said: str, http_status: int | None, at: datetime) -> Outcome:
+    """Return the outcome of a message that is refused although CAN MANAGE on its space is proven.
+
+    The refusal may pass, so the message is asked for again after some minutes. If it is refused again in a later run, it is withheld: it
+    is private, or not shared with managers. No grant helps.
+    """
+    quoted = f' (the service: "{said}")' if said else ""
+    if due.is_refusal_seen:
+        reason = f"refused although CAN MANAGE on the space is held: it is private, or not shared with managers{quoted}"
+        return forbidden(
+            workspace,
+            due,
+            code=Reason.WITHHELD,
+            reason=reason,
+            http_status=http_status,
+            at=at,
+            retry_at=at + RECHECK_AFTER,
+        )
+    state = NextState(
+        state="retry",
+        attempts=count_attempts(due),
+        code=Reason.REFUSED_ONCE,
+        reason=f"refused although CAN MANAGE on the space is held; asked for once more{quoted}",
+        next_attempt_at=at + RETRY_FIRST,
+    )
     return Outcome(ledger=_ledger(workspace, due, state, at, http_status=http_status))
 
 

@@ -17,7 +17,7 @@ from genie_obs.datasets.messages.conversation import ConversationReader
 from genie_obs.datasets.messages.merger import BatchMerger
 from genie_obs.datasets.messages.planner import ConversationPlan, plan_conversations
 from genie_obs.datasets.messages.shared_due import SharedDue
-from genie_obs.errors import UnauthenticatedError, WorkspaceError
+from genie_obs.errors import WorkspaceError
 from genie_obs.genie_api.workers import side_by_side
 from genie_obs.ledger.rows import ConversationSizes
 from genie_obs.runs.heartbeat import Heartbeat
@@ -56,7 +56,7 @@ class WorkspaceReader:
         error = None
         try:
             await self._read()
-        except (WorkspaceError, UnauthenticatedError) as lost:
+        except WorkspaceError as lost:
             logger.warning("skipping %s", lost)
             error = str(lost)
         await self._save_spaces()

@@ -16,7 +16,6 @@ from genie_obs.errors import (
     ApiError,
     NotFoundError,
     PermissionDeniedError,
-    UnauthenticatedError,
     name_unexpected,
 )
 from genie_obs.genie_api.api import GenieApi
@@ -187,8 +186,6 @@ class SpaceDirectory:
     async def _recheck(self, space_id: str) -> None:
         try:
             await self.may_read_messages(space_id)
-        except UnauthenticatedError:
-            raise
         except ApiError as error:
             # The answer is unknown, so the messages are tried.
             logger.warning("checking space %s of workspace %s failed: %s", space_id, self._workspace_id, error)

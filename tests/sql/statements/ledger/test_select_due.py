@@ -42,6 +42,7 @@ def test_due_message_comes_with_all_that_fetching_needs(lake: Lake) -> None:
             "created_date": TODAY,
             "is_deletion_seen": False,
             "is_absence_seen": False,
+            "is_refusal_seen": False,
             "conversation_date": TODAY,
         }
     ]

@@ -22,7 +22,6 @@ from genie_obs.errors import (
     NotFoundError,
     PermissionDeniedError,
     TransientApiError,
-    UnauthenticatedError,
     WorkspaceUnreachableError,
 )
 from genie_obs.genie_api.api import GenieApi
@@ -116,7 +115,7 @@ class Reading:
         self.error: Exception | None = None
         try:
             asyncio.run(self.reader.read(plan))
-        except (WorkspaceUnreachableError, UnauthenticatedError) as error:
+        except WorkspaceUnreachableError as error:
             self.error = error
 
     async def _put(self, outcome: Outcome) -> None:
@@ -185,7 +184,7 @@ def test_listing_that_breaks_off_fails_what_it_had_not_shown() -> None:
     ("refusal", "may_read", "states"),
     [
         (failure(NotFoundError, 404), True, {"retry"}),
-        (failure(PermissionDeniedError, 403), True, {"forbidden"}),
+        (failure(PermissionDeniedError, 403), True, {"retry"}),
         (failure(NotFoundError, 404), False, {"forbidden"}),
         (failure(NotFoundError, 404), failure(TransientApiError, 503), {"retry"}),
     ],
@@ -200,11 +199,10 @@ def test_refused_listing_is_judged_by_the_right_to_read(
     assert reading.genie.asked == ["page"]
 
 
-@pytest.mark.parametrize(
-    "lost", [failure(UnauthenticatedError, 401), WorkspaceUnreachableError("gone", workspace_id="1", host="h")]
-)
 @pytest.mark.parametrize("is_listed", [True, False])
-def test_workspace_that_is_lost_leaves_the_rest_as_it_is(lost: Exception, is_listed: bool) -> None:
+def test_workspace_that_is_lost_leaves_the_rest_as_it_is(is_listed: bool) -> None:
+    lost = WorkspaceUnreachableError("gone", workspace_id="1", host="h")
+
     reading = Reading(pages=[[raw("a")], lost]) if is_listed else Reading(alone={"a": raw("a"), "b": lost})
 
     assert (reading.states, reading.error, reading.reader.settled_count) == ({"a": "fetched"}, lost, 1)

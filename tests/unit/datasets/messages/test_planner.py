@@ -41,6 +41,7 @@ def due_table(*messages: tuple[str, str, str]) -> pa.Table:
             "created_date": None,
             "is_deletion_seen": False,
             "is_absence_seen": False,
+            "is_refusal_seen": False,
             "conversation_date": NOON.date(),
         }
         for space, conversation, message in messages
