@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from genie_obs.errors import BadValueError
+from genie_obs.errors import BadValueError, UntrustedHostError
+from genie_obs.identifiers import is_id
 from genie_obs.security.content_policy import ContentSettings
-from genie_obs.security.hosts import HostRules, parse_allowed_host
+from genie_obs.security.hosts import HostRules, host_of, parse_allowed_host, trusted_host
 from genie_obs.settings import (
     build,
     declared_in,
@@ -39,6 +40,22 @@ def _parse_engine(text: str) -> str:
 
 def _parse_hosts(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_allowed_host(part) for part in text.split(",") if part.strip()))
+
+
+def _parse_addresses(text: str) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        workspace_id, mark, url = (side.strip() for side in part.partition("="))
+        if not mark or not is_id(workspace_id) or not url:
+            raise BadValueError(
+                f"{part!r} is no ID=URL", "Use ID=URL,ID=URL with the workspaces' ids, e.g. 42=https://host."
+            )
+        try:
+            trusted_host(url, HostRules(allowed_hosts=(parse_allowed_host(host_of(url)),), is_loopback_allowed=True))
+        except UntrustedHostError as error:
+            raise BadValueError(f"{workspace_id}: {error.problem}", "Use an https address.") from None
+        found[workspace_id] = url
+    return tuple(found.items())
 
 
 def _parse_proxy(text: str) -> str:
@@ -143,6 +160,13 @@ class FetchSettings:
         metavar="HOST,HOST",
         help="Hosts trusted with the credentials beside Databricks' domains: host, host:port or *.domain. Default: none.",
     )
+    # Whoever runs the job names them, so they are trusted like allowed_hosts.
+    workspace_addresses: tuple[tuple[str, str], ...] = setting(
+        (),
+        _parse_addresses,
+        metavar="ID=URL,ID=URL",
+        help="Addresses of workspaces, where those of system.access.workspaces_latest are not right. Default: none.",
+    )
     max_attempts: int = setting(
         20, whole_number(1, 1_000), metavar="N", help="Runs that try one message before it is abandoned."
     )
@@ -155,7 +179,14 @@ class FetchSettings:
 
     def host_rules(self, *, is_loopback: bool) -> HostRules:
         """Return which hosts may get the credentials. Plain http never goes through a proxy, because the proxy could read it."""
-        return HostRules(allowed_hosts=self.allowed_hosts, is_loopback_allowed=is_loopback and self.proxy is None)
+        named = (parse_allowed_host(host_of(url)) for _, url in self.workspace_addresses)
+        return HostRules(
+            allowed_hosts=(*self.allowed_hosts, *named), is_loopback_allowed=is_loopback and self.proxy is None
+        )
+
+    def address_of(self, workspace_id: str, listed: str | None) -> str | None:
+        """Return the address of a workspace: the one that was given, else `listed`, that of the system table."""
+        return dict(self.workspace_addresses).get(workspace_id, listed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,8 +101,10 @@ class WorkspaceCheck:
             found.checks.append(warn(found.name, f"is {row['status']}, not RUNNING: its messages wait"))
             return None
         try:
-            rules = self._questions.settings.host_rules(is_loopback=self._questions.is_loopback)
-            return trusted_host(row["workspace_url"] or "", rules, workspace_id=row["workspace_id"])
+            settings = self._questions.settings
+            rules = settings.host_rules(is_loopback=self._questions.is_loopback)
+            url = settings.address_of(row["workspace_id"], row["workspace_url"])
+            return trusted_host(url or "", rules, workspace_id=row["workspace_id"])
         except WorkspaceError as error:
             found.fail(Problem(error.problem, error.fix or _FROM_THE_TABLE))
             return None

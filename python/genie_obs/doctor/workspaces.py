@@ -21,7 +21,7 @@ _SKEW_WORTH_A_WORD = timedelta(seconds=60)  # the header has whole seconds, and 
 
 async def check_workspaces(questions: WorkspaceQuestions, clock: Clock) -> list[Check]:
     """Ask every workspace, some at a time, and return the checks in the order of the workspaces, clocks last."""
-    api_settings = ApiSettings(timeout_seconds=questions.settings.timeout_seconds)
+    api_settings = ApiSettings(timeout_seconds=questions.settings.timeout_seconds, listing_decides=True)
     turn = asyncio.Semaphore(_WORKSPACES_AT_ONCE)
     connections = _WORKSPACES_AT_ONCE * REQUESTS_AT_ONCE
     async with open_session(api_settings, connections, proxy=questions.settings.proxy) as session:

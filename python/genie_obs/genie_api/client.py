@@ -66,6 +66,9 @@ class ApiSettings:
     connect_timeout_seconds: float = 10.0
     max_body_bytes: int = 64 * 1024 * 1024  # decompressed
     page_size: int = 100
+    listing_decides: bool = (
+        False  # whether a workspace whose spaces cannot be listed is given up without asking for more
+    )
 
 
 @dataclass(kw_only=True)
@@ -324,11 +327,14 @@ class WorkspaceClient:
         if must_decide and (not is_listing or is_hopeless(failure)):
             await self._decide(failure)
         delay = attempts.delay_seconds(failure)
+        is_busy = failure.answer is not None and failure.answer.status == _TOO_MANY_REQUESTS
         # If listing fails, the next call decides: then two different things had no answer.
         if delay is None or (must_decide and is_listing):
+            if is_listing and self._settings.listing_decides and not is_busy:
+                self._give_up(explain_failure(failure, hidden=self._hidden()))
             self._fail(call, failure, attempts)
         self._stats.retries += 1
-        if failure.answer is None or failure.answer.status != _TOO_MANY_REQUESTS:
+        if not is_busy:
             await self._clock.sleep(delay)  # after a 429 the limiter lets every call wait, this one too
 
     async def _decide(self, failure: ExchangeError) -> None:

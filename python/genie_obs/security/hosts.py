@@ -104,6 +104,15 @@ def parse_allowed_host(text: str) -> str:
     return ("*." if is_wildcard else "") + _origin(host, None if port == _DEFAULT_PORTS["https"] else port)
 
 
+def host_of(url: str) -> str:
+    """Return `host[:port]` of an address, which may have a scheme and a path; '' if there is none."""
+    text = url.strip().lower()
+    try:
+        return urlsplit(text if "://" in text else f"https://{text}").netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
 def _split_allowed(text: str) -> tuple[str, int | None]:
     """Return host and port of `host[:port]`; the host is empty if there is anything else in the text."""
     try:

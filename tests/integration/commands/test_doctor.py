@@ -22,6 +22,7 @@ from aiohttp import web
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from tests.integration.conftest import DAY, MakeWorld, World
+from tests.integration.refusal_cases import CASES
 
 from genie_obs.clock import SystemClock
 from genie_obs.command.cli import cli
@@ -257,9 +258,13 @@ def test_no_answer_in_time_is_named(world: World) -> None:
         (FaultRule(operation="list_spaces", status=401), "does not accept the token: 401", "workspace-assignment"),
         (FaultRule(operation="list_spaces", status=403), "refuses the service principal: 403", "entitlements"),
         (FaultRule(operation="list_spaces", status=404), "has no Genie API: 404", "enable Genie"),
-        (FaultRule(operation="list_spaces", status=503), "the service fails: 503", "try again later"),
+        (FaultRule(operation="list_spaces", status=503), "answers only errors: 503", "Databricks support"),
         (FaultRule(operation="list_spaces", status=429, retry_after="0"), "the service fails: 429", "try again later"),
-        (FaultRule(operation="list_spaces", action="wrong_content_type"), "another content type", "try again later"),
+        (
+            FaultRule(operation="list_spaces", action="wrong_content_type"),
+            "answers with a web page",
+            "gateways and proxies",
+        ),
         (FaultRule(operation="list_conversations", status=500), "the service fails: 500", "try again later"),
         (FaultRule(operation="token", status=500), "the token endpoint answers only errors: 500", "Databricks support"),
         (
@@ -597,3 +602,22 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_doctor_says_of_a_workspace_what_a_run_says(world: World, name: str) -> None:
+    """The same table as in test_refusals.py: where a run gives a workspace up, doctor names it, and nowhere else."""
+    case = CASES[name]
+    world.server.set_faults(
+        [replace(case.rule, workspace_id=first_workspace(world).workspace_id, operation="*_spaces")]
+    )
+
+    report = examine(world, timeout_seconds="0.4")
+
+    if case.said is None:
+        assert report.exit_code == 0
+        return
+    failed = only_failure(report)
+    assert case.said in failed.detail
+    assert failed.fix
+    assert report.exit_code == 3

@@ -41,7 +41,8 @@ class Connections:
         """
         run, fetch = self._run, self._run.settings.fetch
         workspace_id = workspace["workspace_id"]
-        host = _host(workspace, fetch.host_rules(is_loopback=run.tables.is_loopback))
+        url = fetch.address_of(workspace_id, workspace["workspace_url"])
+        host = _host({**workspace, "workspace_url": url}, fetch.host_rules(is_loopback=run.tables.is_loopback))
         tokens = TokenSource(
             workspace_id=workspace_id, host=host, credentials=run.credentials, session=session, clock=run.clock
         )

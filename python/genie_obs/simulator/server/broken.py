@@ -6,6 +6,7 @@ import zlib
 
 from genie_obs.simulator.rest_api.responses import Response, error_response
 from genie_obs.simulator.server.faults import FaultRule
+from genie_obs.simulator.server.refusals import REFUSALS
 
 _BOMB_BYTES = 128 << 20
 _HTML = "<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
@@ -22,6 +23,8 @@ _CODES = {
 
 def broken_response(fault: FaultRule) -> Response:
     """Return the response that a fault rule gives in place of the real one."""
+    if fault.refusal is not None:
+        return REFUSALS[fault.refusal].response()
     match fault.action:
         case "invalid_json":
             response = Response(200, b'{"messages": [{"message_id": ')

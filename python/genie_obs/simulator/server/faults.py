@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from genie_obs.simulator.server.refusals import REFUSALS
+
 ACTIONS = (
     "reset",  # the connection is reset before any byte of the answer
     "timeout",  # nothing comes until the client gives up
@@ -33,7 +35,7 @@ class FaultRule:
     """Lets matching requests fail. The first `skip` of them pass, then `times` fail (None: all).
 
     `operation` is a name or a pattern, such as `get_message` or `list_*`. `path` is a regular expression that is searched in the path.
-    Either `status` or `action` says what happens. `probability` is drawn from a seeded generator.
+    Either `status`, `action` or `refusal` (a name of `REFUSALS`) says what happens. `probability` is drawn from a seeded generator.
     """
 
     operation: str = "*"
@@ -41,6 +43,7 @@ class FaultRule:
     workspace_id: str | None = None
     status: int | None = None
     action: str | None = None
+    refusal: str | None = None
     retry_after: str | None = None  # the value of the header, as it is
     location: str | None = None  # target of a redirect
     skip: int = 0
@@ -48,8 +51,10 @@ class FaultRule:
     probability: float = 1.0
 
     def __post_init__(self) -> None:
-        if (self.status is None) == (self.action is None):
-            raise ValueError("a fault rule needs either a status or an action")
+        if sum(effect is not None for effect in (self.status, self.action, self.refusal)) != 1:
+            raise ValueError("a fault rule needs either a status, an action or a refusal")
+        if self.refusal is not None and self.refusal not in REFUSALS:
+            raise ValueError(f"no refusal {self.refusal!r}; choose one of {', '.join(REFUSALS)}")
         if self.action is not None and self.action not in ACTIONS:
             raise ValueError(f"no fault action {self.action!r}; choose one of {', '.join(ACTIONS)}")
         if self.status is not None and not 300 <= self.status <= 599:
@@ -64,7 +69,7 @@ class FaultRule:
 
     @classmethod
     def parse(cls, text: str) -> "FaultRule":
-        """Return the rule of a flag, `operation:status-or-action[:name=value,…]`, e.g. `get_message:503:times=3,skip=2`.
+        """Return the rule of a flag, `operation:status-action-or-refusal[:name=value,…]`, e.g. `get_message:503:times=3,skip=2`.
 
         Raises:
             ValueError: if the text is no rule; the message says why.
@@ -74,7 +79,8 @@ class FaultRule:
             raise ValueError(
                 f"a fault is operation:status-or-action[:name=value,...], e.g. get_message:503:times=3; got {text!r}"
             )
-        effect: dict[str, Any] = {"status": int(parts[1])} if parts[1].isdecimal() else {"action": parts[1]}
+        kind = "status" if parts[1].isdecimal() else "refusal" if parts[1] in REFUSALS else "action"
+        effect: dict[str, Any] = {kind: int(parts[1]) if kind == "status" else parts[1]}
         options = dict(item.partition("=")[::2] for item in parts[2].split(",")) if len(parts) == 3 and parts[2] else {}
         return cls.from_mapping({"operation": parts[0], **effect, **options})
 

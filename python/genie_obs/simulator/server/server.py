@@ -28,6 +28,7 @@ from genie_obs.simulator.rest_api.tokens import TokenIssuer
 from genie_obs.simulator.server.broken import broken_response
 from genie_obs.simulator.server.bucket import TokenBucket, make_bucket
 from genie_obs.simulator.server.faults import FaultInjector, FaultRule
+from genie_obs.simulator.server.refusals import REFUSALS, Refusal
 from genie_obs.simulator.server.stats import ServerStats
 
 T = TypeVar("T")
@@ -61,6 +62,8 @@ class SimulatorServer:
         self.host = host
         self.first_port = first_port
         self.latency_seconds = latency_seconds
+        self.needs_header = False
+        """Whether a workspace answers only requests that name it in `X-Databricks-Workspace-Id`, as a host of several workspaces does."""
         self.audit_reads = audit_reads
         self.stats = ServerStats()
         self.tokens = TokenIssuer(account, lifetime_seconds=token_lifetime_seconds, clock=clock)
@@ -178,6 +181,7 @@ class _WorkspaceFront:
         self.workspace = workspace
         self.port = port
         self.bucket = bucket
+        self._stale_token = ""  # the first that a rule refused until it is renewed
         self.url = ""
         self._runner: web.ServerRunner | None = None
         self._context = ApiContext(server.account, workspace, server.tokens, server.audit_reads)
@@ -217,7 +221,11 @@ class _WorkspaceFront:
             )
             throttled.headers["Retry-After"] = "1"
             return self._send(route, throttled)
+        if server.needs_header and not self._is_named(raw, route):
+            return self._send(route, REFUSALS["sign_in_page"].response())
         fault = server.find_fault(self.workspace.workspace_id, route.operation, path)
+        if fault is not None and fault.refusal is not None and not self._is_refused(raw, REFUSALS[fault.refusal]):
+            fault = None
         if fault is not None and fault.action not in _PAGE_FAULTS | _HALF_FAULTS:
             return await self._fail(raw, route, fault)
         response = respond(
@@ -229,6 +237,18 @@ class _WorkspaceFront:
         if fault is not None and fault.action in _HALF_FAULTS:
             return await self._send_half(raw, route, response, is_stalled=fault.action == "stall")
         return self._send(route, response)
+
+    def _is_named(self, raw: web.BaseRequest, route: Route) -> bool:
+        """Say whether a request says which workspace it is for; those for tokens need not."""
+        is_named = raw.headers.get("X-Databricks-Workspace-Id") == self.workspace.workspace_id
+        return is_named or route.operation in OPEN_OPERATIONS
+
+    def _is_refused(self, raw: web.BaseRequest, refusal: Refusal) -> bool:
+        if not refusal.needs_new_token:
+            return True
+        token = raw.headers.get("Authorization", "")
+        self._stale_token = self._stale_token or token
+        return token == self._stale_token
 
     async def _read(self, raw: web.BaseRequest, path: str, query: str, route: Route) -> Request:
         headers = raw.headers
