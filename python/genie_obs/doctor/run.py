@@ -68,6 +68,7 @@ def _check_with_engine(engine: Engine, settings: Settings, found: CredentialsFou
     questions = WorkspaceQuestions(
         workspaces=sources.workspaces,
         spaces=select_known_spaces(engine, settings.scope),
+        messages=sources.messages,
         space_ids=frozenset(settings.scope.space_ids),
         credentials=found.credentials,
         settings=settings.fetch,

@@ -24,6 +24,7 @@ class SpacesFound:
     """How many spaces were looked at, and a failed check for each that cannot be read."""
 
     count: int
+    readable: Set[str]  # ids of those with CAN MANAGE
     checks: tuple[Check, ...]
 
 
@@ -39,7 +40,7 @@ async def check_spaces(api: GenieApi, wanted: SpacesWanted, *, host: str, client
     answers = await asyncio.gather(*(api.can_manage(space_id) for space_id in space_ids))
     lacking = [space_id for space_id, may in zip(space_ids, answers, strict=True) if not may]
     checks = (_lacking(space_id, can_manage_fix(host, space_id, client_id), listed) for space_id in lacking)
-    return SpacesFound(count=len(space_ids), checks=tuple(checks))
+    return SpacesFound(count=len(space_ids), readable=frozenset(space_ids) - frozenset(lacking), checks=tuple(checks))
 
 
 def _lacking(space_id: str, grant: str, listed: Set[str]) -> Check:

@@ -11,6 +11,7 @@ from genie_obs.datasets.events.audit_log import Window, select_audit_days
 from genie_obs.doctor.grants import system_schema_fix
 from genie_obs.doctor.report import Check, Status, fail, ok, skip, warn
 from genie_obs.errors import ConfigError, EngineError
+from genie_obs.identifiers import is_id
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.errors import engine_errors
@@ -28,6 +29,9 @@ class SystemTableFindings:
 
     checks: list[Check] = field(default_factory=list)
     workspaces: list[Row] = field(default_factory=list)
+    messages: list[Row] = field(
+        default_factory=list
+    )  # one of each workspace that people read in Genie: see `_check_ids`
 
 
 def check_system_tables(engine: Engine, settings: Settings, now: datetime) -> SystemTableFindings:
@@ -42,6 +46,7 @@ def check_system_tables(engine: Engine, settings: Settings, now: datetime) -> Sy
     readable = {check.name for check in found.checks if check.status is not Status.FAIL}
     if "system.access.audit" in readable:
         found.checks.append(_check_audit_rows(tables, engine, settings.scope, now))
+        _check_ids(tables, now, found)
     if "system.access.workspaces_latest" in readable:
         _select_workspaces(tables, engine, settings.scope, found)
     return found
@@ -91,6 +96,23 @@ def _check_audit_rows(tables: Tables, engine: Engine, scope: Scope, now: datetim
         fix = "if Genie was used since: ask for the delivery of audit logs, status.databricks.com"
         return warn(name, detail, fix=fix)
     return ok(name, detail)
+
+
+def _check_ids(tables: Tables, now: datetime, found: SystemTableFindings) -> None:
+    """Look at the ids of some messages: those who may not see personal data get the parameters of events masked."""
+    try:
+        with engine_errors():
+            rows = tables.rows("doctor/select_known_messages", from_date=(now - timedelta(days=_RECENT_DAYS)).date())
+    except EngineError:  # counting the rows has failed too, and says why
+        return
+    found.messages = [row for row in rows if all(map(is_id, row.values()))]
+    if rows and not found.messages:
+        fix = "add the principal this runs as to the group that may see personal data in system.access.audit (databricks_pii_access)"
+        found.checks.append(
+            fail(
+                "audit ids", "the ids of messages are masked in system.access.audit: nothing can be asked for", fix=fix
+            )
+        )
 
 
 def _select_workspaces(tables: Tables, engine: Engine, scope: Scope, found: SystemTableFindings) -> None:

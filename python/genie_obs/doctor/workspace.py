@@ -1,7 +1,8 @@
-"""Checks of one workspace over HTTP: reached, token issued, token accepted, CAN MANAGE on its spaces.
+"""Checks of one workspace over HTTP: reached, token issued, token accepted, CAN MANAGE on its spaces, a known message read.
 
 Uses the job's own client, so that what passes here passes there. It sends one request without a token, which tells the network
-from permissions and carries the service's clock, one request for a token, one for the list of spaces, and one per space.
+from permissions and carries the service's clock, one request for a token, one for the list of spaces, one per space, and
+one for a message.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from genie_obs.config import FetchSettings
 from genie_obs.doctor.refusals import describe_no_answer, explain_api_error, explain_workspace_error
 from genie_obs.doctor.report import Check, fail, ok, skip, warn
 from genie_obs.doctor.spaces import SpacesFound, SpacesWanted, check_spaces
-from genie_obs.errors import ApiError, CredentialsRefusedError, Problem, WorkspaceError
+from genie_obs.errors import (
+    ApiError,
+    CredentialsRefusedError,
+    NotFoundError,
+    PermissionDeniedError,
+    Problem,
+    WorkspaceError,
+)
 from genie_obs.genie_api.api import ApiSettings, GenieApi
 from genie_obs.genie_api.exchange import USER_AGENT, Answer, ExchangeError, exchange
 from genie_obs.genie_api.limiter import AdaptiveLimiter
@@ -44,6 +52,7 @@ class WorkspaceQuestions:
 
     workspaces: Sequence[Row]
     spaces: Sequence[Row]
+    messages: Sequence[Row]  # one of each workspace: workspace_id, space_id, conversation_id, message_id
     space_ids: frozenset[str]  # only these; empty means all
     credentials: Credentials | None
     settings: FetchSettings
@@ -193,6 +202,31 @@ class WorkspaceCheck:
             found.fail(replace(refusal, problem=f"token issued, {refusal.problem}"))
         else:
             found.checks.extend((self._verdict(found.name, spaces, client_id), *spaces.checks))
+            await self._read_message(found, api, spaces)
+
+    async def _read_message(self, found: WorkspaceFindings, api: GenieApi, spaces: SpacesFound) -> None:
+        """Read one message that people read in Genie: only this shows that ingestion works."""
+        own = (row for row in self._questions.messages if row["workspace_id"] == found.workspace["workspace_id"])
+        message = next((row for row in own if row["space_id"] in spaces.readable), None)
+        if message is None:
+            return
+        name = f"{found.name}, a message"
+        try:
+            await api.get_message(message["space_id"], message["conversation_id"], message["message_id"])
+        except NotFoundError:
+            found.checks.append(
+                warn(name, "was read in Genie lately, but is not there: deleted, or hidden from managers")
+            )
+        except PermissionDeniedError as error:
+            detail = f"refused although CAN MANAGE is held: private, or not shared with managers: {error.api_message}"
+            found.checks.append(warn(name, detail))
+        except ApiError as error:
+            fix = "try again; a run tries such messages again by itself"
+            found.checks.append(fail(name, f"cannot be read: {error.problem}", fix=fix, is_partial=True))
+        except WorkspaceError as error:
+            found.fail(Problem(error.problem, error.fix))
+        else:
+            found.checks.append(ok(name, "was read, as a run reads it"))
 
     def _verdict(self, name: str, spaces: SpacesFound, client_id: str) -> Check:
         reached = "reachable, token issued and accepted"

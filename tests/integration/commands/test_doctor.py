@@ -135,8 +135,42 @@ def test_few_calls_are_made(world: World) -> None:
 
     examine(world)
 
-    # Probe, token and list of each workspace, and one call for each space.
-    assert world.server.stats.calls() <= 3 * len(world.account.workspaces) + space_count
+    # Probe, token, list and a message of each workspace, and one call for each space.
+    assert world.server.stats.calls() <= 4 * len(world.account.workspaces) + space_count
+
+
+def test_message_is_read_before_it_is_said_that_ingestion_works(world: World) -> None:
+    workspace_id = first_workspace(world).workspace_id
+    assert sum("was read, as a run reads it" in check.detail for check in examine(world).checks) == len(
+        world.account.workspaces
+    )
+
+    world.server.set_faults([FaultRule(operation="get_message", status=500, workspace_id=workspace_id)])
+    failed = only_failure(report := examine(world))
+    assert "cannot be read" in failed.detail
+    assert report.exit_code == 3
+
+    world.server.set_faults([FaultRule(operation="get_message", status=403, workspace_id=workspace_id)])
+    warned = only_warning(report := examine(world))
+    assert "private, or not shared with managers" in warned.detail
+    assert report.exit_code == 0
+
+
+def test_masked_parameters_are_named(world: World) -> None:
+    folder = str(world.lakehouse / "system" / "access" / "audit")
+    rows = DeltaTable(folder).to_pyarrow_table()
+    masked = [{key: "[MASKED: personal data]" for key, _ in row} for row in rows["request_params"].to_pylist()]
+    at = rows.column_names.index("request_params")
+    rows = rows.set_column(
+        at, "request_params", pa.array([list(row.items()) for row in masked], rows["request_params"].type)
+    )
+    write_deltalake(folder, rows, mode="overwrite")
+
+    failed = only_failure(report := examine(world))
+
+    assert "masked" in failed.detail
+    assert "databricks_pii_access" in str(failed.fix)
+    assert report.exit_code == 2
 
 
 def test_missing_credentials_are_named_and_workspaces_are_still_reached(world: World) -> None:
