@@ -8,20 +8,23 @@ only for literals. Rows travel as Arrow relations, which a statement reads by na
 
 A statement that is limited to some workspaces says ``is_in_scope(workspace_id, :workspace_ids)``. The engine gets
 ``workspace_id IN ('1', '2')``. An empty list means everything, also rows without an id; then the engine gets ``TRUE``.
+One that reads some days of an instant says ``is_on_days(start_time, :days)``. The engine gets ranges of the instant.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Any
 
 from genie_obs.identifiers import is_id, quote_identifier
 from genie_obs.lakehouse.sql_tokens import Token, join, tokens
 from genie_obs.lakehouse.statements import declarations
 
+_ON_DAYS = re.compile(r"\bis_on_days\((?P<column>[\w.]+), :(?P<name>\w+)\)")
 _IN_SCOPE = re.compile(r"\bis_in_scope\((?P<column>[\w.]+), (?P<list>:(?P<name>\w+))\)")
 SYSTEM_SCHEMAS = ("access", "query")
 
@@ -86,6 +89,38 @@ def limit_to_scope(text: str, values: Mapping[str, Value]) -> str:
         return f"{call['column']} IN ({call['list']})" if ids else "TRUE"
 
     return _IN_SCOPE.sub(write_out, text)
+
+
+def limit_to_days(text: str, values: Mapping[str, Value]) -> str:
+    """Return the statement with each ``is_on_days(instant, :days)`` written out: a range of instants for each run of UTC days.
+
+    Engines skip files by ranges of an instant, but not by its day. No days at all match nothing.
+    """
+
+    def write_out(call: re.Match[str]) -> str:
+        days = values[call["name"]]
+        if not isinstance(days, list | tuple):
+            raise TypeError(f"{call['name']}: a list of days is needed, not {type(days).__name__}")
+        ranges = " OR ".join(
+            f"({call['column']} >= {_literal(since)} AND {call['column']} < {_literal(until)})"
+            for since, until in _ranges(days)
+        )
+        return f"({ranges or 'FALSE'})"
+
+    return _ON_DAYS.sub(write_out, text)
+
+
+def _ranges(days: Iterable[Any]) -> list[tuple[datetime, datetime]]:
+    """Return the ranges of instants, the end excluded, that UTC days make; days that follow each other are one range."""
+    ranges: list[tuple[datetime, datetime]] = []
+    for day in sorted(set(days)):
+        since = datetime.combine(day, time(), UTC)
+        until = since + timedelta(days=1)
+        if ranges and ranges[-1][1] == since:
+            ranges[-1] = (ranges[-1][0], until)
+        else:
+            ranges.append((since, until))
+    return ranges
 
 
 def inline_parameters(text: str, values: Mapping[str, Value]) -> str:

@@ -22,6 +22,7 @@ from genie_obs.lakehouse.sql import (
     Value,
     inline_parameters,
     insert_only,
+    limit_to_days,
     limit_to_scope,
     mark_relations,
     parameters_of,
@@ -311,7 +312,8 @@ class Tables:
         text = load_statement(statement)
         if parameters_of(text) != set(values):
             raise ValueError(f"{statement} takes {sorted(parameters_of(text))}, got {sorted(values)}")
-        return qualify(limit_to_scope(text, values), self._engine.names, self._stand_ins)
+        text = limit_to_days(limit_to_scope(text, values), values)
+        return qualify(text, self._engine.names, self._stand_ins)
 
     def _prepare(
         self, statement: str, values: Mapping[str, Input]

@@ -306,25 +306,31 @@ def test_runs_do_not_touch_each_other(lake: Lake) -> None:
     ]
 
 
-def test_runs_that_have_not_ended_are_found(lake: Lake) -> None:
+def test_runs_of_the_last_days_are_found_and_all_that_have_not_ended(lake: Lake) -> None:
     lake.fill(
         "ingestion_runs",
-        run_row("ended"),
+        run_row("ended long ago", at=NOON - 3 * DAY),
+        run_row("ended", at=NOON - 2 * DAY, oldest_stored_date=day(-9), enrich_seconds=0.1),
         run_row("silent", status="running", finished_at=None, alive_at=None),
         run_row(
             "alive", status="running", finished_at=None, alive_at=NOON + HOUR, workspace_ids=["1"], space_ids=["s1"]
         ),
     )
 
-    rows = {row["run_id"]: row for row in lake.select("runs/select_open_runs")}
+    rows = {row["run_id"]: row for row in lake.select("runs/select_earlier_runs", since=day(-2))}
 
-    assert set(rows) == {"silent", "alive"}
+    assert set(rows) == {"ended", "silent", "alive"}
+    assert (rows["ended"]["oldest_stored_date"], rows["ended"]["is_history_read"]) == (day(-9), True)
     assert rows["silent"]["alive_at"] == NOON
     assert rows["alive"] == {
         "run_id": "alive",
+        "status": "running",
         "started_date": TODAY,
         "started_at": NOON,
         "alive_at": NOON + HOUR,
+        "finished_at": None,
+        "oldest_stored_date": None,
+        "is_history_read": False,
         "workspace_ids": ["1"],
         "space_ids": ["s1"],
     }
