@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from tests.spark.spark_lake import register_system_tables, spark_settings
 from tests.sql.statements.lake import NOON, Lake
 
 from genie_obs.lakehouse.engines.cluster import ClusterEngine
+from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Input, Tables
 
 
@@ -48,3 +50,14 @@ def test_ids_of_workspaces_reach_the_files(tables: Tables, statement: str, value
     assert "In(workspace_id, [12,2])" in limited
     assert ("In(space_id, [s1,s2])" in limited) == ("space_ids" in values)
     assert "workspace_id" not in everything
+
+
+def test_days_of_the_query_history_reach_the_files(tables: Tables) -> None:
+    row = pa.Table.from_pylist([{"workspace_id": "1", "statement_id": "s"}], table("message_details").arrow_schema())
+    days = [NOON.date() - timedelta(days=age) for age in (0, 1, 4, 5)]
+
+    found = pushed_filters(tables, "datasets/statements/select_statements", wanted_statements=row, days=days)
+
+    assert found.count("GreaterThanOrEqual(start_time,") == found.count("LessThan(start_time,") == 2
+    for first in (days[1], days[3]):
+        assert f"GreaterThanOrEqual(start_time,{first}" in found
