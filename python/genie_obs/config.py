@@ -106,13 +106,8 @@ class Scope:
 
     @property
     def workspaces_text(self) -> str:
-        """Return the workspace ids as statements take them: separated by commas, '' for all."""
+        """Return the workspace ids as one text: separated by commas, '' for all."""
         return ",".join(self.workspace_ids)
-
-    @property
-    def spaces_text(self) -> str:
-        """Return the space ids as statements take them: separated by commas, '' for all."""
-        return ",".join(self.space_ids)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -297,14 +297,29 @@ class Oracle:
             return
         if statement["execution_status"] not in FINAL_EXECUTION:
             return
-        age = self.world.account.now - row["ingestion_timestamp"]
-        if row["query_execution_status"] is None and age > timedelta(days=7):
+        if row["query_execution_status"] is None and self._came_too_late(row):
             return
         for theirs, ours in STATEMENT_COLUMNS.items():
             assert row[ours] == statement[theirs], (
                 f"{key}: {ours} is {row[ours]!r}, the history says {statement[theirs]!r}"
             )
         assert row["query_warehouse_id"] == statement["compute"]["warehouse_id"]
+
+    def _came_too_late(self, row: Row) -> bool:
+        """Say whether the history got a statement more than 7 days after its message last changed: then it was given up before."""
+        statement = self.world.account.statements.by_id[row["workspace_id"], row["statement_id"]]
+        changed_ms = max(row["created_timestamp"], row["updated_timestamp"] or 0)
+        return bool(statement.visible_us // 1_000 > changed_ms + timedelta(days=7) // timedelta(milliseconds=1))
+
+    def awaits_statements(self) -> bool:
+        """Say whether the history has a final statement that is not joined yet. Days before yesterday are read in turn, in three hours."""
+        history = self._history()
+        keys = ((row["workspace_id"], row["statement_id"]) for row in self._unjoined())
+        return any(history[key]["execution_status"] in FINAL_EXECUTION for key in keys if key in history)
+
+    def _unjoined(self) -> list[Row]:
+        rows = keyed(self.world, "message_details").values()
+        return [row for row in rows if row["statement_id"] and row["query_execution_status"] not in FINAL_EXECUTION]
 
     def _check_spaces(self) -> None:
         rows = keyed_spaces(self.world)

@@ -69,7 +69,7 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
 @given(st.lists(events(), min_size=30, max_size=60))
 def test_events_next_to_odd_ones_are_found(lake: Lake, odd: list[dict[str, Any]]) -> None:
     lake.fill("access/audit", *odd, audit_event("createConversationMessage", params=GOOD))
-    window: dict[str, Any] = {"from_date": TODAY, "until_date": TODAY, "workspace_ids": ""}
+    window: dict[str, Any] = {"from_date": TODAY, "until_date": TODAY, "workspace_ids": ()}
 
     found = lake.select("datasets/events/select_witnesses", client_id=CLIENT_ID, **window)
 

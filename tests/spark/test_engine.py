@@ -181,7 +181,7 @@ def test_text_parameters_of_queries_are_values_not_sql(opened: Open) -> None:
     save_run(on, "run1")
 
     for text in ("' OR 1=1 --", "\\", "'; DROP TABLE ingestion_runs; --", "a\x00b", "😀"):
-        assert on.rows("datasets/spaces/select_spaces", workspace_ids=text) == []
+        assert on.rows("datasets/spaces/select_spaces", workspace_ids=[text]) == []
     assert len(on.rows("runs/select_recent_runs")) == 1
 
 

@@ -36,8 +36,10 @@ _CHOSEN = {
         "test_only_statements_that_are_not_final_are_looked_for",
         "test_joined_statement_fills_its_columns_and_no_others",
         "test_statement_that_is_no_longer_the_answer_is_not_joined",
-        "test_days_with_statements_to_look_for_are_counted_in_order",
-        "test_enrichment_looks_back_as_far_as_recent_runs_may_have_stored",
+        "test_statement_is_looked_for_seven_days_after_its_message_changed_whenever_that_was_stored",
+        "test_what_was_stored_while_nobody_looked_is_looked_for_whatever_its_age",
+        "test_statement_is_read_only_on_the_days_asked_for",
+        "test_newest_run_that_read_the_history_is_found_and_the_first_run",
     ),
     test_erasure: (
         "test_description_and_configuration_of_a_space_go_and_are_not_read_again",

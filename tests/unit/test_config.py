@@ -162,7 +162,6 @@ def test_defaults_shown_to_users_are_those_that_apply() -> None:
 
 def test_scope_is_handed_to_statements_as_one_text() -> None:
     assert (Scope().workspaces_text, Scope(workspace_ids=("1", "2"), space_ids=("s",)).workspaces_text) == ("", "1,2")
-    assert Scope(space_ids=("s", "t")).spaces_text == "s,t"
 
 
 SECRET_SPELLINGS = [

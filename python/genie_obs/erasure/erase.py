@@ -140,7 +140,7 @@ def run_erase(
 
 def erase_older(tables: Tables, scope: Scope, before_date: date, *, run_id: str, now: Callable[[], datetime]) -> int:
     """Erase the texts of messages that were asked before a day. Return the number of messages."""
-    [old] = tables.rows("erasure/select_old_messages", before_date=before_date, workspace_ids=scope.workspaces_text)
+    [old] = tables.rows("erasure/select_old_messages", before_date=before_date, workspace_ids=scope.workspace_ids)
     if not old["message_count"]:
         return 0
     selector = Selector(workspace_ids=scope.workspace_ids, before_date=before_date)

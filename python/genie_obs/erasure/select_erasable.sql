@@ -23,7 +23,7 @@ LEFT JOIN message_details AS d
 LEFT JOIN ids_of_person AS p
   ON p.workspace_id = d.workspace_id
   AND p.user_id = d.user_id
-WHERE (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), l.workspace_id))
+WHERE is_in_scope(l.workspace_id, :workspace_ids)
   AND (:space_id = '' OR COALESCE(d.space_id, l.space_id) = :space_id)
   AND COALESCE(d.created_date, l.created_date, l.witnessed_date) < :before_date
   AND (

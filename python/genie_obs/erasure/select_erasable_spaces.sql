@@ -5,4 +5,4 @@ SELECT
 FROM space_details
 WHERE space_id = :space_id
   AND NOT content_policy <=> 'erased'
-  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+  AND is_in_scope(workspace_id, :workspace_ids)

@@ -4,4 +4,4 @@ SELECT
 FROM message_ledger
 WHERE state <> 'erased'
   AND COALESCE(created_date, witnessed_date) < :before_date
-  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+  AND is_in_scope(workspace_id, :workspace_ids)

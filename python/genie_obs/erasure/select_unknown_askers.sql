@@ -5,6 +5,6 @@ FROM message_ledger AS l
 WHERE is_open(l)
   AND created_date IS NULL
   AND user_email IS NULL
-  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+  AND is_in_scope(workspace_id, :workspace_ids)
   AND (:space_id = '' OR COALESCE(space_id, :space_id) = :space_id)
   AND witnessed_date < :before_date

@@ -38,7 +38,7 @@ class Selector:
     def values(self) -> dict[str, Any]:
         """Return the parameters of the statements."""
         return {
-            "workspace_ids": ",".join(self.workspace_ids),
+            "workspace_ids": self.workspace_ids,
             "space_id": self.space_id or "",
             "before_date": self.before_date or _NEVER,
         }

@@ -5,4 +5,4 @@ SELECT
   workspace_url,
   status
 FROM system.access.workspaces_latest
-WHERE :workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id)
+WHERE is_in_scope(workspace_id, :workspace_ids)

@@ -101,7 +101,7 @@ def _state(found: SourceFound, kind: str) -> SourceState:
 
 
 def _select_workspaces(tables: Tables, scope: Scope) -> list[Row]:
-    workspaces = tables.rows("lakehouse/select_workspaces", workspace_ids=scope.workspaces_text)
+    workspaces = tables.rows("lakehouse/select_workspaces", workspace_ids=scope.workspace_ids)
     known = {row["workspace_id"] for row in workspaces}
     if unknown := [workspace_id for workspace_id in scope.workspace_ids if workspace_id not in known]:
         raise ConfigError(

@@ -2,22 +2,30 @@
 
 A statement names our tables without catalog and schema, and system tables in full (``system.access.audit``). So it reads
 the same in a SQL editor, on Databricks, on Apache Spark and on Sail. A query takes its ``:parameters`` bound. Sail does not
-bind parameters in commands (MERGE), and some servers do not bind at all: then they become typed literals. A text becomes
-hexadecimal digits, which cannot end the literal. Rows travel as Arrow relations, which a statement reads by name like a
-table.
+bind parameters in commands (MERGE), and some servers do not bind at all: then they become typed literals. An id is quoted;
+any other text becomes hexadecimal digits, which cannot end the literal. Lists are always literals, because engines skip files
+only for literals. Rows travel as Arrow relations, which a statement reads by name like a table.
+
+A statement that is limited to some workspaces says ``is_in_scope(workspace_id, :workspace_ids)``. The engine gets
+``workspace_id IN ('1', '2')``. An empty list means everything, also rows without an id; then the engine gets ``TRUE``.
+One that reads some days of an instant says ``is_on_days(start_time, :days)``. The engine gets ranges of the instant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Any
 
-from genie_obs.identifiers import quote_identifier
+from genie_obs.identifiers import is_id, quote_identifier
 from genie_obs.lakehouse.sql_tokens import Token, join, tokens
 from genie_obs.lakehouse.statements import declarations
 
+_ON_DAYS = re.compile(r"\bis_on_days\((?P<column>[\w.]+), :(?P<name>\w+)\)")
+_IN_SCOPE = re.compile(r"\bis_in_scope\((?P<column>[\w.]+), (?P<list>:(?P<name>\w+))\)")
 SYSTEM_SCHEMAS = ("access", "query")
 
 Scalar = str | int | float | bool | date | datetime | None
@@ -63,6 +71,56 @@ def qualify(
         return names.table(token.text) if is_ours else token.text
 
     return _rewrite(text, spell)
+
+
+def limit_to_scope(text: str, values: Mapping[str, Value]) -> str:
+    """Return the statement with each ``is_in_scope(column, :ids)`` written out: `IN (:ids)`, or `TRUE` if the list is empty.
+
+    The parameter stays in the text, for `inline_parameters`.
+
+    Raises:
+        TypeError: if the value is a text. Its characters would be taken for ids.
+    """
+
+    def write_out(call: re.Match[str]) -> str:
+        ids = values[call["name"]]
+        if not isinstance(ids, list | tuple):
+            raise TypeError(f"{call['name']}: a list of ids is needed, not {type(ids).__name__}")
+        return f"{call['column']} IN ({call['list']})" if ids else "TRUE"
+
+    return _IN_SCOPE.sub(write_out, text)
+
+
+def limit_to_days(text: str, values: Mapping[str, Value]) -> str:
+    """Return the statement with each ``is_on_days(instant, :days)`` written out: a range of instants for each run of UTC days.
+
+    Engines skip files by ranges of an instant, but not by its day. No days at all match nothing.
+    """
+
+    def write_out(call: re.Match[str]) -> str:
+        days = values[call["name"]]
+        if not isinstance(days, list | tuple):
+            raise TypeError(f"{call['name']}: a list of days is needed, not {type(days).__name__}")
+        ranges = " OR ".join(
+            f"({call['column']} >= {_literal(since)} AND {call['column']} < {_literal(until)})"
+            for since, until in _ranges(days)
+        )
+        return f"({ranges or 'FALSE'})"
+
+    return _ON_DAYS.sub(write_out, text)
+
+
+def _ranges(days: Iterable[Any]) -> list[tuple[datetime, datetime]]:
+    """Return the ranges of instants, the end excluded, that UTC days make; days that follow each other are one range."""
+    ranges: list[tuple[datetime, datetime]] = []
+    for day in sorted(set(days)):
+        since = datetime.combine(day, time(), UTC)
+        until = since + timedelta(days=1)
+        if ranges and ranges[-1][1] == since:
+            ranges[-1] = (ranges[-1][0], until)
+        else:
+            ranges.append((since, until))
+    return ranges
 
 
 def inline_parameters(text: str, values: Mapping[str, Value]) -> str:
@@ -157,7 +215,7 @@ def _system_table(token: str, names: Names, stand_ins: Mapping[str, str]) -> str
 
 def _literal(value: Value) -> str:
     if isinstance(value, str):
-        return f"CAST(X'{value.encode().hex()}' AS STRING)"
+        return f"'{value}'" if is_id(value) else f"CAST(X'{value.encode().hex()}' AS STRING)"
     if value is None or isinstance(value, bool | int):
         return str(value).upper() if value is not None else "NULL"
     if isinstance(value, float):

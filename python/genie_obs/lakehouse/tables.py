@@ -22,6 +22,8 @@ from genie_obs.lakehouse.sql import (
     Value,
     inline_parameters,
     insert_only,
+    limit_to_days,
+    limit_to_scope,
     mark_relations,
     parameters_of,
     qualify,
@@ -310,6 +312,7 @@ class Tables:
         text = load_statement(statement)
         if parameters_of(text) != set(values):
             raise ValueError(f"{statement} takes {sorted(parameters_of(text))}, got {sorted(values)}")
+        text = limit_to_days(limit_to_scope(text, values), values)
         return qualify(text, self._engine.names, self._stand_ins)
 
     def _prepare(
@@ -317,7 +320,7 @@ class Tables:
     ) -> tuple[str, Mapping[str, pa.Table], Mapping[str, Value]]:
         """Return the text of a query for this engine, the relations it reads, and the values to bind."""
         relations, parameters = _split(values)
-        # A list of dates prunes files only as literals in IN (…); everything else is bound where the server can.
+        # A list prunes files only as literals in IN (…); everything else is bound where the server can.
         inlined = {
             name: value
             for name, value in parameters.items()

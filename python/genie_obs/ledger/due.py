@@ -27,7 +27,7 @@ def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetim
     Messages known to be forbidden wait until their space is checked again, a day after the last check. A backlog may be
     long, so columns with few different values are dictionary-encoded.
     """
-    due = tables.select("ledger/select_due", now=now, workspace_ids=scope.workspaces_text, space_ids=scope.spaces_text)
+    due = tables.select("ledger/select_due", now=now, workspace_ids=scope.workspace_ids, space_ids=scope.space_ids)
     if not due.num_rows:
         return due
     due = due.filter(pc.invert(_is_waiting(due, spaces, now)))

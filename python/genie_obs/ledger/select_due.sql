@@ -23,8 +23,8 @@ WITH due AS (
     AND (next_attempt_at IS NULL OR next_attempt_at <= :now)
     AND space_id IS NOT NULL
     AND conversation_id IS NOT NULL
-    AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
-    AND (:space_ids = '' OR array_contains(split(:space_ids, ','), space_id))
+    AND is_in_scope(workspace_id, :workspace_ids)
+    AND is_in_scope(space_id, :space_ids)
 )
 SELECT
   workspace_id,

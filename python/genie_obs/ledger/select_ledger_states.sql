@@ -7,6 +7,6 @@ SELECT
   SUM(CASE WHEN array_contains(witnesses, 'api:list') THEN 1 ELSE 0 END) AS listed_only_count,
   MIN(first_event_time) AS oldest_event_time
 FROM message_ledger
-WHERE :workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id)
+WHERE is_in_scope(workspace_id, :workspace_ids)
 GROUP BY workspace_id, state
 ORDER BY workspace_id, state

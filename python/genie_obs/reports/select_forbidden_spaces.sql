@@ -11,6 +11,6 @@ INNER JOIN message_ledger AS l
   AND l.space_id = s.space_id
 WHERE s.state = 'forbidden'
   AND l.state = 'forbidden'
-  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), s.workspace_id))
+  AND is_in_scope(s.workspace_id, :workspace_ids)
 GROUP BY s.workspace_id, s.space_id
 ORDER BY message_count DESC, s.workspace_id, s.space_id

@@ -124,9 +124,9 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
     """
     check_created(tables)
     names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
-    scope = settings.scope.workspaces_text
-    ledger = tables.rows("ledger/select_ledger_states", workspace_ids=scope)
-    [earlier] = tables.rows("runs/select_watermark", workspace_ids=scope)
+    scope = settings.scope
+    ledger = tables.rows("ledger/select_ledger_states", workspace_ids=scope.workspace_ids)
+    [earlier] = tables.rows("runs/select_watermark", workspace_ids=scope.workspaces_text)
     return StatusReport(
         now=now,
         workspaces=tuple(
@@ -137,7 +137,7 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
         ),
         listed_only_count=sum(row["listed_only_count"] for row in ledger),
         watermark=earlier["watermark"],
-        forbidden_spaces=tables.rows("reports/select_forbidden_spaces", workspace_ids=scope),
+        forbidden_spaces=tables.rows("reports/select_forbidden_spaces", workspace_ids=scope.workspace_ids),
         runs=[
             {**run, "status": "killed", "error": explain_death(run)} if is_dead(run, now) else run
             for run in tables.rows("runs/select_recent_runs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from genie_obs.config import Scope
@@ -12,6 +12,7 @@ from genie_obs.runs.heartbeat import merge_signs
 
 # A run gives a sign of life every two minutes, and no statement takes this long.
 SILENT_AFTER = timedelta(minutes=30)
+REMEMBERED_FOR = timedelta(days=8)  # a little longer than statements are looked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,7 @@ class OtherRuns:
 
     at_work: list[Row]  # on a part of this scope
     died: list[Row]
+    recent: list[Row] = field(default_factory=list)  # all that began within `REMEMBERED_FOR`, whatever became of them
 
     @property
     def earliest_start(self) -> datetime | None:
@@ -44,12 +46,13 @@ def explain_death(run: Row) -> str:
 
 def find_other_runs(tables: Tables, scope: Scope, now: datetime) -> OtherRuns:
     """Return the runs at work on a part of this scope, and those that died. The dead ones are recorded as killed."""
-    runs = [{**run, "status": "running"} for run in tables.rows("runs/select_open_runs")]
+    recent = tables.rows("runs/select_earlier_runs", since=(now - REMEMBERED_FOR).date())
+    runs = [run for run in recent if run["status"] == "running"]
     died = [run for run in runs if is_dead(run, now)]
     if died:
         merge_signs(tables, [{**run, "status": "killed", "error": explain_death(run)} for run in died])
     at_work = [run for run in runs if not is_dead(run, now) and overlaps(run, scope)]
-    return OtherRuns(at_work=at_work, died=died)
+    return OtherRuns(at_work=at_work, died=died, recent=recent)
 
 
 def overlaps(run: Row, scope: Scope) -> bool:

@@ -212,7 +212,7 @@ def test_older_tables_get_the_new_columns_and_keep_their_rows(opened: Opened) ->
     rows = {row["run_id"]: row for row in opened.read("ingestion_runs")}
     assert (rows["run2"]["workspace_errors"], rows["run2"]["merge_seconds"]) == (["1: no"], 0.5)
     assert on.create() == {}
-    assert on.rows("datasets/spaces/select_spaces", workspace_ids="")[0]["etag"] is None
+    assert on.rows("datasets/spaces/select_spaces", workspace_ids=())[0]["etag"] is None
 
 
 def test_columns_added_to_an_older_table_are_documented(opened: Opened) -> None:
@@ -276,7 +276,7 @@ def test_columns_nothing_can_be_done_without_are_all_named(opened: Opened) -> No
 
 def test_system_table_that_fails_while_it_is_read_is_an_error_that_names_it(opened: Opened) -> None:
     on = opened.open()
-    scope = {"from_date": NOON.date(), "until_date": NOON.date(), "workspace_ids": ""}
+    scope = {"from_date": NOON.date(), "until_date": NOON.date(), "workspace_ids": ()}
 
     with pytest.raises(SourceError, match=r"system\.access\.audit") as caught:
         on.select("datasets/events/select_audit_days", **scope)
@@ -323,7 +323,7 @@ def test_text_parameters_of_queries_are_values_not_sql(opened: Opened) -> None:
     save_run(on, "run1")
 
     for text in ("' OR 1=1 --", "\\", "'; DROP TABLE ingestion_runs; --", "a\x00b", "😀"):
-        assert on.rows("datasets/spaces/select_spaces", workspace_ids=text) == []
+        assert on.rows("datasets/spaces/select_spaces", workspace_ids=[text]) == []
     assert len(on.rows("runs/select_recent_runs")) == 1
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.sql.statements.lake import (
     DAY,
     HOUR,
-    MINUTE,
     NOON,
     QUERY_COLUMNS,
     SECOND,
@@ -22,9 +22,13 @@ from tests.sql.statements.lake import (
 )
 
 NOT_JOINED: Row = dict.fromkeys(QUERY_COLUMNS)
-STORED_SINCE = NOON - 7 * DAY
+CHANGED_SINCE = NOON - 7 * DAY
 FINAL = ["FINISHED", "FAILED", "CANCELED"]
 OPEN = [None, "RUNNING", "QUEUED", "SOMETHING_NEW"]
+
+
+def to_ms(instant: datetime) -> int:
+    return int(instant.timestamp() * 1_000)
 
 
 def wanting(**values: Any) -> Row:
@@ -52,29 +56,22 @@ def statement(**values: Any) -> Row:
     return {**row, **values}
 
 
-def found(
-    lake: Lake,
-    messages: list[Row],
-    statements: list[Row],
-    *,
-    created_dates: tuple[date, ...] = (TODAY,),
-    stored_since: datetime = STORED_SINCE,
-    started_since: datetime = NOON - DAY,
-    started_before: datetime = NOON + DAY,
-) -> list[Row]:
+def wanted(lake: Lake, *messages: Row, **values: Any) -> pa.Table:
+    """Return the messages whose statement is looked for; `values` replace the usual parameters."""
     lake.fill("message_details", *messages)
+    usual: dict[str, Any] = {
+        "from_date": day(-30), "changed_since": CHANGED_SINCE, "changed_since_ms": to_ms(CHANGED_SINCE),
+        "stored_since": datetime(9999, 1, 1, tzinfo=UTC), "run_id": "this",
+    }  # fmt: skip
+    return lake.tables.select("datasets/statements/select_wanted_statements", **{**usual, **values})
+
+
+def found(lake: Lake, messages: list[Row], statements: list[Row], *, days: tuple[date, ...] = (TODAY,)) -> list[Row]:
     lake.fill("query/history", *statements)
-    wanted = lake.tables.select(
-        "datasets/statements/select_wanted_statements", created_dates=created_dates, stored_since=stored_since
-    )
-    if not wanted.num_rows:
+    rows = wanted(lake, *messages)
+    if not rows.num_rows:
         return []
-    return lake.select(
-        "datasets/statements/select_statements",
-        wanted_statements=wanted,
-        started_since=started_since,
-        started_before=started_before,
-    )
+    return lake.select("datasets/statements/select_statements", wanted_statements=rows, days=days)
 
 
 JOINED: Row = {
@@ -155,27 +152,54 @@ def test_answer_without_a_statement_is_not_looked_for(lake: Lake) -> None:
     assert found(lake, [wanting(statement_id=None)], [statement(statement_id=None)]) == []
 
 
-@pytest.mark.parametrize(("age", "count"), [(timedelta(days=7), 1), (timedelta(days=7, seconds=1), 0)])
-def test_statement_is_looked_for_seven_days_after_its_message_was_stored(
-    lake: Lake, age: timedelta, count: int
+@pytest.mark.parametrize(
+    ("values", "is_wanted"),
+    [
+        ({"created_at": CHANGED_SINCE, "updated_timestamp": None}, True),
+        ({"created_at": CHANGED_SINCE - SECOND, "updated_timestamp": None}, False),
+        ({"created_at": NOON - 20 * DAY, "updated_timestamp": to_ms(CHANGED_SINCE)}, True),
+        ({"created_at": NOON - 20 * DAY, "updated_timestamp": to_ms(CHANGED_SINCE) - 1}, False),
+        ({"created_at": NOON - 20 * DAY, "updated_timestamp": None, "ingestion_timestamp": NOON}, False),
+    ],
+)
+def test_statement_is_looked_for_seven_days_after_its_message_changed_whenever_that_was_stored(
+    lake: Lake, values: Row, is_wanted: bool
 ) -> None:
-    assert len(found(lake, [wanting(ingestion_timestamp=NOON - age)], [statement()])) == count
+    assert wanted(lake, wanting(**values)).num_rows == is_wanted
 
 
-def test_statement_that_started_before_the_days_looked_at_is_not_read(lake: Lake) -> None:
-    assert found(lake, [wanting()], [statement()], started_since=NOON + MINUTE) == []
+@pytest.mark.parametrize(
+    ("values", "is_wanted"),
+    [
+        ({"ingestion_timestamp": NOON - 2 * HOUR}, True),
+        ({"ingestion_timestamp": NOON - 3 * HOUR}, False),
+        ({"ingestion_batch_id": "this"}, False),
+    ],
+)
+def test_what_was_stored_while_nobody_looked_is_looked_for_whatever_its_age(
+    lake: Lake, values: Row, is_wanted: bool
+) -> None:
+    old = {"created_at": NOON - 20 * DAY, "updated_timestamp": None, "ingestion_timestamp": NOON, **values}
+
+    rows = wanted(lake, wanting(**old), stored_since=NOON - 2 * HOUR)
+
+    assert rows.num_rows == is_wanted
 
 
-def test_statement_that_started_after_the_time_looked_at_is_not_read(lake: Lake) -> None:
-    assert found(lake, [wanting()], [statement()], started_before=NOON + SECOND) == []
+def test_messages_before_a_day_are_not_looked_at(lake: Lake) -> None:
+    messages = [wanting(message_id=f"m{n}", created_date=day(n)) for n in (0, -31, -30)]
+
+    assert wanted(lake, *messages)["message_id"].to_pylist() == ["m-30", "m0"]
 
 
-def test_only_the_days_asked_for_are_joined(lake: Lake) -> None:
-    messages = [wanting(message_id=f"m{n}", created_date=day(n)) for n in (-2, -1, 0)]
+def test_statement_is_read_only_on_the_days_asked_for(lake: Lake) -> None:
+    midnight = datetime.combine(TODAY, datetime.min.time(), NOON.tzinfo)
+    starts = {"before": midnight - SECOND, "first": midnight, "last": midnight + DAY - SECOND, "after": midnight + DAY}
+    messages = [wanting(message_id=name, statement_id=name) for name in starts]
+    statements = [statement(statement_id=name, start_time=at) for name, at in starts.items()]
 
-    rows = found(lake, messages, [statement()], created_dates=(day(-2), day(0)))
-
-    assert sorted(row["message_id"] for row in rows) == ["m-2", "m0"]
+    for days, names in (((TODAY,), ["first", "last"]), ((day(1), day(-1)), ["after", "before"]), ((), [])):
+        assert sorted(row["message_id"] for row in found(lake, messages, statements, days=days)) == names
 
 
 def joined(**values: Any) -> Row:
@@ -214,63 +238,23 @@ def test_statement_of_a_message_that_is_not_stored_stores_nothing(lake: Lake) ->
     assert lake.read("message_details") == []
 
 
-def statement_days(lake: Lake, *messages: Row) -> list[tuple[date, int]]:
-    lake.fill("message_details", *messages)
-    rows = lake.select("datasets/statements/select_statement_days", from_date=day(-30), stored_since=STORED_SINCE)
-    return [(row["created_date"], row["message_count"]) for row in rows]
+def last_reading(lake: Lake, *runs: Row) -> tuple[Any, ...]:
+    lake.fill("ingestion_runs", *runs)
+    [row] = lake.select("datasets/statements/select_last_reading", run_id="this")
+    return row["last_read_at"], row["first_run_at"]
 
 
-def test_days_with_statements_to_look_for_are_counted_in_order(lake: Lake) -> None:
-    messages = [
-        wanting(message_id="m1", created_date=day(0)),
-        wanting(message_id="m2", created_date=day(-3), query_execution_status="RUNNING"),
-        wanting(message_id="m3", created_date=day(-3)),
-        wanting(message_id="too old", created_date=day(-31)),
-        wanting(message_id="no statement", created_date=day(-4), statement_id=None),
-        wanting(message_id="given up", created_date=day(-5), ingestion_timestamp=STORED_SINCE - SECOND),
-        *(wanting(message_id=status, created_date=day(-6), query_execution_status=status) for status in FINAL),
+def test_newest_run_that_read_the_history_is_found_and_the_first_run(lake: Lake) -> None:
+    runs = [
+        run_row("first", at=NOON - 9 * DAY),
+        run_row("older", at=NOON - 8 * DAY, enrich_seconds=1.0),
+        run_row("newest", at=NOON - 7 * DAY, enrich_seconds=1.0),
+        run_row("not readable", at=NOON - 6 * DAY),
+        run_row("this", enrich_seconds=1.0),
     ]
 
-    assert statement_days(lake, *messages) == [(day(-3), 2), (day(0), 1)]
+    assert last_reading(lake, *runs) == (NOON - 7 * DAY, NOON - 9 * DAY)
 
 
-def test_nothing_stored_has_no_days(lake: Lake) -> None:
-    assert statement_days(lake) == []
-
-
-def floor(lake: Lake, *runs: Row) -> date | None:
-    lake.fill("ingestion_runs", *runs)
-    [row] = lake.select("datasets/statements/select_enrichment_floor", started_since=day(-7), run_id="this")
-    oldest: date | None = row["oldest_stored_date"]
-    return oldest
-
-
-@pytest.mark.parametrize(
-    ("runs", "oldest"),
-    [
-        ([], None),
-        ([run_row("a", oldest_stored_date=day(-3)), run_row("b", oldest_stored_date=day(-9))], day(-9)),
-        ([run_row("stored nothing"), run_row("b", oldest_stored_date=day(-2))], day(-2)),
-        ([run_row("stored nothing")], None),
-        ([run_row("long ago", at=NOON - 8 * DAY, oldest_stored_date=day(-40))], None),
-        ([run_row("a week ago", at=NOON - 7 * DAY, oldest_stored_date=day(-40))], day(-40)),
-        ([run_row("this", status="running", oldest_stored_date=day(-5))], None),
-        ([run_row("partial", status="partial", oldest_stored_date=day(-4))], day(-4)),
-        ([run_row("failed", status="failed"), run_row("b", oldest_stored_date=day(-2))], date(1970, 1, 1)),
-        ([run_row("silent", status="running"), run_row("b", oldest_stored_date=day(-2))], date(1970, 1, 1)),
-        ([run_row("killed", status="killed"), run_row("b", oldest_stored_date=day(-2))], date(1970, 1, 1)),
-    ],
-    ids=lambda value: "+".join(run["run_id"] for run in value) if isinstance(value, list) else "",
-)
-def test_enrichment_looks_back_as_far_as_recent_runs_may_have_stored(
-    lake: Lake, runs: list[Row], oldest: date | None
-) -> None:
-    assert floor(lake, *runs) == oldest
-
-
-def test_enrichment_window_covers_a_statement_that_started_just_before_its_day(lake: Lake) -> None:
-    midnight = datetime.combine(TODAY, datetime.min.time(), NOON.tzinfo)
-
-    rows = found(lake, [wanting()], [statement(start_time=midnight - MINUTE)], started_since=midnight - HOUR)
-
-    assert len(rows) == 1
+def test_first_run_has_no_reading_before_it(lake: Lake) -> None:
+    assert last_reading(lake, run_row("this")) == (None, None)

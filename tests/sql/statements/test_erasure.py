@@ -31,7 +31,7 @@ EVERYTHING: dict[str, Any] = {
     "user": "",
     "space_id": "",
     "before_date": day(1),
-    "workspace_ids": "",
+    "workspace_ids": (),
     "is_row_erased": False,
 }
 NOT_KEPT = "[not kept]"
@@ -106,7 +106,7 @@ def test_id_of_another_workspace_is_another_person(lake: Lake) -> None:
     [
         ({}, ["new", "old", "other space", "other workspace", "unread"]),
         ({"space_id": "s2"}, ["other space"]),
-        ({"workspace_ids": "2,3"}, ["other workspace"]),
+        ({"workspace_ids": ("2", "3")}, ["other workspace"]),
         ({"before_date": TODAY}, ["old"]),
         ({"before_date": TODAY, "space_id": "s2"}, []),
     ],
@@ -173,11 +173,11 @@ def test_messages_whose_asker_is_unknown_are_counted(lake: Lake) -> None:
     )
 
     def count(**values: Any) -> int:
-        scope = {"workspace_ids": "", "space_id": "", "before_date": day(1), **values}
+        scope = {"workspace_ids": (), "space_id": "", "before_date": day(1), **values}
         [row] = lake.select("erasure/select_unknown_askers", **scope)
         return int(row["message_count"])
 
-    assert [count(), count(space_id="s1"), count(workspace_ids="2"), count(before_date=TODAY)] == [4, 3, 1, 0]
+    assert [count(), count(space_id="s1"), count(workspace_ids=["2"]), count(before_date=TODAY)] == [4, 3, 1, 0]
 
 
 def test_old_messages_are_counted_until_they_are_erased(lake: Lake) -> None:
@@ -190,7 +190,7 @@ def test_old_messages_are_counted_until_they_are_erased(lake: Lake) -> None:
         ledger_row(message_id="new"),
     )
 
-    assert lake.select("erasure/select_old_messages", before_date=TODAY, workspace_ids="1") == [{"message_count": 2}]
+    assert lake.select("erasure/select_old_messages", before_date=TODAY, workspace_ids=["1"]) == [{"message_count": 2}]
 
 
 def test_person_is_known_under_every_address_and_id_that_their_messages_have(lake: Lake) -> None:
@@ -284,7 +284,7 @@ def test_words_where_an_enumeration_belongs_go_too(lake: Lake) -> None:
 
 def test_description_and_configuration_of_a_space_go_and_are_not_read_again(lake: Lake) -> None:
     lake.fill("space_details", space_row(), space_row(workspace_id="2"), space_row(space_id="s2"))
-    scope = {"space_id": "s1", "workspace_ids": "1"}
+    scope = {"space_id": "s1", "workspace_ids": ["1"]}
     found = lake.select("erasure/select_erasable_spaces", **scope)
 
     spaces = pa.Table.from_pylist(found, table("space_details").arrow_schema("workspace_id", "space_id"))

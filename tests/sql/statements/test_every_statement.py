@@ -186,7 +186,8 @@ def test_large_system_tables_are_pruned_by_date(name: str) -> None:
             bounds = [
                 condition
                 for condition in (where.this.flatten() if isinstance(where.this, exp.And) else [where.this])
-                if isinstance(condition, (exp.Between, exp.GTE, exp.GT)) and condition.this.name == column
+                if (isinstance(condition, (exp.Between, exp.GTE, exp.GT)) and condition.this.name == column)
+                or (condition.name == "is_on_days" and condition.expressions[0].name == column)
             ]
             assert bounds, f"{full_name(source.this)} is read without a bound on {column}"
 

@@ -29,6 +29,7 @@ from genie_obs.lakehouse.sources import SourceState
 from genie_obs.runs.heartbeat import Heartbeat
 from genie_obs.runs.open_runs import find_other_runs
 from genie_obs.runs.record import RunRecord, StepRecord
+from genie_obs.settings import ids
 
 KNOWN_OF_A_SPACE = (
     "title", "description", "warehouse_id", "parent_path", "serialized_space", "space_created_at", "space_updated_at", "etag",
@@ -101,7 +102,7 @@ def test_space_that_was_never_read_is_stored_with_its_reason(lake: Lake) -> None
 def test_known_spaces_are_listed_for_the_workspaces_in_scope(lake: Lake, wanted: str, found: list[str]) -> None:
     lake.fill("space_details", *(space_row(workspace_id=workspace) for workspace in ("1", "2", "12")))
 
-    rows = lake.select("datasets/spaces/select_spaces", workspace_ids=wanted)
+    rows = lake.select("datasets/spaces/select_spaces", workspace_ids=ids(wanted))
 
     assert sorted(row["workspace_id"] for row in rows) == found
 
@@ -109,7 +110,7 @@ def test_known_spaces_are_listed_for_the_workspaces_in_scope(lake: Lake, wanted:
 def test_known_space_comes_with_what_decides_about_reading_it_again(lake: Lake) -> None:
     lake.fill("space_details", space_row(**VERDICT))
 
-    [row] = lake.select("datasets/spaces/select_spaces", workspace_ids="")
+    [row] = lake.select("datasets/spaces/select_spaces", workspace_ids=())
 
     columns = (
         "workspace_id",
@@ -145,7 +146,8 @@ def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) 
 
     def hidden(workspace_ids: str) -> list[tuple[Any, ...]]:
         return [
-            tuple(row.values()) for row in lake.select("reports/select_forbidden_spaces", workspace_ids=workspace_ids)
+            tuple(row.values())
+            for row in lake.select("reports/select_forbidden_spaces", workspace_ids=ids(workspace_ids))
         ]
 
     many, few = ("1", "many", None, "grant it", 3), ("1", "few", "Orders", "grant it", 1)
@@ -156,7 +158,7 @@ def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) 
 
 def users(lake: Lake, *rows: Row, workspace_ids: str = "1") -> list[tuple[Any, ...]]:
     lake.fill("message_details", *rows)
-    found = lake.select("datasets/messages/select_known_users", from_date=day(-30), workspace_ids=workspace_ids)
+    found = lake.select("datasets/messages/select_known_users", from_date=day(-30), workspace_ids=ids(workspace_ids))
     return sorted(tuple(row.values()) for row in found)
 
 
@@ -194,7 +196,7 @@ def test_workspaces_are_listed_in_scope(lake: Lake, wanted: str, found: list[str
     lake.fill("access/workspaces_latest", *rows)
 
     listed = sorted(
-        lake.select("lakehouse/select_workspaces", workspace_ids=wanted), key=lambda row: str(row["workspace_id"])
+        lake.select("lakehouse/select_workspaces", workspace_ids=ids(wanted)), key=lambda row: str(row["workspace_id"])
     )
 
     assert [row["workspace_id"] for row in listed] == found
@@ -212,7 +214,9 @@ def test_ledger_is_counted_by_workspace_and_state(lake: Lake) -> None:
     )
 
     def counted(workspace_ids: str) -> list[tuple[Any, ...]]:
-        return [tuple(row.values()) for row in lake.select("ledger/select_ledger_states", workspace_ids=workspace_ids)]
+        return [
+            tuple(row.values()) for row in lake.select("ledger/select_ledger_states", workspace_ids=ids(workspace_ids))
+        ]
 
     one = [("1", "abandoned", 2, 1, 1, NOON), ("1", "fetched", 2, 2, 1, NOON - DAY)]
     two = [("2", "pending", 1, 0, 0, NOON)]
@@ -302,25 +306,31 @@ def test_runs_do_not_touch_each_other(lake: Lake) -> None:
     ]
 
 
-def test_runs_that_have_not_ended_are_found(lake: Lake) -> None:
+def test_runs_of_the_last_days_are_found_and_all_that_have_not_ended(lake: Lake) -> None:
     lake.fill(
         "ingestion_runs",
-        run_row("ended"),
+        run_row("ended long ago", at=NOON - 3 * DAY),
+        run_row("ended", at=NOON - 2 * DAY, oldest_stored_date=day(-9), enrich_seconds=0.1),
         run_row("silent", status="running", finished_at=None, alive_at=None),
         run_row(
             "alive", status="running", finished_at=None, alive_at=NOON + HOUR, workspace_ids=["1"], space_ids=["s1"]
         ),
     )
 
-    rows = {row["run_id"]: row for row in lake.select("runs/select_open_runs")}
+    rows = {row["run_id"]: row for row in lake.select("runs/select_earlier_runs", since=day(-2))}
 
-    assert set(rows) == {"silent", "alive"}
+    assert set(rows) == {"ended", "silent", "alive"}
+    assert (rows["ended"]["oldest_stored_date"], rows["ended"]["is_history_read"]) == (day(-9), True)
     assert rows["silent"]["alive_at"] == NOON
     assert rows["alive"] == {
         "run_id": "alive",
+        "status": "running",
         "started_date": TODAY,
         "started_at": NOON,
         "alive_at": NOON + HOUR,
+        "finished_at": None,
+        "oldest_stored_date": None,
+        "is_history_read": False,
         "workspace_ids": ["1"],
         "space_ids": ["s1"],
     }

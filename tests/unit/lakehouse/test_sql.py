@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genie_obs.identifiers import is_identifier, quote_identifier
+from genie_obs.identifiers import is_id, is_identifier, quote_identifier
 from genie_obs.lakehouse.sql import (
     Names,
     inline_parameters,
     insert_only,
+    limit_to_scope,
     mark_relations,
     parameters_of,
     qualify,
@@ -100,9 +101,34 @@ def test_values_become_typed_literals(value: object, literal: str) -> None:
 def test_text_becomes_hexadecimal_digits_that_cannot_end_a_literal(text: str) -> None:
     literal = inline_parameters(":p", {"p": text})
 
+    if is_id(text):
+        assert literal == f"'{text}'"
+        return
     digits = literal.removeprefix("CAST(X'").removesuffix("' AS STRING)")
     assert bytes.fromhex(digits).decode() == text
     assert set(digits) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("ids", "condition"),
+    [
+        (("12", "2"), "w.workspace_id IN ('12', '2')"),
+        (["2"], "w.workspace_id IN ('2')"),
+        (("2') OR ('1' = '1",), "w.workspace_id IN (CAST(X'322729204f522028273127203d202731' AS STRING))"),
+        ((), "TRUE"),
+    ],
+)
+def test_scope_is_a_list_of_literals_or_no_condition(ids: tuple[str, ...], condition: str) -> None:
+    text = "WHERE is_in_scope(w.workspace_id, :ids) AND NOT is_in_scope(w.workspace_id, :ids)"
+
+    found = inline_parameters(limit_to_scope(text, {"ids": ids}), {"ids": ids})
+
+    assert found == f"WHERE {condition} AND NOT {condition}"
+
+
+def test_scope_given_as_text_is_refused_as_its_characters_would_be_taken_for_ids() -> None:
+    with pytest.raises(TypeError, match="ids: a list of ids is needed, not str"):
+        limit_to_scope("is_in_scope(workspace_id, :ids)", {"ids": "12"})
 
 
 @pytest.mark.parametrize("text", ["x::int", "a:b", "':p'", "-- :p", "/* :p */", "`:p`", ":other", ":p2"])

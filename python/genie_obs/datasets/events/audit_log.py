@@ -89,7 +89,7 @@ def select_audit_days(tables: Tables, scope: Scope, window: Window, now: datetim
         from_date=window.start.date(),
         # Clocks differ: an event may be dated slightly in the future.
         until_date=now.date() + timedelta(days=1),
-        workspace_ids=scope.workspaces_text,
+        workspace_ids=scope.workspace_ids,
     )
     newest = max((day["newest_event_time"] for day in days), default=None)
     return AuditDays(
@@ -142,7 +142,7 @@ def select_witnessed(tables: Tables, scope: Scope, part: Slice, *, client_id: st
         "datasets/events/select_witnesses",
         from_date=part.from_date,
         until_date=part.until_date,
-        workspace_ids=scope.workspaces_text,
+        workspace_ids=scope.workspace_ids,
         client_id=client_id,
     )
     if not messages.num_rows:
@@ -177,7 +177,7 @@ def _deleted_with_conversation(tables: Tables, scope: Scope, part: Slice) -> lis
         "datasets/events/select_deleted_conversations",
         from_date=part.from_date,
         until_date=part.until_date,
-        workspace_ids=scope.workspaces_text,
+        workspace_ids=scope.workspace_ids,
     )
     if not deleted.num_rows:
         return []

@@ -7,6 +7,6 @@ SELECT
 FROM system.access.audit
 WHERE service_name = 'aibiGenie'
   AND event_date BETWEEN :from_date AND :until_date
-  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+  AND is_in_scope(workspace_id, :workspace_ids)
 GROUP BY event_date
 ORDER BY event_date

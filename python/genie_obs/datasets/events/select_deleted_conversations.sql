@@ -7,7 +7,7 @@ FROM system.access.audit
 WHERE service_name = 'aibiGenie'
   AND action_name IN ('deleteConversation', 'genieDeleteConversation')
   AND event_date BETWEEN :from_date AND :until_date
-  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+  AND is_in_scope(workspace_id, :workspace_ids)
   AND COALESCE(response.status_code, 200) BETWEEN 200 AND 299
   AND NULLIF(request_params['conversation_id'], '') IS NOT NULL
 GROUP BY workspace_id, request_params['conversation_id']

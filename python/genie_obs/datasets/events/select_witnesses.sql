@@ -21,7 +21,7 @@ WITH events AS (
   FROM system.access.audit
   WHERE service_name = 'aibiGenie'
     AND event_date BETWEEN :from_date AND :until_date
-    AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+    AND is_in_scope(workspace_id, :workspace_ids)
     -- Our own reads are not activity. A question our service principal asked elsewhere is a message like any other.
     AND NOT (
       COALESCE(user_agent, '') LIKE 'genie-obs/%'

@@ -201,7 +201,7 @@ def _select_known_users(run: Run, due: pa.Table) -> dict[str, dict[str, str]]:
     rows = run.tables.rows(
         "datasets/messages/select_known_users",
         from_date=(run.clock.now() - _KNOWN_USERS_SINCE).date(),
-        workspace_ids=",".join(unknown["workspace_id"].unique().to_pylist()),
+        workspace_ids=unknown["workspace_id"].unique().to_pylist(),
     )
     known: dict[str, dict[str, str]] = {}
     for row in rows:

@@ -7,5 +7,5 @@ FROM message_details
 WHERE created_date >= :from_date
   AND user_id IS NOT NULL
   AND user_email IS NOT NULL
-  AND array_contains(split(:workspace_ids, ','), workspace_id)
+  AND workspace_id IN (:workspace_ids)
 GROUP BY workspace_id, user_id

@@ -10,4 +10,4 @@ SELECT
   space_updated_at,
   fetched_at
 FROM space_details
-WHERE :workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id)
+WHERE is_in_scope(workspace_id, :workspace_ids)

@@ -16,7 +16,7 @@ from genie_obs.ledger.states import RECHECK_AFTER
 
 def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
     """Return the spaces known so far."""
-    return tables.rows("datasets/spaces/select_spaces", workspace_ids=scope.workspaces_text)
+    return tables.rows("datasets/spaces/select_spaces", workspace_ids=scope.workspace_ids)
 
 
 def find_stale_workspaces(spaces: Iterable[Row], workspaces: Iterable[Row], now: datetime) -> set[str]:

@@ -1,15 +1,16 @@
-"""Enrichment: joins the statements of messages from `system.query.history`. Every run tries again until they are there."""
+"""Enrichment: joins the statements of messages from `system.query.history`. When and on which days: `reading_plan`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from genie_obs.datasets.statements.reading_plan import ReadingPlan, days_of, days_to_read
 from genie_obs.drift import DriftCounter, describe_unknown
 from genie_obs.errors import SourceError
 from genie_obs.lakehouse.arrow_rows import to_rows
@@ -17,14 +18,11 @@ from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.security.content_policy import ContentGuard
 
-MAX_SLICE_MESSAGES = 50_000
-LOOK_FOR = timedelta(days=7)
-# A statement starts after its question; the clocks of the two services may differ.
-_CLOCK_SLACK = timedelta(hours=1)
-_USUALLY_WITHIN = timedelta(days=2)  # after the day of its question begins; one that is run again later is not
+MAX_SLICE_MESSAGES = 200_000  # of one reading of the history: what fits into a message to the engine
 _HISTORY_IS_THERE_AFTER = timedelta(days=1)
 # The three final ones, and those of statements that are not final.
 _KNOWN_STATUSES = frozenset({"FINISHED", "FAILED", "CANCELED", "QUEUED", "STARTED", "COMPILING", "COMPILED", "RUNNING"})
+_TIMES = ["created_at", "updated_timestamp", "ingestion_timestamp"]
 _WANTED_COLUMNS = (
     "workspace_id", "message_id", "space_id", "statement_id", "created_date", "content_policy", "query_execution_status",
 )  # fmt: skip
@@ -49,10 +47,9 @@ class Enriched:
 
 def enrich(
     tables: Tables,
+    plan: ReadingPlan,
     *,
     run_id: str,
-    oldest_stored_date: date | None,
-    now: datetime,
     on_expected: Callable[[int], None],
     on_done: Callable[[int], None],
     guard: ContentGuard,
@@ -61,34 +58,29 @@ def enrich(
 
     Args:
         tables: where messages are stored.
+        plan: which messages are looked for, and on which days.
         run_id: the run that asks.
-        oldest_stored_date: earliest created_date this run stored a row for; None if it stored none.
-        now: instant of the pass, UTC; messages stored more than 7 days before are no longer looked at.
-        guard: decides what may be kept of a statement's error.
         on_expected: gets the number of statements that are looked for.
         on_done: gets the number of statements that a slice looked for, when it is done.
+        guard: decides what may be kept of a statement's error.
     """
-    total = Enriched()
-    from_date = _floor(tables, run_id, oldest_stored_date, now)
-    if from_date is None:
-        return total
-    days = tables.rows("datasets/statements/select_statement_days", from_date=from_date, stored_since=now - LOOK_FOR)
-    on_expected(sum(day["message_count"] for day in days))
-    for group in _cut(days):
-        wanted = sum(day["message_count"] for day in group)
-        joined = _join(tables, [day["created_date"] for day in group], now, total.drift, guard)
-        total.joined_count += joined
-        total.missing_count += wanted - joined
-        on_done(wanted)
-    return total
-
-
-def _floor(tables: Tables, run_id: str, oldest_stored_date: date | None, now: datetime) -> date | None:
-    """Return the earliest day with rows stored in the last 7 days, None if there are none."""
-    [runs] = tables.rows(
-        "datasets/statements/select_enrichment_floor", started_since=(now - LOOK_FOR).date(), run_id=run_id
+    wanted = tables.select(
+        "datasets/statements/select_wanted_statements",
+        from_date=plan.from_date,
+        changed_since=plan.changed_since,
+        changed_since_ms=int(plan.changed_since.timestamp() * 1_000),
+        stored_since=plan.stored_since,
+        run_id=run_id,
     )
-    return min((day for day in (runs["oldest_stored_date"], oldest_stored_date) if day is not None), default=None)
+    on_expected(wanted.num_rows)
+    total = Enriched()
+    for start in range(0, wanted.num_rows, MAX_SLICE_MESSAGES):
+        part = wanted.slice(start, MAX_SLICE_MESSAGES)
+        joined = _join(tables, part, plan, total.drift, guard)
+        total.joined_count += joined
+        total.missing_count += part.num_rows - joined
+        on_done(part.num_rows)
+    return total
 
 
 class StatementFinder:
@@ -115,10 +107,8 @@ class StatementFinder:
         if not wanted or not self.is_read:
             return 0
         rows = pa.Table.from_pylist(list(wanted.values()), _schema(_WANTED_COLUMNS))
-        days = [row["created_date"] for row in wanted.values()]
-        until = _start_of(max(days)) + _USUALLY_WITHIN
         try:
-            found = _select(self._tables, rows, self._guard, self.drift, since=_start_of(min(days)), until=until)
+            found = _select(self._tables, rows, self._guard, self.drift, days=days_of(wanted.values()))
         except SourceError as failure:  # an optional source: answers are stored without it
             self.is_read, self.failure = False, failure
             return 0
@@ -127,13 +117,9 @@ class StatementFinder:
         return int(found.num_rows)
 
 
-def _join(tables: Tables, days: list[date], now: datetime, drift: DriftCounter, guard: ContentGuard) -> int:
-    wanted = tables.select(
-        "datasets/statements/select_wanted_statements", created_dates=days, stored_since=now - LOOK_FOR
-    )
-    if not wanted.num_rows:  # another run was quicker
-        return 0
-    found = _select(tables, wanted, guard, drift, since=_start_of(min(days)), until=now + _CLOCK_SLACK)
+def _join(tables: Tables, wanted: pa.Table, plan: ReadingPlan, drift: DriftCounter, guard: ContentGuard) -> int:
+    days = days_to_read(plan, to_rows(wanted.select(_TIMES)))
+    found = _select(tables, wanted, guard, drift, days=days)
     if found.num_rows:
         tables.execute(
             "datasets/statements/merge_statements",
@@ -144,14 +130,13 @@ def _join(tables: Tables, days: list[date], now: datetime, drift: DriftCounter, 
 
 
 def _select(
-    tables: Tables, wanted: pa.Table, guard: ContentGuard, drift: DriftCounter, *, since: datetime, until: datetime
+    tables: Tables, wanted: pa.Table, guard: ContentGuard, drift: DriftCounter, *, days: Collection[date]
 ) -> pa.Table:
-    """Return what the query history has about statements that began in a range of time. Their errors are protected."""
+    """Return what the query history has about statements that began on some days (UTC). Their errors are protected."""
     found = tables.select(
         "datasets/statements/select_statements",
         wanted_statements=wanted.select(_WANTED_COLUMNS).cast(_schema(_WANTED_COLUMNS)),
-        started_since=since - _CLOCK_SLACK,
-        started_before=until,
+        days=sorted(days),
     )
     if not found.num_rows:
         return found
@@ -162,10 +147,6 @@ def _select(
 def _schema(columns: tuple[str, ...]) -> pa.Schema:
     of_table = table("message_details").arrow_schema()
     return pa.schema([of_table.field(name) for name in columns])
-
-
-def _start_of(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def _protected(found: pa.Table, guard: ContentGuard) -> pa.Table:
@@ -184,16 +165,3 @@ def _count_unknown_statuses(found: pa.Table, drift: DriftCounter) -> None:
     for status, count in Counter(found.column("query_execution_status").to_pylist()).items():
         if status is not None and status not in _KNOWN_STATUSES:
             drift.add(describe_unknown("system.query.history.execution_status", status), count)
-
-
-def _cut(days: list[Row]) -> Iterator[list[Row]]:
-    group: list[Row] = []
-    size = 0
-    for day in days:
-        if group and size + day["message_count"] > MAX_SLICE_MESSAGES:
-            yield group
-            group, size = [], 0
-        group.append(day)
-        size += day["message_count"]
-    if group:
-        yield group

@@ -1,6 +1,5 @@
 -- grain: one row per message of the relation wanted_statements whose statement system.query.history has, the newest version of it
--- Joined on workspace_id and statement_id, the only exact link. A statement never starts before its question was asked; an
--- hour of slack covers clocks that differ.
+-- Joined on workspace_id and statement_id, the only exact link. Of the history only the days asked for are read.
 WITH versions AS (
   SELECT
     w.workspace_id,
@@ -25,8 +24,7 @@ WITH versions AS (
   INNER JOIN system.query.history AS h
     ON h.workspace_id = w.workspace_id
     AND h.statement_id = w.statement_id
-  WHERE h.start_time >= :started_since
-    AND h.start_time < :started_before
+  WHERE is_on_days(h.start_time, :days)
 )
 SELECT
   workspace_id,

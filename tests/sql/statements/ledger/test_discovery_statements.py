@@ -23,12 +23,13 @@ from tests.sql.statements.lake import (
 )
 
 from genie_obs.lakehouse.schema import table
+from genie_obs.settings import ids
 
 
 def audit_days(lake: Lake, *events: Row, workspace_ids: str = "") -> list[Row]:
     lake.fill("access/audit", *events)
     return lake.select(
-        "datasets/events/select_audit_days", from_date=day(-2), until_date=day(0), workspace_ids=workspace_ids
+        "datasets/events/select_audit_days", from_date=day(-2), until_date=day(0), workspace_ids=ids(workspace_ids)
     )
 
 
@@ -73,7 +74,7 @@ def deleted_conversations(lake: Lake, *events: Row, workspace_ids: str = "") -> 
         "datasets/events/select_deleted_conversations",
         from_date=day(-1),
         until_date=day(0),
-        workspace_ids=workspace_ids,
+        workspace_ids=ids(workspace_ids),
     )
     return sorted(rows, key=lambda row: (row["workspace_id"], row["conversation_id"]))
 

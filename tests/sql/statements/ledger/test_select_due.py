@@ -9,6 +9,7 @@ import pytest
 from tests.sql.statements.lake import DAY, HOUR, MINUTE, NOON, TODAY, Lake, Row, day, ledger_row
 
 from genie_obs.ledger.due import BUSY_CONVERSATIONS
+from genie_obs.settings import ids
 
 OPEN = ["pending", "retry", "settling", "forbidden"]
 FINAL = ["fetched", "deleted", "not_found", "abandoned"]
@@ -17,7 +18,7 @@ TIMES: dict[str, timedelta | None] = {"never set": None, "past": -HOUR, "now": t
 
 def due(lake: Lake, *rows: Row, workspace_ids: str = "", space_ids: str = "") -> list[Row]:
     lake.fill("message_ledger", *rows)
-    return lake.select("ledger/select_due", now=NOON, workspace_ids=workspace_ids, space_ids=space_ids)
+    return lake.select("ledger/select_due", now=NOON, workspace_ids=ids(workspace_ids), space_ids=ids(space_ids))
 
 
 def message_ids(rows: list[Row]) -> list[str]:

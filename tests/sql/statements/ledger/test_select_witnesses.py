@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.sql.statements.lake import CLIENT_ID, DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, audit_event, day
 
+from genie_obs.settings import ids
+
 CREATIONS = ["createConversationMessage", "genieCreateConversationMessage", "genieStartConversationMessage"]
 READS = [
     "getConversationMessage", "genieGetConversationMessage", "genieListConversationMessages", "listGenieSpaceMessages",
@@ -36,7 +38,7 @@ def witnesses(
         "datasets/events/select_witnesses",
         from_date=from_date,
         until_date=until_date,
-        workspace_ids=workspace_ids,
+        workspace_ids=ids(workspace_ids),
         client_id=client_id,
     )
     return sorted(rows, key=lambda row: (row["workspace_id"], row["message_id"]))

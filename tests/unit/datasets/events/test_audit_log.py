@@ -72,7 +72,7 @@ def test_log_is_read_to_a_day_into_the_future_since_clocks_differ() -> None:
     )
 
     [(_, asked)] = fake.asked
-    assert asked == {"from_date": date(2026, 11, 11), "until_date": date(2026, 11, 21), "workspace_ids": "1,2"}
+    assert asked == {"from_date": date(2026, 11, 11), "until_date": date(2026, 11, 21), "workspace_ids": ("1", "2")}
 
 
 def run(fake: FakeTables, watermark: datetime | None) -> tuple[datetime | None, int, int]:

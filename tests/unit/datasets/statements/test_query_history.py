@@ -1,115 +1,87 @@
-"""Enrichment's own decisions: how far back to look, and in which slices."""
+"""Enrichment: what it asks, what it merges, and what it does when the history fails."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from tests.unit.fake_tables import NOON, FakeTables
 
-from genie_obs.datasets.statements.query_history import MAX_SLICE_MESSAGES, Enriched, StatementFinder, enrich
+from genie_obs.datasets.statements import query_history
+from genie_obs.datasets.statements.query_history import Enriched, StatementFinder, enrich
+from genie_obs.datasets.statements.reading_plan import ReadingPlan
 from genie_obs.errors import SourceError
 from genie_obs.security.content_policy import ContentGuard, ContentSettings
 
 TODAY = NOON.date()
 HISTORY = "query.history"
+PLAN = ReadingPlan(now=NOON, from_date=TODAY, changed_since=NOON - timedelta(days=7), stored_since=NOON)
 
 
-def run(fake: FakeTables, oldest: date | None = TODAY, told: list[tuple[str, int]] | None = None) -> Enriched:
+def run(fake: FakeTables, told: list[tuple[str, int]] | None = None) -> Enriched:
     heard = [] if told is None else told
     return enrich(
         fake.as_tables(),
+        PLAN,
         run_id="r",
-        oldest_stored_date=oldest,
-        now=NOON,
         on_expected=lambda count: heard.append(("expected", count)),
         on_done=lambda count: heard.append(("done", count)),
         guard=ContentGuard(ContentSettings()),
     )
 
 
-def answers(floor: date | None, *days: tuple[date, int], found: int = 0) -> dict[str, list[dict[str, Any]] | Exception]:
+def answers(wanted: int, *, found: int = 0) -> dict[str, list[dict[str, Any]] | Exception]:
     statement = {
         "workspace_id": "1", "message_id": "m", "created_date": TODAY, "statement_id": "s", "query_execution_status": "FINISHED",
         "space_id": "s1", "content_policy": "full",
         "query_duration_ms": 1, "query_start_time": NOON, "query_end_time": NOON, "query_warehouse_id": "w", "query_read_rows": 1,
         "query_read_bytes": 1, "query_produced_rows": 1, "query_from_result_cache": False, "query_error_message": None,
     }  # fmt: skip
+    times = {"created_at": NOON, "updated_timestamp": None, "ingestion_timestamp": NOON}
     return {
-        "datasets/statements/select_enrichment_floor": [{"oldest_stored_date": floor}],
-        "datasets/statements/select_statement_days": [
-            {"created_date": day, "message_count": count} for day, count in days
-        ],
-        "datasets/statements/select_wanted_statements": [statement],
+        "datasets/statements/select_wanted_statements": [{**statement, **times}] * wanted,
         "datasets/statements/select_statements": [statement] * found,
     }
 
 
-def test_nothing_stored_lately_looks_for_nothing() -> None:
-    fake = FakeTables(answers(None))
+def test_nothing_to_look_for_does_not_read_the_history() -> None:
+    fake = FakeTables(answers(0))
 
-    assert run(fake, oldest=None) == Enriched()
-    assert [statement for statement, _ in fake.asked] == ["datasets/statements/select_enrichment_floor"]
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "floor"),
-    [
-        (date(2026, 11, 1), None, date(2026, 11, 1)),
-        (None, date(2026, 10, 1), date(2026, 10, 1)),
-        (TODAY, date(2026, 9, 1), date(2026, 9, 1)),
-    ],
-)
-def test_look_back_covers_this_run_and_the_earlier_ones(ours: date | None, theirs: date | None, floor: date) -> None:
-    fake = FakeTables(answers(theirs))
-
-    run(fake, oldest=ours)
-
-    assert fake.asked[0][1] == {"started_since": TODAY - timedelta(days=7), "run_id": "r"}
-    assert fake.asked[1][1] == {"from_date": floor, "stored_since": NOON - timedelta(days=7)}
+    assert run(fake) == Enriched()
+    assert [statement for statement, _ in fake.asked] == ["datasets/statements/select_wanted_statements"]
 
 
 def test_statements_found_are_merged_and_the_others_counted_as_missing() -> None:
-    fake = FakeTables(answers(TODAY, (TODAY, 5), found=2))
+    fake = FakeTables(answers(5, found=2))
 
     assert run(fake) == Enriched(joined_count=2, missing_count=3)
     assert fake.executed == [("datasets/statements/merge_statements", False)]
 
 
 def test_nothing_found_merges_nothing() -> None:
-    fake = FakeTables(answers(TODAY, (TODAY, 5)))
+    fake = FakeTables(answers(5))
 
     assert run(fake) == Enriched(joined_count=0, missing_count=5)
     assert fake.executed == []
 
 
-def test_days_are_joined_in_slices_that_fit_each_from_an_hour_before_its_first_day() -> None:
-    yesterday = TODAY - timedelta(days=1)
-    fake = FakeTables(answers(TODAY, (yesterday, MAX_SLICE_MESSAGES), (TODAY, 1)))
-
-    run(fake)
-
-    wanted = [values for statement, values in fake.asked if statement == "datasets/statements/select_wanted_statements"]
-    assert [values["created_dates"] for values in wanted] == [[yesterday], [TODAY]]
-    asked = [values for statement, values in fake.asked if statement == "datasets/statements/select_statements"]
-    assert asked[1]["started_since"] == NOON.replace(hour=0) - timedelta(hours=1)
-    assert asked[1]["started_before"] == NOON + timedelta(hours=1)
-
-
-def test_who_watches_is_told_how_many_are_looked_for_and_of_each_slice() -> None:
+def test_what_is_looked_for_is_asked_in_one_reading_unless_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_history, "MAX_SLICE_MESSAGES", 4)
     told: list[tuple[str, int]] = []
+    fake = FakeTables(answers(5))
 
-    run(FakeTables(answers(TODAY, (TODAY - timedelta(days=1), MAX_SLICE_MESSAGES), (TODAY, 1))), told=told)
+    run(fake, told)
 
-    assert told == [("expected", MAX_SLICE_MESSAGES + 1), ("done", MAX_SLICE_MESSAGES), ("done", 1)]
+    assert told == [("expected", 5), ("done", 4), ("done", 1)]
+    assert [values["days"] for statement, values in fake.asked if statement.endswith("select_statements")] == [
+        [TODAY]
+    ] * 2
 
 
 def test_history_that_cannot_be_read_any_more_ends_the_pass() -> None:
-    fake = FakeTables(
-        {**answers(TODAY, (TODAY, 5)), "datasets/statements/select_statements": SourceError("gone", source=HISTORY)}
-    )
+    fake = FakeTables({**answers(5), "datasets/statements/select_statements": SourceError("gone", source=HISTORY)})
 
     with pytest.raises(SourceError, match="gone"):
         run(fake)
@@ -124,7 +96,7 @@ def details(**values: Any) -> dict[str, Any]:
 
 
 def fill(*rows: dict[str, Any], found: int = 1) -> tuple[int, FakeTables]:
-    fake = FakeTables(answers(TODAY, found=found))
+    fake = FakeTables(answers(0, found=found))
     finder = StatementFinder(fake.as_tables(), ContentGuard(ContentSettings()))
     return finder.fill(list(rows), NOON), fake
 
@@ -138,11 +110,10 @@ def test_first_answer_is_filled_with_what_the_history_has() -> None:
     assert row["created_date"] == TODAY - timedelta(days=2)
     assert "query_execution_status" not in other
     [(_, values)] = fake.asked
-    midnight = NOON.replace(hour=0) - timedelta(days=2)
     wanted = values.pop("wanted_statements")
     assert isinstance(wanted, pa.Table)
     assert wanted.num_rows == 2
-    assert values == {"started_since": midnight - timedelta(hours=1), "started_before": midnight + timedelta(days=2)}
+    assert values == {"days": [TODAY - timedelta(days=2), TODAY - timedelta(days=1)]}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +133,7 @@ def test_statement_that_is_not_there_yet_leaves_the_row_as_it_is() -> None:
 
 
 def test_answers_are_stored_without_statements_where_the_history_is_not_read() -> None:
-    fake = FakeTables(answers(TODAY, found=1))
+    fake = FakeTables(answers(0, found=1))
     finder = StatementFinder(fake.as_tables(), ContentGuard(ContentSettings()), is_read=False)
     row = details()
 
