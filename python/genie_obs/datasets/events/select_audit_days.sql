@@ -1,11 +1,11 @@
 -- grain: one row per event_date with Genie events; says which days hold events that are not stored, and sizes the slices to read
--- The relation stored_days holds what is stored of each workspace, by day.
+-- The relation stored_days holds what is stored of each workspace, by day. (Ids are counted by a hash, which takes less memory and time.)
 WITH logged AS (
   SELECT
     event_date,
     workspace_id,
     COUNT(*) AS event_count,
-    COUNT(DISTINCT event_id_of(a)) AS logged_count,
+    COUNT(DISTINCT xxhash64(event_id_of(a))) AS logged_count,
     SUM(CASE WHEN action_name IN ('deleteConversation', 'genieDeleteConversation') THEN 1 ELSE 0 END) AS conversation_deletion_count,
     MAX(event_time) AS newest_event_time
   FROM system.access.audit AS a

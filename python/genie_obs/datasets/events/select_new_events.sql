@@ -17,32 +17,32 @@ erased_messages AS (
   GROUP BY workspace_id, message_id
 )
 SELECT
-  j.event_date,
-  j.event_time,
-  j.event_id,
-  j.request_id,
-  j.workspace_id,
-  j.service,
-  j.action,
-  j.kind,
-  j.is_read,
-  j.is_accepted,
-  j.status_code,
-  CASE WHEN m.message_id IS NOT NULL AND j.error_message IS NOT NULL THEN '[not kept]' ELSE j.error_message END AS error_message,
-  CASE WHEN m.is_actor_erased THEN CAST(NULL AS STRING) ELSE j.actor END AS actor,
-  j.actor_kind,
-  j.is_own,
-  j.client,
-  j.user_agent,
-  j.space_id,
-  j.conversation_id,
-  j.message_id,
-  j.comment_id,
-  j.rating,
-  j.conversation_mode,
-  j.has_result,
+  e.event_date,
+  e.event_time,
+  e.event_id,
+  e.request_id,
+  e.workspace_id,
+  e.service,
+  e.action,
+  e.kind,
+  e.is_read,
+  e.is_accepted,
+  e.status_code,
+  CASE WHEN m.message_id IS NOT NULL AND e.error_message IS NOT NULL THEN '[not kept]' ELSE e.error_message END AS error_message,
+  CASE WHEN m.is_actor_erased THEN CAST(NULL AS STRING) ELSE e.actor END AS actor,
+  e.actor_kind,
+  e.is_own,
+  e.client,
+  e.user_agent,
+  e.space_id,
+  e.conversation_id,
+  e.message_id,
+  e.comment_id,
+  e.rating,
+  e.conversation_mode,
+  e.has_result,
   :ingested_at AS ingestion_timestamp
-FROM joined_events(events) AS j
+FROM events AS e
 LEFT JOIN erased_messages AS m
-  ON m.workspace_id = j.workspace_id
-  AND m.message_id = j.message_id
+  ON m.workspace_id = e.workspace_id
+  AND m.message_id = e.message_id

@@ -76,8 +76,17 @@ def stored(lake: Lake, *events: Row, client_id: str = CLIENT_ID) -> list[Row]:
     """Store events and return what is stored, in the order of the events."""
     lake.fill("access/audit", *events)
     lake.store_events(day(-1), day(1), client_id=client_id)
+    join(lake)
     order = {event["event_id"]: place for place, event in enumerate(events)}
     return sorted(lake.read("genie_events"), key=lambda row: order[row["event_id"]])
+
+
+def join(lake: Lake) -> None:
+    """Join rows of one action as a run does: only where there are any."""
+    dates = [day(-1), TODAY, day(1)]
+    odd = lake.select("datasets/events/select_odd_events", event_dates=dates, ingested_at=NOON)
+    if any(row["apart_count"] for row in odd):
+        lake.tables.execute("datasets/events/merge_split_events", event_dates=dates)
 
 
 def test_event_becomes_a_row_with_everything_it_says(lake: Lake) -> None:
