@@ -144,7 +144,7 @@ class Tables:
         Raises:
             EngineError: if the engine fails, or it still collides with another writer after several attempts.
         """
-        query = "(\n" + load_statement(statement) + "\n)"
+        query = "(\n" + limit_to_scope(load_statement(statement), values) + "\n)"
         text = qualify(build_merge(name, rows=query), self._engine.names, self._stand_ins)
         self.write(statement, inline_parameters(text, values), None, {})
 

@@ -129,7 +129,7 @@ class Lake:
         from_date: date = TODAY,
         until_date: date = TODAY,
         *,
-        workspace_ids: str = "",
+        workspace_ids: tuple[str, ...] = (),
         client_id: str = CLIENT_ID,
         at: datetime = NOON,
     ) -> None:

@@ -112,6 +112,6 @@ FROM (
     WHERE a.service_name IN ('aibiGenie', 'genieChat')
       AND a.event_date BETWEEN :from_date AND :until_date
       AND a.workspace_id IS NOT NULL
-      AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), a.workspace_id))
+      AND is_in_scope(a.workspace_id, :workspace_ids)
   ) AS m
 ) AS n

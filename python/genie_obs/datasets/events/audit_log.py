@@ -86,7 +86,7 @@ def select_audit_days(tables: Tables, scope: Scope, window: Window, now: datetim
     range_: dict[str, Any] = {
         "from_date": from_date,
         "until_date": now.date() + timedelta(days=1),
-        "workspace_ids": scope.workspaces_text,
+        "workspace_ids": scope.workspace_ids,
     }
     days = tables.rows("datasets/events/select_audit_days", stored_days=_stored_days(tables, range_), **range_)
     late = [day for day in days if day["event_date"] < window.start.date()]

@@ -12,7 +12,7 @@ WITH logged AS (
   WHERE service_name IN ('aibiGenie', 'genieChat')
     AND event_date BETWEEN :from_date AND :until_date
     AND workspace_id IS NOT NULL
-    AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+    AND is_in_scope(workspace_id, :workspace_ids)
   GROUP BY event_date, workspace_id
 )
 SELECT

@@ -7,7 +7,7 @@ FROM genie_events
 WHERE service = 'aibiGenie'
   AND action IN ('deleteConversation', 'genieDeleteConversation')
   AND event_date BETWEEN :from_date AND :until_date
-  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+  AND is_in_scope(workspace_id, :workspace_ids)
   AND is_accepted
   AND conversation_id IS NOT NULL
 GROUP BY workspace_id, conversation_id

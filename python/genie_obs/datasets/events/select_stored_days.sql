@@ -6,5 +6,5 @@ SELECT
   MAX(ingestion_timestamp) AS newest_ingestion
 FROM genie_events
 WHERE event_date BETWEEN :from_date AND :until_date
-  AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+  AND is_in_scope(workspace_id, :workspace_ids)
 GROUP BY event_date, workspace_id

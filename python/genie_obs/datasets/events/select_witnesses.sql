@@ -14,7 +14,7 @@ WITH stored AS (
     is_own
   FROM genie_events
   WHERE event_date BETWEEN :from_date AND :until_date
-    AND (:workspace_ids = '' OR array_contains(split(:workspace_ids, ','), workspace_id))
+    AND is_in_scope(workspace_id, :workspace_ids)
 )
 SELECT
   workspace_id,

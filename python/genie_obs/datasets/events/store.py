@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -38,10 +38,10 @@ def store_events(
         return
     first, last = part.missing_dates[0], part.missing_dates[-1]
     dates = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    values: dict[str, str | date] = {
+    values: dict[str, Any] = {
         "from_date": first,
         "until_date": last,
-        "workspace_ids": scope.workspaces_text,
+        "workspace_ids": scope.workspace_ids,
         "client_id": client_id,
         "ingested_at": now,
     }

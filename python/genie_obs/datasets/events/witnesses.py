@@ -40,7 +40,7 @@ def select_logged(tables: Tables, scope: Scope, part: Slice, *, client_id: str) 
 
 
 def _range(scope: Scope, part: Slice) -> dict[str, Any]:
-    return {"from_date": part.from_date, "until_date": part.until_date, "workspace_ids": scope.workspaces_text}
+    return {"from_date": part.from_date, "until_date": part.until_date, "workspace_ids": scope.workspace_ids}
 
 
 def _witnessed(tables: Tables, messages: pa.Table, part: Slice) -> Witnessed:

@@ -389,7 +389,7 @@ def test_rows_that_name_different_messages_are_different_actions(lake: Lake) -> 
 def test_message_of_an_action_logged_as_two_is_witnessed_with_its_place_and_asker(lake: Lake) -> None:
     stored(lake, sent(), answered())
 
-    [row] = lake.select("datasets/events/select_witnesses", from_date=TODAY, until_date=TODAY, workspace_ids="")
+    [row] = lake.select("datasets/events/select_witnesses", from_date=TODAY, until_date=TODAY, workspace_ids=())
 
     assert {name: row[name] for name in IDS} == IDS
     assert (row["user_email"], row["is_creation_seen"]) == ("ana@example.com", True)

@@ -37,7 +37,7 @@ STORED_DAYS = pa.schema(
 def audit_days(lake: Lake, *events: Row, workspace_ids: str = "") -> list[Row]:
     """Return the days of the log beside what is stored of them now."""
     lake.fill("access/audit", *events)
-    values: Row = {"from_date": day(-2), "until_date": day(0), "workspace_ids": workspace_ids}
+    values: Row = {"from_date": day(-2), "until_date": day(0), "workspace_ids": ids(workspace_ids)}
     stored = lake.select("datasets/events/select_stored_days", **values) or [{"workspace_id": ""}]
     relation = pa.Table.from_pylist(stored, STORED_DAYS)
     return lake.select("datasets/events/select_audit_days", stored_days=relation, **values)

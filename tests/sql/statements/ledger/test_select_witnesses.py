@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from tests.sql.statements.lake import CLIENT_ID, DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, audit_event, day
 
-from genie_obs.settings import ids
-
 CREATIONS = ["createConversationMessage", "genieCreateConversationMessage", "genieStartConversationMessage"]
 READS = [
     "getConversationMessage", "genieGetConversationMessage", "genieListConversationMessages", "listGenieSpaceMessages",
@@ -38,7 +36,11 @@ def witnesses(
     lake.fill("genie_events")
     # The whole log is stored, also what is out of scope.
     lake.store_events(day(-2), day(1), client_id=client_id)
-    values: Row = {"from_date": from_date, "until_date": until_date, "workspace_ids": workspace_ids}
+    values: Row = {
+        "from_date": from_date,
+        "until_date": until_date,
+        "workspace_ids": tuple(filter(None, workspace_ids.split(","))),
+    }
     stored = lake.select("datasets/events/select_witnesses", **values)
     logged = lake.select("datasets/events/select_audit_witnesses", **values, client_id=client_id)
     found, planned = (

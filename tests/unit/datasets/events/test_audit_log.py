@@ -75,7 +75,7 @@ def test_log_is_read_to_a_day_into_the_future_since_clocks_differ() -> None:
 
     asked = dict(fake.asked)["datasets/events/select_audit_days"]
     del asked["stored_days"]
-    assert asked == {"from_date": date(2026, 11, 11), "until_date": date(2026, 11, 21), "workspace_ids": "1,2"}
+    assert asked == {"from_date": date(2026, 11, 11), "until_date": date(2026, 11, 21), "workspace_ids": ("1", "2")}
 
 
 # A run at noon of November 20, with an overlap of two days: the window begins on November 18.
