@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from rich.console import Console
 from tests.integration.conftest import DAY, HOUR, World
 
+from genie_obs.command.ingest import print_run
 from genie_obs.command.plan import run_plan
-from genie_obs.errors import EngineError
+from genie_obs.command.status import print_status
+from genie_obs.errors import ConfigError, EngineError
 from genie_obs.lakehouse.engines.engine import Engine
 from genie_obs.lakehouse.tables import Input, Tables
+from genie_obs.reports.status import StatusReport, make_status
+from genie_obs.runs.record import RunRecord
 from genie_obs.simulator.account.message import SimulatedMessage
 
 Row = dict[str, Any]
@@ -112,6 +119,24 @@ def test_message_whose_events_come_days_late_is_found_also_by_the_run_after_one_
     assert (expected.new_message_count, expected.message_calls) == (record.new_message_count, record.message_call_count)
     assert (record.new_message_count, record.late_event_count) == (1, 0 if dies else late)
     assert late > 0
+    if not dies:
+        assert f"{late} events arrived after their day was read" in printed(clean_world, record)
+
+
+def printed(world: World, record: RunRecord) -> str:
+    """Return what `ingest` and `status` print, and check that both say the same of late events."""
+    ran, asked = (Console(file=io.StringIO(), width=200) for _ in range(2))
+    print_run(ran, record)
+    print_status(asked, status(world))
+    texts = [cast("io.StringIO", console.file).getvalue() for console in (ran, asked)]
+    said = [re.findall(r"\d+ events arrived after their day was read", text) for text in texts]
+    assert said[0] == said[1]
+    return texts[0]
+
+
+def status(world: World) -> StatusReport:
+    with world.tables() as tables:
+        return make_status(tables, world.settings(), [], world.account.now)
 
 
 def asked_until(world: World) -> Any:
@@ -205,6 +230,8 @@ def test_upgrade_reads_the_overlap_and_asks_for_nothing_again(read_world: World)
         str(read_world.lakehouse / "main" / "genie_analytics" / "ingestion_runs"), older, partition_by=["started_date"]
     )
     read_world.account.advance(HOUR)
+    with pytest.raises(ConfigError, match="genie_events"):
+        run_plan(read_world.settings(), {}, None, now=read_world.account.now)
 
     record = read_world.run()
 
