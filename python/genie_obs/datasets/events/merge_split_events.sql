@@ -8,8 +8,13 @@ USING (
     WHERE event_date IN (:event_dates)
   )
   SELECT
-    *
+    joined.*,
+    m.message_id IS NOT NULL AS is_erased,
+    COALESCE(m.is_actor_erased, FALSE) AS is_actor_erased
   FROM joined_events(stored) AS joined
+  LEFT JOIN erased_messages(l) AS m
+    ON m.workspace_id = joined.workspace_id
+    AND m.message_id = joined.message_id
 ) AS new
 ON old.event_id = new.event_id
   AND old.event_date = new.event_date
@@ -26,6 +31,8 @@ WHEN MATCHED AND NOT (
 ) THEN UPDATE SET
   kind = new.kind,
   is_accepted = new.is_accepted,
+  actor = CASE WHEN new.is_actor_erased THEN CAST(NULL AS STRING) ELSE old.actor END,
+  error_message = CASE WHEN new.is_erased AND old.error_message IS NOT NULL THEN '[not kept]' ELSE old.error_message END,
   space_id = new.space_id,
   conversation_id = new.conversation_id,
   message_id = new.message_id,

@@ -6,15 +6,6 @@ events AS (
     *
   FROM found
   WHERE copy_number = 1
-),
-erased_messages AS (
-  SELECT
-    workspace_id,
-    message_id,
-    MAX(CASE WHEN reason_code = 'erased_texts' THEN 0 ELSE 1 END) = 1 AS is_actor_erased
-  FROM message_ledger
-  WHERE state = 'erased'
-  GROUP BY workspace_id, message_id
 )
 SELECT
   e.event_date,
@@ -43,6 +34,6 @@ SELECT
   e.has_result,
   :ingested_at AS ingestion_timestamp
 FROM events AS e
-LEFT JOIN erased_messages AS m
+LEFT JOIN erased_messages(l) AS m
   ON m.workspace_id = e.workspace_id
   AND m.message_id = e.message_id

@@ -336,6 +336,14 @@ def test_rows_of_one_action_on_both_sides_of_midnight_are_joined(lake: Lake) -> 
     assert [row["kind"] for row in lake.read("genie_events")] == ["ask", "other"]
 
 
+def test_row_that_learns_that_its_message_is_erased_forgets_who_did_it(lake: Lake) -> None:
+    lake.fill("message_ledger", ledger_row(state="erased", reason_code="erased_texts_and_asker"))
+
+    rows = stored(lake, sent(), answered(email="ana@example.com"))
+
+    assert [(row["message_id"], row["actor"]) for row in rows] == [("m1", None), ("m1", None)]
+
+
 def test_joining_again_writes_nothing(lake: Lake) -> None:
     stored(lake, sent(), answered())
     version = lake.version("genie_events")
