@@ -54,7 +54,9 @@ def describe(table: Table) -> str:
     if table.people:
         facts.append(f"Says who somebody is: {_names(table.people)}.")
     if table.erased_with:
-        facts.append(f"Erased {_ERASED_WITH[table.erased_with]}.")
+        facts.append(f"Erased {' and '.join(_ERASED_WITH[whom] for whom in table.erased_with)}.")
+    if table.has_lasting_rows:
+        facts.append("Erasing empties texts and people; the rows stay.")
     if table.retention:
         facts.append(f"Texts are kept for as long as `--{table.retention.replace('_', '-')}` says.")
     lines = [f"## {table.name}", "", table.comment, "", " ".join(facts)]

@@ -71,11 +71,15 @@ def test_events_next_to_odd_ones_are_found(lake: Lake, odd: list[dict[str, Any]]
     lake.fill("access/audit", *odd, audit_event("createConversationMessage", params=GOOD))
     window: dict[str, Any] = {"from_date": TODAY, "until_date": TODAY, "workspace_ids": ()}
 
-    found = lake.select("datasets/events/select_witnesses", client_id=CLIENT_ID, **window)
+    lake.fill("genie_events")
+    lake.store_events()
+    found = lake.select("datasets/events/select_witnesses", **window)
 
     [good] = [row for row in found if row["message_id"] == "good"]
     assert (good["space_id"], good["conversation_id"], good["first_event_time"]) == ("s1", "c1", NOON)
     assert all(row["message_id"].strip(" ") not in {"", "new"} for row in found)  # as SQL trims: blanks only
+    lake.select("datasets/events/select_audit_witnesses", client_id=CLIENT_ID, **window)
     lake.select("datasets/events/select_deleted_conversations", **window)
-    [day] = lake.select("datasets/events/select_audit_days", **window)
-    assert day["event_count"] == len(odd) + 1
+    lake.tables.execute("datasets/events/merge_split_events", event_dates=[TODAY])
+    [day] = lake.select("datasets/events/select_stored_days", **window)
+    assert day["stored_count"] == len(odd) + 1

@@ -69,6 +69,11 @@ def assert_same_tables(
         assert content(one, table) == content(other, table), table
 
 
+def assert_every_event_is_stored_once(world: World) -> None:
+    ids = [row["event_id"] for row in world.read("genie_events")]
+    assert len(ids) == len(set(ids)) > 0
+
+
 def assert_ledger_claims_nothing_that_is_not_stored(world: World) -> None:
     details, ledger = world.by_key("message_details"), world.by_key("message_ledger")
     claimed = {key for key, row in ledger.items() if row["state"] in {"fetched", "settling"}}
@@ -124,6 +129,7 @@ def test_two_runs_at_once_end_in_the_same_tables_as_one(make_world: MakeWorld, u
 
     assert [record.status for record in records] == ["succeeded", "succeeded"]
     assert_same_tables(undisturbed, shared)
+    assert_every_event_is_stored_once(shared)
     assert sorted(row["status"] for row in shared.read("ingestion_runs")) == ["succeeded", "succeeded"]
 
 
@@ -272,3 +278,4 @@ def test_first_two_runs_of_a_lakehouse_may_start_together(make_world: MakeWorld)
     run_at_once(world, {}, {})
 
     assert_ledger_claims_nothing_that_is_not_stored(world)
+    assert_every_event_is_stored_once(world)

@@ -105,6 +105,7 @@ def test_columns_of_other_types_are_converted_and_told(clean_world: World) -> No
     assert stored_messages(clean_world) == expected
     assert list(record.drift) == [
         "system.access.audit.request_params: expected map<string,string>, got string; converted (1 time)",
+        "system.access.audit.response.error_message: expected string, got a field of string; converted (1 time)",
         "system.access.audit.response.result: expected string, got a field of string; converted (1 time)",
         "system.access.audit.response.status_code: expected int, got a field of string; converted (1 time)",
         "system.access.audit.workspace_id: expected string, got bigint; converted (1 time)",

@@ -2,6 +2,8 @@
 
 # The whole job runs on every push and is compared row by row. These statements it runs not at all, or on new rows only.
 TEST_OF = {
+    "datasets/events/merge_split_events": "test_rows_of_one_action_that_come_in_different_runs_are_joined",
+    "datasets/events/select_audit_witnesses": "test_events_of_one_message_become_one_row",
     "erasure/merge_erased_ledger": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
     "ledger/fill_reason_code": "test_older_rows_get_the_reason_code_that_their_sentence_says",
     "ledger/merge_outcomes": "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from tests.spark.spark_lake import SparkLake
 from tests.sql.statements import test_enrichment, test_erasure, test_merge_messages, test_spaces_and_runs
+from tests.sql.statements.events import test_events
 from tests.sql.statements.ledger import (
     test_discovery_statements,
     test_merge_outcomes,
@@ -30,6 +31,14 @@ _ALL = (
     test_twins,
 )
 _CHOSEN = {
+    test_events: (
+        "test_event_becomes_a_row_with_everything_it_says",
+        "test_every_action_has_its_kind_and_only_unknown_ones_are_odd",
+        "test_copies_of_an_event_are_one_row",
+        "test_what_is_stored_already_is_not_written_again",
+        "test_rows_of_one_action_that_come_in_different_runs_are_joined",
+        "test_event_about_an_erased_message_brings_nothing_back",
+    ),
     test_enrichment: (
         "test_statement_is_found_with_everything_the_history_tells",
         "test_newest_version_of_a_statement_counts",

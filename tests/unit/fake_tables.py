@@ -24,6 +24,7 @@ class FakeTables:
         self.asked: list[tuple[str, dict[str, Input]]] = []
         self.executed: list[tuple[str, bool]] = []  # statement, and whether its rows are expected to be new
         self.merged: list[dict[str, Any]] = []
+        self.stored: dict[str, list[dict[str, Any]]] = {}  # by table
 
     def has_table(self, name: str) -> bool:
         return self._has_tables
@@ -48,15 +49,25 @@ class FakeTables:
             self.merged += cast("pa.Table", values["witnessed_messages"]).to_pylist()
         return 0
 
+    def merge_from(self, name: str, statement: str, **values: Input) -> None:
+        self.asked.append((statement, values))
+
+    def merge(self, name: str, rows: pa.Table, *, expect_new: bool = False, **values: Input) -> int:
+        self.stored[name] = rows.to_pylist()
+        return 0
+
     def as_tables(self) -> Tables:
         return cast("Tables", self)
 
 
-def days(*counts: int, deletions: int = 0) -> list[dict[str, Any]]:
+def days(*counts: int, deletions: int = 0, missing: int | None = None) -> list[dict[str, Any]]:
+    """Return the days of the audit log from the first of November on; all of their events are missing, if nothing else is said."""
     return [
         {
             "event_date": date(2026, 11, 1) + n * DAY,
             "event_count": count,
+            "missing_count": count if missing is None else missing,
+            "newest_ingestion": None,
             "conversation_deletion_count": deletions,
             "newest_event_time": NOON + n * HOUR,
         }

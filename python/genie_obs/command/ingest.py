@@ -65,6 +65,8 @@ def print_run(console: Console, record: RunRecord) -> None:
         f"{record.witnessed_count:,} messages in {record.audit_event_count:,} audit events since "
         f"{say_instant(record.window_start)}, {record.new_message_count:,} new",
     )
+    if record.late_event_count:
+        table.add_row("Late", f"{record.late_event_count:,} events arrived after their day was read, and were read now")
     table.add_row("Due", f"{record.due_count:,} messages: {outcome}")
     table.add_row(
         "Calls",

@@ -17,6 +17,7 @@ from genie_obs.command.words import name_workspace, say_duration, say_instant
 from genie_obs.config import Settings, parse_settings
 from genie_obs.lakehouse.source_checks import check_sources
 from genie_obs.reports.plan import PlanReport, make_plan
+from genie_obs.reports.status import check_created
 from genie_obs.security.credentials import SecretReader, find_client_id
 from genie_obs.session.flags import ALL_SETTINGS, output_flags, setting_flags
 from genie_obs.session.job import credentials_environ, open_tables, secret_reader
@@ -48,7 +49,7 @@ def run_plan(
         now: the time of the run, UTC.
 
     Raises:
-        ConfigError: if a source, a column or a workspace is missing.
+        ConfigError: if a source, a column or a workspace is missing, or our tables are those of an older version.
         EngineError: if the session cannot be opened.
     """
     client_id = find_client_id(environ, secrets)
@@ -56,6 +57,8 @@ def run_plan(
         sources = check_sources(tables, settings.scope, settings.discovery.skip_sources)
         for line in sources.drift:
             logger.warning("not as this version knows it: %s", line)
+        if tables.has_table("message_ledger"):
+            check_created(tables)
         return make_plan(tables, settings, sources.workspaces, client_id=client_id, now=now)
 
 

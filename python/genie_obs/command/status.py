@@ -62,6 +62,10 @@ def print_status(console: Console, status: StatusReport) -> None:
     if status.watermark is not None:
         age = say_duration(max(0.0, (status.now - status.watermark).total_seconds()))
         console.print(f"Audit log processed up to {say_instant(status.watermark)}, {age} ago.")
+    for run in status.runs:
+        if run["late_event_count"]:
+            late = f"{run['late_event_count']:,} events arrived after their day was read"
+            console.print(f"Run of {say_instant(run['started_at'])}: {late}, and were read then.")
     _print_runs(console, status)
     _print_sources(console, status)
     _print_drift(console, status)

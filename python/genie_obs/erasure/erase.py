@@ -188,12 +188,12 @@ def _erase_with_messages(tables: Tables, batch: pa.Table) -> None:
     for name in tables_erased_with("message"):
         dates = message_dates(table(name))
         rows = batch.filter(batch[dates[0]].is_valid()) if dates else batch
-        _erase(tables, name, rows, **{f"{key}s": rows[key].unique().to_pylist() for key in dates})
+        _erase(tables, name, "message", rows, **{f"{key}s": rows[key].unique().to_pylist() for key in dates})
 
 
 def _erase_spaces(tables: Tables, spaces: pa.Table, receipt: Receipt) -> None:
     for name in tables_erased_with("space"):
-        _erase(tables, name, spaces)
+        _erase(tables, name, "space", spaces)
     receipt.space_count = spaces.num_rows
 
 
@@ -201,12 +201,12 @@ def _erase_person(tables: Tables, names: list[str]) -> None:
     """Erase a person from every table that is erased with a person. One name at a time, because a row may hold several of them."""
     for name in tables_erased_with("person"):
         for of_person in names:
-            _erase(tables, name, pa.table({"name": [of_person]}))
+            _erase(tables, name, "person", pa.table({"name": [of_person]}))
 
 
-def _erase(tables: Tables, name: str, rows: pa.Table, **values: Any) -> None:
+def _erase(tables: Tables, name: str, whom: str, rows: pa.Table, **values: Any) -> None:
     if rows.num_rows:
-        tables.change(name, build_erasure(name), {ERASED: rows}, **values)
+        tables.change(name, build_erasure(name, whom), {ERASED: rows}, **values)
 
 
 def _names_of(tables: Tables, user: str) -> list[str]:

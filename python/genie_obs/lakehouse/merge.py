@@ -31,17 +31,18 @@ _ERASED = f"old.{CONTENT_POLICY} <=> 'erased'"
 
 
 @lru_cache
-def build_merge(name: str, *, is_insert_only: bool = False) -> str:
+def build_merge(name: str, *, is_insert_only: bool = False, rows: str = NEW_ROWS) -> str:
     """Return the MERGE that stores rows of a table, one per key. With `is_insert_only`, stored rows stay as they are.
 
-    It reads the relation `new_rows`: all columns of the table, and those that its rules name. Its parameters are those of the rules,
-    and for each column of `date_keys` the list of the days that it touches, as `:<column>s`.
+    It reads the relation `new_rows`, or a query in parentheses that is given as `rows`: all columns of the table, and those that its
+    rules name. Its parameters are those of the query and of the rules, and for each column of `date_keys` the list of the days that it
+    touches, as `:<column>s`.
     """
     declared = table(name)
     updated = {column: _update(declared, column) for column in declared.names if _is_updated(declared, column)}
     clauses = [
         f"MERGE INTO {name} AS old",
-        f"USING {NEW_ROWS} AS new",
+        f"USING {rows} AS new",
         "ON " + "\n  AND ".join(_conditions(declared)),
     ]
     if updated and not is_insert_only:

@@ -30,8 +30,8 @@ _JSON_TEXT = re.compile(r"(?P<name>\w+) as (?P<empty>\S+)")
 _RULE, _JOINED = "rule ", "joined on "
 _KEYS = frozenset(
     {
-        "grain", "key", "cluster by", "partition by", "statistics", "sources", "retention", "erased with", "texts", "words", "people",
-        "identifiers", "newest", "once", "quiet", "update if", "insert if",
+        "grain", "key", "cluster by", "partition by", "statistics", "sources", "retention", "erased with", "rows stay", "texts", "words",
+        "people", "identifiers", "newest", "once", "quiet", "update if", "insert if",
     }
 )  # fmt: skip
 ERASED_WITH = frozenset({"message", "space", "person", "state"})
@@ -88,8 +88,9 @@ class Table:
     people: tuple[str, ...]  # columns that say who somebody is
     # STRING columns that are neither texts nor people: ids, names of things, words of our own.
     identifiers: tuple[str, ...]
-    # `message`, `space` or `person`: a row loses its texts when that is erased. `state`: the ledger has its own way.
-    erased_with: str | None
+    # `message`, `space`, `person`: a row loses its texts when one of these is erased. `state`: the ledger has its own way.
+    erased_with: tuple[str, ...]
+    has_lasting_rows: bool  # a row loses its texts and people also where whole rows are erased
     merge: MergeRules
 
     @property
@@ -141,7 +142,8 @@ def table(name: str) -> Table:
         texts=_texts(columns, header),
         people=_words(header, "people"),
         identifiers=_words(header, "identifiers"),
-        erased_with=header.get("erased with"),
+        erased_with=_words(header, "erased with"),
+        has_lasting_rows="rows stay" in header,
         merge=_merge_rules(columns, header),
     )
 
@@ -166,7 +168,7 @@ def _parse_header(ddl: str, name: str) -> dict[str, str]:
         elif line.startswith("--  ") and key:
             header[key] += " " + line.removeprefix("--").strip()
     unknown = [key for key in header if key not in _KEYS and not key.startswith((_RULE, _JOINED))]
-    if unknown or header.get("erased with") not in {None, *ERASED_WITH}:
+    if unknown or not ERASED_WITH.issuperset(_words(header, "erased with")):
         raise ValueError(f"the declaration of {name} has a header line that means nothing: {unknown or 'erased with'}")
     return header
 

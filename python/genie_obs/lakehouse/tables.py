@@ -136,6 +136,19 @@ class Tables:
         only_new = spell(build_merge(name, is_insert_only=True)) if expect_new else None
         return self.write(name, spell(build_merge(name)), only_new, {NEW_ROWS: rows})
 
+    def merge_from(self, name: str, statement: str, **values: Value) -> None:
+        """Store the rows that a query file returns, as `merge` does; no row leaves the engine.
+
+        `values` are the parameters of the query, and for each column of `date_keys` the list of the days that it touches, as `merge`
+        makes them.
+
+        Raises:
+            EngineError: if the engine fails, or it still collides with another writer after several attempts.
+        """
+        query = "(\n" + limit_to_scope(load_statement(statement), values) + "\n)"
+        text = qualify(build_merge(name, rows=query), self._engine.names, self._stand_ins)
+        self.write(statement, inline_parameters(text, values), None, {})
+
     def change(self, name: str, statement: str, relations: Mapping[str, pa.Table], **values: Value) -> None:
         """Run a MERGE that was made from the declaration of one of our tables.
 

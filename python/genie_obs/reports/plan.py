@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genie_obs.config import Settings
-from genie_obs.datasets.events.audit_log import select_audit_days, select_window, select_witnessed
+from genie_obs.datasets.events.audit_log import select_audit_days, select_window
+from genie_obs.datasets.events.witnesses import select_logged
 from genie_obs.datasets.messages.planner import plan_conversations
 from genie_obs.datasets.spaces.store import select_spaces
 from genie_obs.lakehouse.arrow_rows import Row, to_rows
@@ -78,7 +79,7 @@ def make_plan(
             due[row["workspace_id"], row["message_id"]] = row
     new_count = 0
     for part in days.slices:
-        seen = select_witnessed(tables, settings.scope, part, client_id=client_id)
+        seen = select_logged(tables, settings.scope, part, client_id=client_id)
         for row in to_rows(seen.messages):
             key, known = key_of(row), seen.known.get(key_of(row))
             new_count += known is None and key not in due

@@ -52,6 +52,7 @@ class RunRecord:
     watermark_after: datetime | None = None
     oldest_stored_date: date | None = None
     audit_event_count: int = 0
+    late_event_count: int | None = None  # NULL: the audit log was not read
     witnessed_count: int = 0
     new_message_count: int = 0
     due_count: int = 0

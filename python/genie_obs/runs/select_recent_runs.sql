@@ -6,6 +6,7 @@ SELECT
   finished_at,
   status,
   watermark_after,
+  late_event_count,
   new_message_count,
   due_count,
   fetched_count,

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS ingestion_runs (
   watermark_after TIMESTAMP COMMENT 'Newest audit event processed including this run (UTC); set when discovery is committed',
   oldest_stored_date DATE COMMENT 'Earliest created_date among the rows this run stored; enrichment looks no further back',
   audit_event_count BIGINT COMMENT 'Genie events in the audit window',
+  late_event_count BIGINT COMMENT 'Genie events that arrived after their day was read, and days after it: days before the audit window that grew are read again',
   witnessed_count BIGINT COMMENT 'Messages mentioned in the audit window, which is read in slices of days; one that two slices mention counts twice',
   new_message_count BIGINT COMMENT 'Messages witnessed for the first time',
   due_count BIGINT COMMENT 'Messages that were due to be fetched',

@@ -160,6 +160,11 @@ class ContentGuard:
         is_redacting = Policy.REDACTED in settings.content_policy.all()
         self._redactor = Redactor(settings.phone_regions) if is_redacting else None
 
+    @property
+    def keeps_everything(self) -> bool:
+        """Return whether every text is kept verbatim, so that rows need not pass through here."""
+        return self._policies.all() == {Policy.FULL}
+
     def policy_of(self, workspace_id: str, space_id: str | None) -> Policy:
         """Return the policy that holds in a space."""
         return self._policies.of(workspace_id, space_id)

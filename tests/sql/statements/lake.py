@@ -5,6 +5,7 @@ Rows go in and come out through `deltalake`, another implementation than the eng
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -32,9 +33,10 @@ TODAY = NOON.date()
 IDS = {"space_id": "s1", "conversation_id": "c1", "message_id": "m1"}
 CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 
+_EVENT_NUMBERS = itertools.count(1)
 _SYSTEM_TABLES = {"access/audit": AUDIT, "access/workspaces_latest": WORKSPACES, "query/history": QUERY_HISTORY}
 _FLAGS = pa.schema([("is_terminal", pa.bool_())])
-_KEY = ("workspace_id", "message_id")
+_KEY = ("workspace_id", "message_id", "event_id")
 
 
 class Lake:
@@ -122,6 +124,28 @@ class Lake:
         merge(*({**new, "message_id": name} for name, (_, new) in cases.items()))
         return {row["message_id"]: {**row, "message_id": IDS["message_id"]} for row in self.read(target)}
 
+    def store_events(
+        self,
+        from_date: date = TODAY,
+        until_date: date = TODAY,
+        *,
+        workspace_ids: tuple[str, ...] = (),
+        client_id: str = CLIENT_ID,
+        at: datetime = NOON,
+    ) -> None:
+        """Store the events of the audit log, as a run that starts at an instant does."""
+        days = [from_date + n * DAY for n in range((until_date - from_date).days + 1)]
+        self.tables.merge_from(
+            "genie_events",
+            "datasets/events/select_new_events",
+            from_date=from_date,
+            until_date=until_date,
+            workspace_ids=workspace_ids,
+            client_id=client_id,
+            ingested_at=at,
+            event_dates=days,
+        )
+
     def merge_statements(self, *rows: Row) -> None:
         statements = _relation("message_details", rows)
         dates = [row["created_date"] for row in rows]
@@ -152,7 +176,7 @@ def audit_event(action_name: str = "getConversationMessage", *, at: datetime = N
         "event_time": at,
         "event_date": at.date(),
         "action_name": action_name,
-        "event_id": f"{action_name}@{at.isoformat()}",
+        "event_id": f"event-{next(_EVENT_NUMBERS)}",
         "user_identity": {"email": values.pop("email", "ana@example.com"), "subject_name": values.pop("subject", None)},
         "request_params": list(values.pop("params", {}).items()),
         "response": {

@@ -57,7 +57,9 @@ def merge(lake: Lake, *rows: Row) -> None:
     keys = table("message_ledger").arrow_schema("workspace_id", "message_id", "witnessed_date", "created_date")
     gone = pa.Table.from_pylist(list(rows), pa.unify_schemas([keys, _FLAGS]))
     lake.tables.execute("erasure/merge_erased_ledger", erased=gone, witnessed_dates=[TODAY], updated_at=LATER)
-    lake.tables.change("message_details", build_erasure("message_details"), {ERASED: gone}, created_dates=[TODAY])
+    lake.tables.change(
+        "message_details", build_erasure("message_details", "message"), {ERASED: gone}, created_dates=[TODAY]
+    )
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
@@ -288,7 +290,7 @@ def test_description_and_configuration_of_a_space_go_and_are_not_read_again(lake
     found = lake.select("erasure/select_erasable_spaces", **scope)
 
     spaces = pa.Table.from_pylist(found, table("space_details").arrow_schema("workspace_id", "space_id"))
-    lake.tables.change("space_details", build_erasure("space_details"), {ERASED: spaces})
+    lake.tables.change("space_details", build_erasure("space_details", "space"), {ERASED: spaces})
     lake.merge_spaces(
         space_row(description="new", parent_path="/new", title="Renamed", fetched_at=LATER, updated_at=LATER)
     )

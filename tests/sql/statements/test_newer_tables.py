@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 from deltalake import Schema
-from tests.sql.statements.lake import NOON, Lake, fetched_message, space_row
+from tests.sql.statements.lake import NOON, TODAY, Lake, audit_event, fetched_message, space_row
 from tests.sql.statements.ledger.test_merge_witnesses import witness
 from tests.sql.statements.merging import outcome, pending
 
@@ -31,6 +31,9 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 
 def test_every_table_is_written_whatever_columns_it_has_besides(newer: Lake) -> None:
+    newer.fill("access/audit", audit_event())
+    newer.store_events()
+    newer.tables.execute("datasets/events/merge_split_events", event_dates=[TODAY])
     newer.merge_witnesses(witness(), expect_new=True)
     newer.merge_outcomes(outcome(message_id="m2"))
     newer.merge_messages(fetched_message(), expect_new=True)

@@ -43,7 +43,10 @@ def test_missing_columns_become_null_or_what_stands_for_them() -> None:
     ]
     assert "CAST(event_time AS date) AS event_date" in check.expressions
     assert "CAST(NULL AS string) AS user_agent" in check.expressions
-    response = "named_struct('status_code', CAST(NULL AS int), 'result', response.result) AS response"
+    response = (
+        "named_struct('status_code', CAST(NULL AS int), 'error_message', response.error_message, "
+        "'result', response.result) AS response"
+    )
     assert response in check.expressions
 
 

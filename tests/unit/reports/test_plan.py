@@ -21,10 +21,12 @@ def plan(
     fake = FakeTables(
         {
             "datasets/events/select_audit_days": days(len(seen)) if seen else [],
-            "datasets/events/select_witnesses": list(seen),
+            "datasets/events/select_audit_witnesses": list(seen),
             "ledger/select_seen_again": known or [],
             "runs/select_recent_runs": runs or [],
-            "runs/select_watermark": [{"watermark": None, "covered_since": None}],
+            "runs/select_watermark": [
+                {"watermark": None, "covered_since": None, "events_since": None, "recorded_at": None}
+            ],
         },
         has_tables=has_tables,
     )

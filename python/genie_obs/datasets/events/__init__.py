@@ -1,4 +1,4 @@
-"""The audit log: which messages exist."""
+"""The table `genie_events`: the events of the audit log, and with them which messages exist."""
 
 from genie_obs.runs.dataset import Dataset, Run, StepResult
 

@@ -1,28 +1,28 @@
-"""Discovery: reads the audit log and records in the ledger every message that exists.
+"""The audit log by day: where a run starts to read, which days hold events that are not stored, and in which slices they are read.
 
-The audit log is read in slices of whole days, each slice once, so that memory does not grow with the window. A run starts at
-the watermark, so an outage loses nothing; an overlap covers late rows. The watermark is the time of the newest event
-processed, never of the clock. So a stalled audit log loses nothing either.
+A run starts at the watermark, so an outage loses nothing. An overlap covers late rows. The watermark is the time of the newest event
+processed, never of the clock, so a stalled audit log loses nothing either. Rows may come later than the overlap: a count by day tells
+which of the last 30 days have grown since they were read, and these are read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from genie_obs.config import DiscoverySettings, Scope
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
-from genie_obs.ledger.lookup import WITNESS_COLUMNS, keys_of, select_seen_again
-from genie_obs.ledger.rows import Key
 
 MAX_SLICE_EVENTS = 100_000
-_WITNESS_COLUMNS = (*WITNESS_COLUMNS, "witnessed_date")
+LATE_WITHIN = timedelta(days=30)
+"""How long after its day an event may arrive and still be found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,9 @@ class Window:
 
     start: datetime
     watermark: datetime | None  # newest event processed by earlier runs; None on the first one
+    # Since when events are stored, and the start of the newest run whose events are all in the ledger. None: no run stored any.
+    events_since: datetime | None = None
+    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,26 +43,18 @@ class Slice:
     from_date: date
     until_date: date
     event_count: int
+    missing_dates: tuple[date, ...] = ()  # days with events that are not stored yet
     conversation_deletion_count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditDays:
-    """What the window holds, by day."""
+    """What the window holds, by day, and the days before it that have grown."""
 
     slices: tuple[Slice, ...]
-    event_count: int
+    event_count: int  # of the window
+    late_event_count: int
     newest_event_time: datetime | None
-
-
-@dataclass(kw_only=True)
-class Discovered:
-    """What discovery found and wrote."""
-
-    event_count: int = 0
-    witnessed_count: int = 0  # a message that two slices mention counts twice
-    new_message_count: int = 0
-    watermark: datetime | None = None
 
 
 def select_window(tables: Tables, scope: Scope, settings: DiscoverySettings, now: datetime) -> Window:
@@ -79,126 +74,60 @@ def select_window(tables: Tables, scope: Scope, settings: DiscoverySettings, now
     # A day of slack: covered_since is never later than the look-back of the run that set it.
     if covered_since is not None and lookback_start < covered_since - timedelta(days=1):
         start = min(start, lookback_start)
-    return Window(start=start, watermark=watermark)
+    return Window(
+        start=start, watermark=watermark, events_since=earlier["events_since"], recorded_at=earlier["recorded_at"]
+    )
 
 
 def select_audit_days(tables: Tables, scope: Scope, window: Window, now: datetime) -> AuditDays:
-    """Count the Genie events of the window by day and cut it into slices of at most MAX_SLICE_EVENTS, or one day."""
-    days = tables.rows(
-        "datasets/events/select_audit_days",
-        from_date=window.start.date(),
-        # Clocks differ: an event may be dated slightly in the future.
-        until_date=now.date() + timedelta(days=1),
-        workspace_ids=scope.workspace_ids,
-    )
-    newest = max((day["newest_event_time"] for day in days), default=None)
+    """Count the Genie events by day and cut the days to read into slices of at most MAX_SLICE_EVENTS, or one day."""
+    from_date = min(window.start.date(), _late_since(window, now))
+    # Clocks differ: an event may be dated slightly in the future.
+    range_: dict[str, Any] = {
+        "from_date": from_date,
+        "until_date": now.date() + timedelta(days=1),
+        "workspace_ids": scope.workspace_ids,
+    }
+    days = tables.rows("datasets/events/select_audit_days", stored_days=_stored_days(tables, range_), **range_)
+    late = [day for day in days if day["event_date"] < window.start.date()]
+    current = days[len(late) :]
     return AuditDays(
-        slices=tuple(_cut(days)), event_count=sum(day["event_count"] for day in days), newest_event_time=newest
+        # A gap between days that have grown is one between slices: what has not grown is not read again.
+        slices=tuple(piece for group in (*_grown(late, window), current) for piece in _cut(group)),
+        event_count=sum(day["event_count"] for day in current),
+        late_event_count=sum(day["missing_count"] for day in late),
+        newest_event_time=max((day["newest_event_time"] for day in current), default=None),
     )
 
 
-def discover(
-    tables: Tables,
-    scope: Scope,
-    window: Window,
-    days: AuditDays,
-    *,
-    client_id: str,
-    now: datetime,
-    on_done: Callable[[int], None],
-) -> Discovered:
-    """Bring the ledger up to date with the audit window and return what was found. Repeating it changes nothing.
-
-    `on_done` gets the number of events of each slice.
-    """
-    found = Discovered(event_count=days.event_count, watermark=window.watermark)
-    if days.newest_event_time is not None:
-        newest = min(days.newest_event_time, now)
-        found.watermark = max(newest, window.watermark) if window.watermark else newest
-    for part in days.slices:
-        witnessed, new = _record_slice(tables, scope, part, client_id=client_id, now=now)
-        found.witnessed_count += witnessed
-        found.new_message_count += new
-        on_done(part.event_count)
-    return found
+def _late_since(window: Window, now: datetime) -> date:
+    """Return the first day in which late events are looked for: it was read before, by a version that stores events."""
+    since = window.start if window.events_since is None else window.events_since
+    return max(since, now - LATE_WITHIN).date()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Witnessed:
-    """The messages that events of a slice mention, and what the ledger knows of them.
-
-    The messages stay in Arrow. A first run may find a whole slice of new ones, and as objects they would cost more time and
-    memory than the query itself.
-    """
-
-    # One row per message, as `select_witnesses` gives them, with its witnessed_date: that of the ledger if it knows the message.
-    messages: pa.Table
-    known: dict[Key, Row]  # as `select_seen_again` gives them
+def _stored_days(tables: Tables, range_: dict[str, Any]) -> pa.Table:
+    """Return how many events are stored, by day and workspace."""
+    schema = table("genie_events").arrow_schema("event_date", "workspace_id")
+    schema = pa.schema([*schema, ("stored_count", pa.int64()), ("newest_ingestion", pa.timestamp("us", tz="UTC"))])
+    has_table = tables.has_table("genie_events")
+    stored = tables.select("datasets/events/select_stored_days", **range_) if has_table else schema.empty_table()
+    # Engines take no relation without rows. No workspace has an empty id, so this row says nothing.
+    return stored.cast(schema) if stored.num_rows else pa.Table.from_pylist([{"workspace_id": ""}], schema)
 
 
-def select_witnessed(tables: Tables, scope: Scope, part: Slice, *, client_id: str) -> Witnessed:
-    """Return the messages that a slice mentions. Changes nothing."""
-    messages = tables.select(
-        "datasets/events/select_witnesses",
-        from_date=part.from_date,
-        until_date=part.until_date,
-        workspace_ids=scope.workspace_ids,
-        client_id=client_id,
-    )
-    if not messages.num_rows:
-        return Witnessed(messages=messages, known={})
-    known = select_seen_again(tables, messages, recent_since=part.from_date - timedelta(days=1))
-    # The UTC day, whatever the time zone of the engine's column.
-    days = messages["first_event_time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
-    if known:
-        ledger_days = [known[key]["witnessed_date"] if key in known else None for key in keys_of(messages)]
-        days = pc.coalesce(pa.chunked_array([pa.array(ledger_days, pa.date32())]), days)
-    return Witnessed(messages=messages.append_column("witnessed_date", days), known=known)
+def _grown(days: list[Row], window: Window) -> Iterator[list[Row]]:
+    """Yield each run of neighbouring days with events that are not stored, or stored by a run that died before it recorded them."""
+
+    def is_read(day: Row) -> bool:
+        stored_at = day["newest_ingestion"]
+        is_recorded = stored_at is None or (window.recorded_at is not None and stored_at <= window.recorded_at)
+        return day["missing_count"] > 0 or not is_recorded
+
+    yield from (list(group) for is_grown, group in groupby(days, key=is_read) if is_grown)
 
 
-def _record_slice(tables: Tables, scope: Scope, part: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
-    """Return how many messages the slice mentions, and how many of them are new."""
-    seen = select_witnessed(tables, scope, part, client_id=client_id)
-    if seen.messages.num_rows:
-        keys = list(keys_of(seen.messages))
-        is_new = pa.array([key not in seen.known for key in keys], pa.bool_())
-        is_news = pa.array([key in seen.known and seen.known[key]["is_news"] for key in keys], pa.bool_())
-        _merge(tables, seen.messages.filter(is_new), now, is_new=True)
-        _merge(tables, seen.messages.filter(is_news), now)
-    if part.conversation_deletion_count:
-        deleted = _deleted_with_conversation(tables, scope, part)
-        _merge(tables, pa.Table.from_pylist(deleted, table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)), now)
-    return seen.messages.num_rows, seen.messages.num_rows - len(seen.known)
-
-
-def _deleted_with_conversation(tables: Tables, scope: Scope, part: Slice) -> list[Row]:
-    """Return the known messages of conversations that were deleted as a whole. The deletion is their witness."""
-    deleted = tables.select(
-        "datasets/events/select_deleted_conversations",
-        from_date=part.from_date,
-        until_date=part.until_date,
-        workspace_ids=scope.workspace_ids,
-    )
-    if not deleted.num_rows:
-        return []
-    members = tables.rows("ledger/select_conversation_members", deleted_conversations=deleted)
-    return [{**row, "witnesses": ["deleteConversation"], "user_email": None} for row in members]
-
-
-def _merge(tables: Tables, witnesses: pa.Table, now: datetime, *, is_new: bool = False) -> None:
-    if not witnesses.num_rows:
-        return
-    schema = table("message_ledger").arrow_schema(*_WITNESS_COLUMNS)
-    tables.execute(
-        "ledger/merge_witnesses",
-        expect_new=is_new,  # another run may have recorded some of the new ones meanwhile
-        witnessed_messages=witnesses.select(schema.names).cast(schema),
-        witnessed_dates=witnesses["witnessed_date"].unique().to_pylist(),
-        updated_at=now,
-    )
-
-
-def _cut(days: list[Row]) -> Iterator[Slice]:
+def _cut(days: Iterable[Row]) -> Iterator[Slice]:
     group: list[Row] = []
     size = 0
     for day in days:
@@ -216,5 +145,6 @@ def _slice(days: list[Row]) -> Slice:
         from_date=days[0]["event_date"],
         until_date=days[-1]["event_date"],
         event_count=sum(day["event_count"] for day in days),
+        missing_dates=tuple(day["event_date"] for day in days if day["missing_count"]),
         conversation_deletion_count=sum(day["conversation_deletion_count"] for day in days),
     )

@@ -1,10 +1,11 @@
-"""The step of this dataset: reads the audit log since the last watermark into the ledger."""
+"""The step of this dataset: reads the audit log since the last watermark, and days that have grown, into genie_events and the ledger."""
 
 from __future__ import annotations
 
 import logging
 
-from genie_obs.datasets.events.audit_log import discover, select_audit_days, select_window
+from genie_obs.datasets.events.audit_log import select_audit_days, select_window
+from genie_obs.datasets.events.discovery import discover
 from genie_obs.ledger.twins import join_twins
 from genie_obs.runs.dataset import Run, StepResult
 
@@ -12,27 +13,30 @@ logger = logging.getLogger(__name__)
 
 
 def discover_messages(run: Run) -> StepResult:
-    """Record every message that an event of the window mentions."""
+    """Store the events of the window and record every message that they mention."""
     scope = run.settings.scope
     window = select_window(run.tables, scope, run.settings.discovery, run.started_at)
     days = select_audit_days(run.tables, scope, window, run.started_at)
-    run.progress.expect(days.event_count)
+    run.progress.expect(sum(part.event_count for part in days.slices))
 
     def on_done(event_count: int) -> None:
         run.progress.advance(event_count)
         run.heartbeat.beat()
 
-    client_id = run.credentials.client_id
-    found = discover(run.tables, scope, window, days, client_id=client_id, now=run.started_at, on_done=on_done)
+    client_id, now = run.credentials.client_id, run.started_at
+    found = discover(run.tables, scope, window, days, guard=run.guard, client_id=client_id, now=now, on_done=on_done)
     logger.info(
         "audit since %s: %d events, %d messages, %d new",
         f"{window.start:%Y-%m-%d %H:%M}", found.event_count, found.witnessed_count, found.new_message_count,
     )  # fmt: skip
+    if found.late_event_count:
+        logger.warning("%d events arrived after their day was read; these days were read again", found.late_event_count)
     twins = _join_twins(run) if found.new_message_count else 0
     return StepResult(
         rows=found.new_message_count,
         numbers={
             "audit_event_count": found.event_count,
+            "late_event_count": found.late_event_count,
             "witnessed_count": found.witnessed_count,
             "new_message_count": found.new_message_count - twins,
         },
@@ -41,6 +45,7 @@ def discover_messages(run: Run) -> StepResult:
             "watermark_before": window.watermark,
             "watermark_after": found.watermark,
         },
+        drift=found.drift,
         # If nothing is new and the run dies later, the next run finds everything again.
         is_worth_storing=found.new_message_count > 0,
     )

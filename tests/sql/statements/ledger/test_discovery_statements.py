@@ -25,12 +25,22 @@ from tests.sql.statements.lake import (
 from genie_obs.lakehouse.schema import table
 from genie_obs.settings import ids
 
+STORED_DAYS = pa.schema(
+    [
+        *table("genie_events").arrow_schema("event_date", "workspace_id"),
+        ("stored_count", pa.int64()),
+        ("newest_ingestion", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
 
 def audit_days(lake: Lake, *events: Row, workspace_ids: str = "") -> list[Row]:
+    """Return the days of the log beside what is stored of them now."""
     lake.fill("access/audit", *events)
-    return lake.select(
-        "datasets/events/select_audit_days", from_date=day(-2), until_date=day(0), workspace_ids=ids(workspace_ids)
-    )
+    values: Row = {"from_date": day(-2), "until_date": day(0), "workspace_ids": ids(workspace_ids)}
+    stored = lake.select("datasets/events/select_stored_days", **values) or [{"workspace_id": ""}]
+    relation = pa.Table.from_pylist(stored, STORED_DAYS)
+    return lake.select("datasets/events/select_audit_days", stored_days=relation, **values)
 
 
 def test_genie_events_are_counted_by_day_in_order(lake: Lake) -> None:
@@ -51,10 +61,19 @@ def test_genie_events_are_counted_by_day_in_order(lake: Lake) -> None:
         {
             "event_date": day(-2),
             "event_count": 2,
+            "missing_count": 2,
+            "newest_ingestion": None,
             "conversation_deletion_count": 0,
             "newest_event_time": NOON - 2 * DAY + HOUR,
         },
-        {"event_date": day(0), "event_count": 4, "conversation_deletion_count": 2, "newest_event_time": NOON},
+        {
+            "event_date": day(0),
+            "event_count": 4,
+            "missing_count": 4,
+            "newest_ingestion": None,
+            "conversation_deletion_count": 2,
+            "newest_event_time": NOON,
+        },
     ]
 
 
@@ -64,12 +83,36 @@ def test_days_are_counted_for_the_workspaces_in_scope(lake: Lake) -> None:
     assert [row["event_count"] for row in audit_days(lake, *events, workspace_ids="12,2")] == [2]
 
 
+def test_event_is_missing_until_it_is_stored_and_copies_count_once(lake: Lake) -> None:
+    known, new = audit_event(), audit_event()
+    other = audit_event(workspace_id="2", service_name="genieChat")
+    lake.fill("access/audit", known, other)
+    lake.store_events(at=NOON - HOUR)
+
+    [stored] = audit_days(lake, known, dict(known), other)
+    [grown] = audit_days(lake, known, dict(known), other, new)
+
+    assert (stored["event_count"], stored["missing_count"], stored["newest_ingestion"]) == (3, 0, NOON - HOUR)
+    assert grown["missing_count"] == 1
+
+
+def test_workspace_whose_events_left_the_log_hides_no_missing_event_of_another(lake: Lake) -> None:
+    gone = [audit_event(workspace_id="1") for _ in range(3)]
+    lake.fill("access/audit", *gone)
+    lake.store_events()
+
+    [found] = audit_days(lake, audit_event(workspace_id="2"))
+
+    assert found["missing_count"] == 1
+
+
 def test_empty_log_has_no_days(lake: Lake) -> None:
     assert audit_days(lake) == []
 
 
 def deleted_conversations(lake: Lake, *events: Row, workspace_ids: str = "") -> list[Row]:
     lake.fill("access/audit", *events)
+    lake.store_events(day(-3), day(0))
     rows = lake.select(
         "datasets/events/select_deleted_conversations",
         from_date=day(-1),
@@ -200,6 +243,20 @@ def watermark(lake: Lake, *runs: Row, workspace_ids: str = "") -> tuple[Any, Any
     lake.fill("ingestion_runs", *runs)
     [row] = lake.select("runs/select_watermark", workspace_ids=workspace_ids)
     return row["watermark"], row["covered_since"]
+
+
+def test_only_runs_that_stored_events_say_since_when_they_are_stored(lake: Lake) -> None:
+    runs = [
+        run_row("older version", window_start=NOON - 90 * DAY),
+        run_row("a", at=NOON - 2 * DAY, window_start=NOON - 5 * DAY, late_event_count=0),
+        run_row("b", at=NOON - DAY, window_start=NOON - 3 * DAY, late_event_count=7),
+        run_row("died", at=NOON, watermark_after=None, late_event_count=None),
+    ]
+    lake.fill("ingestion_runs", *runs)
+
+    [row] = lake.select("runs/select_watermark", workspace_ids="")
+
+    assert (row["events_since"], row["recorded_at"]) == (NOON - 5 * DAY, NOON - DAY)
 
 
 def test_without_runs_there_is_no_watermark(lake: Lake) -> None:

@@ -1,4 +1,4 @@
-"""select_witnesses: which messages exist, and what the audit log says about each."""
+"""select_witnesses, select_audit_witnesses: which messages exist, and what the events say about each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from tests.sql.statements.lake import CLIENT_ID, DAY, HOUR, IDS, MINUTE, NOON, TODAY, Lake, Row, audit_event, day
-
-from genie_obs.settings import ids
 
 CREATIONS = ["createConversationMessage", "genieCreateConversationMessage", "genieStartConversationMessage"]
 READS = [
@@ -33,15 +31,23 @@ def witnesses(
     from_date: date = TODAY,
     until_date: date = TODAY,
 ) -> list[Row]:
+    """Return the witnesses of stored events, which are those that `plan` reads from the audit log itself."""
     lake.fill("access/audit", *events)
-    rows = lake.select(
-        "datasets/events/select_witnesses",
-        from_date=from_date,
-        until_date=until_date,
-        workspace_ids=ids(workspace_ids),
-        client_id=client_id,
+    lake.fill("genie_events")
+    # The whole log is stored, also what is out of scope.
+    lake.store_events(day(-2), day(1), client_id=client_id)
+    values: Row = {
+        "from_date": from_date,
+        "until_date": until_date,
+        "workspace_ids": tuple(filter(None, workspace_ids.split(","))),
+    }
+    stored = lake.select("datasets/events/select_witnesses", **values)
+    logged = lake.select("datasets/events/select_audit_witnesses", **values, client_id=client_id)
+    found, planned = (
+        sorted(rows, key=lambda row: (row["workspace_id"], row["message_id"])) for rows in (stored, logged)
     )
-    return sorted(rows, key=lambda row: (row["workspace_id"], row["message_id"]))
+    assert found == planned
+    return found
 
 
 def ids_of(row: Row) -> Row:

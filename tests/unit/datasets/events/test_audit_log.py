@@ -1,4 +1,4 @@
-"""Discovery's own decisions: where to start reading, and in which slices."""
+"""Where a run starts to read the audit log, which days it reads, and in which slices."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.unit.fake_tables import DAY, HOUR, NOON, FakeTables, days, witnessed
+from tests.unit.fake_tables import DAY, HOUR, NOON, FakeTables, days
 
 from genie_obs.config import DiscoverySettings, Scope
-from genie_obs.datasets.events.audit_log import MAX_SLICE_EVENTS, Window, discover, select_audit_days, select_window
+from genie_obs.datasets.events.audit_log import MAX_SLICE_EVENTS, Window, select_audit_days, select_window
 
 TODAY = NOON.date()
+NO_EVENTS = {"events_since": None, "recorded_at": None}
 SETTINGS = DiscoverySettings(days_lookback=30, overlap_days=2)
 
 
 def window(watermark: datetime | None, covered_since: datetime | None = None, *, has_tables: bool = True) -> Window:
     fake = FakeTables(
-        {"runs/select_watermark": [{"watermark": watermark, "covered_since": covered_since}]}, has_tables=has_tables
+        {"runs/select_watermark": [{"watermark": watermark, "covered_since": covered_since, **NO_EVENTS}]},
+        has_tables=has_tables,
     )
     return select_window(fake.as_tables(), Scope(), SETTINGS, NOON)
 
@@ -57,7 +59,7 @@ def test_look_back_raised_later_is_read_once(covered_days: int, start_days: int)
 def test_log_is_cut_into_slices_that_fit_or_are_one_day(counts: list[int], slices: list[int]) -> None:
     fake = FakeTables({"datasets/events/select_audit_days": days(*counts)})
 
-    found = select_audit_days(fake.as_tables(), Scope(), Window(start=NOON, watermark=None), NOON)
+    found = select_audit_days(fake.as_tables(), Scope(), Window(start=NOON - 30 * DAY, watermark=None), NOON)
 
     assert [piece.event_count for piece in found.slices] == slices
     assert found.event_count == sum(counts)
@@ -71,102 +73,80 @@ def test_log_is_read_to_a_day_into_the_future_since_clocks_differ() -> None:
         fake.as_tables(), Scope(workspace_ids=("1", "2")), Window(start=NOON - 9 * DAY, watermark=None), NOON
     )
 
-    [(_, asked)] = fake.asked
+    asked = dict(fake.asked)["datasets/events/select_audit_days"]
+    del asked["stored_days"]
     assert asked == {"from_date": date(2026, 11, 11), "until_date": date(2026, 11, 21), "workspace_ids": ("1", "2")}
 
 
-def run(fake: FakeTables, watermark: datetime | None) -> tuple[datetime | None, int, int]:
-    place = Window(start=NOON - DAY, watermark=watermark)
-    audit_days = select_audit_days(fake.as_tables(), Scope(), place, NOON)
-    found = discover(fake.as_tables(), Scope(), place, audit_days, client_id="x", now=NOON, on_done=lambda _count: None)
-    return found.watermark, found.witnessed_count, found.new_message_count
+# A run at noon of November 20, with an overlap of two days: the window begins on November 18.
+LATER = Window(
+    start=NOON - 2 * DAY, watermark=NOON, events_since=NOON - 60 * DAY, recorded_at=NOON - HOUR
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("before", "newest", "after"),
-    [
-        (None, NOON - HOUR, NOON - HOUR),
-        (NOON - DAY, NOON - HOUR, NOON - HOUR),
-        (NOON - HOUR, NOON - DAY, NOON - HOUR),
-        (None, NOON + HOUR, NOON),
-        (NOON - HOUR, None, NOON - HOUR),
-        (None, None, None),
-    ],
-)
-def test_watermark_is_the_newest_event_and_never_goes_back_or_ahead(
-    before: datetime | None, newest: datetime | None, after: datetime | None
-) -> None:
-    answer = [{**row, "newest_event_time": newest} for row in days(1)] if newest else []
-
-    assert run(FakeTables({"datasets/events/select_audit_days": answer}), before)[0] == after
+def day(offset: int, *, missing: int = 0, ingested: datetime | None = None) -> dict[str, Any]:
+    return {
+        "event_date": TODAY + offset * DAY,
+        "event_count": 10,
+        "missing_count": missing,
+        "newest_ingestion": ingested,
+        "conversation_deletion_count": 0,
+        "newest_event_time": NOON + offset * DAY,
+    }
 
 
-def seen_again(message_id: str, *, is_news: bool, witnessed_date: date = TODAY) -> dict[str, Any]:
-    """Return what the ledger says of a witnessed message that it knows."""
-    return {"workspace_id": "1", "message_id": message_id, "witnessed_date": witnessed_date, "is_news": is_news}
-
-
-def discovery(*witnesses: dict[str, Any], known: list[dict[str, Any]] | None = None) -> FakeTables:
-    return FakeTables(
-        {
-            "datasets/events/select_audit_days": days(2),
-            "datasets/events/select_witnesses": list(witnesses),
-            "ledger/select_seen_again": known or [],
-        }
+def slices(window: Window, *rows: dict[str, Any]) -> list[tuple[int, int, list[int]]]:
+    """Return the slices: first day, last day, days with events that are not stored; counted from today."""
+    found = select_audit_days(
+        FakeTables({"datasets/events/select_audit_days": list(rows)}).as_tables(), Scope(), window, NOON
     )
-
-
-def test_only_messages_the_ledger_does_not_know_are_new() -> None:
-    fake = discovery(witnessed("m1"), witnessed("m2"), known=[seen_again("m1", is_news=True)])
-
-    assert run(fake, None)[1:] == (2, 1)
-    assert fake.executed == [("ledger/merge_witnesses", True), ("ledger/merge_witnesses", False)]
-    assert [row["message_id"] for row in fake.merged] == ["m2", "m1"]
-
-
-def test_known_message_keeps_the_day_the_ledger_has_and_a_new_one_gets_the_utc_day_of_its_first_event() -> None:
-    early = date(2026, 11, 1)
-    fake = discovery(witnessed("m1"), witnessed("m2"), known=[seen_again("m1", is_news=True, witnessed_date=early)])
-
-    run(fake, None)
-
-    assert {row["message_id"]: row["witnessed_date"] for row in fake.merged} == {"m1": early, "m2": NOON.date()}
-
-
-def test_ledger_is_asked_with_the_days_around_the_slice() -> None:
-    fake = discovery(witnessed("m1", is_creation_seen=False))
-
-    run(fake, None)
-
-    asked = [values for statement, values in fake.asked if statement == "ledger/select_seen_again"]
-    day_before = date(2026, 10, 31)  # an event of the first day may be dated just before it in another zone
-    assert [(values["from_date"], values["until_date"]) for values in asked] == [
-        (day_before, date(9999, 1, 1)),
-        (date(1970, 1, 1), day_before),
+    return [
+        (
+            (piece.from_date - TODAY).days,
+            (piece.until_date - TODAY).days,
+            [(missing - TODAY).days for missing in piece.missing_dates],
+        )
+        for piece in found.slices
     ]
 
 
-def test_nothing_witnessed_merges_nothing() -> None:
-    fake = FakeTables({"datasets/events/select_audit_days": days(2)})
-
-    assert run(fake, None)[1:] == (0, 0)
-    assert fake.executed == []
+def test_days_of_the_window_are_read_and_only_those_with_missing_events_are_stored() -> None:
+    assert slices(LATER, day(-2), day(-1), day(0, missing=3)) == [(-2, 0, [0])]
 
 
-def test_what_the_ledger_knows_already_is_not_merged_again() -> None:
-    known = [seen_again("m1", is_news=False), seen_again("m2", is_news=True)]
-    fake = discovery(witnessed("m1"), witnessed("m2"), known=known)
+def test_day_before_the_window_is_read_only_if_it_has_grown() -> None:
+    rows = [day(-9), day(-8, missing=1), day(-7, missing=2), day(-6), day(-5, missing=3), day(-4), day(0)]
 
-    assert run(fake, None)[1:] == (2, 0)
-    assert fake.executed == [("ledger/merge_witnesses", False)]
-    assert [row["message_id"] for row in fake.merged] == ["m2"]
+    assert slices(LATER, *rows) == [(-8, -7, [-8, -7]), (-5, -5, [-5]), (0, 0, [])]
 
 
-@pytest.mark.parametrize("deletions", [0, 1])
-def test_deleted_conversations_are_asked_for_only_where_the_days_have_any(deletions: int) -> None:
-    fake = FakeTables({"datasets/events/select_audit_days": days(2, 3, deletions=deletions)})
+def test_events_of_days_before_the_window_are_late() -> None:
+    fake = FakeTables(
+        {"datasets/events/select_audit_days": [day(-9, missing=1), day(-5, missing=3), day(0, missing=7)]}
+    )
 
-    run(fake, None)
+    found = select_audit_days(fake.as_tables(), Scope(), LATER, NOON)
 
-    asked = [statement for statement, _ in fake.asked]
-    assert asked.count("datasets/events/select_deleted_conversations") == deletions
+    assert (found.late_event_count, found.event_count, found.newest_event_time) == (4, 10, NOON)
+
+
+@pytest.mark.parametrize(("ingested", "is_read"), [(NOON, True), (NOON - HOUR, False), (NOON - 2 * HOUR, False)])
+def test_late_events_that_a_dead_run_stored_are_recorded(ingested: datetime, is_read: bool) -> None:
+    assert ((-9, -9, []) in slices(LATER, day(-9, ingested=ingested), day(0))) is is_read
+
+
+@pytest.mark.parametrize(
+    ("events_since", "first_day"),
+    [(None, -2), (NOON - 5 * DAY, -5), (NOON - 30 * DAY, -30), (NOON - 200 * DAY, -30)],
+)
+def test_late_events_are_looked_for_in_days_that_were_read_within_thirty_days(
+    events_since: datetime | None, first_day: int
+) -> None:
+    fake = FakeTables({})
+
+    select_audit_days(
+        fake.as_tables(), Scope(), Window(start=NOON - 2 * DAY, watermark=NOON, events_since=events_since), NOON
+    )
+
+    for _, asked in fake.asked:
+        assert asked["from_date"] == TODAY + first_day * DAY
