@@ -66,7 +66,7 @@ class Alerts:
             )  # fmt: skip
         self.lake.fill("ingestion_runs", *filled)
 
-    def ledger(self, *groups: tuple[str, str, int, timedelta]) -> None:
+    def ledger(self, *groups: tuple[str, str, int, timedelta], reason_code: str | None = None) -> None:
         """Fill the ledger with (workspace, state, how many, age)."""
         rows = []
         for number, (workspace_id, state, count, age) in enumerate(groups):
@@ -76,6 +76,7 @@ class Alerts:
                 {
                     "workspace_id": workspace_id, "message_id": f"m{number}-{item}", "state": state, "first_event_time": at,
                     "witnessed_date": at.date(), "created_date": at.date() if stored else None,
+                    "reason_code": reason_code if state == "forbidden" else None,
                 }
                 for item in range(count)
             ]  # fmt: skip
