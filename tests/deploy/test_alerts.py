@@ -180,6 +180,16 @@ def test_coverage_leaves_out_what_is_gone_and_what_is_too_young_to_be_there(aler
     assert alerts.value("coverage_low") == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("code", "ratios"), [("no_permission", [0.5]), ("space_trashed", [1.0]), ("space_deleted", [1.0])]
+)
+def test_space_that_went_is_no_missing_grant(alerts: Alerts, code: str, ratios: list[float]) -> None:
+    alerts.ledger(("1", "fetched", 20, 2 * DAY), ("1", "forbidden", 20, 2 * DAY), reason_code=code)
+    rows = alerts.run("coverage_low")
+    assert [row["coverage_ratio"] for row in rows] == ratios
+    assert [row["forbidden_count"] for row in rows] == [20 if code == "no_permission" else 0]
+
+
 def test_coverage_of_a_handful_of_messages_alarms_nobody(alerts: Alerts) -> None:
     alerts.ledger(("1", "forbidden", 9, 2 * DAY), ("2", "forbidden", 50, 40 * DAY))
     assert alerts.run("coverage_low") == []

@@ -27,7 +27,7 @@ class WorkspaceCoverage:
     workspace_name: str | None
     witnessed_count: int
     stored_count: int
-    lost_count: int  # gone before they could be stored, or erased as whole rows
+    lost_count: int  # gone before they could be stored, alone or with their space, or erased as whole rows
     states: dict[str, int]
 
     @property
@@ -155,7 +155,10 @@ def _coverage(workspace_id: str, name: str | None, rows: list[Row]) -> Workspace
         workspace_name=name,
         witnessed_count=sum(counts.values()),
         stored_count=sum(row["stored_count"] for row in rows),
-        lost_count=sum(row["message_count"] - row["stored_count"] for row in rows if row["state"] in _GONE_STATES),
+        lost_count=sum(
+            row["message_count"] - row["stored_count"] if row["state"] in _GONE_STATES else row["went_count"]
+            for row in rows
+        ),
         states={state: counts.get(state, 0) for state in STATES},
     )
 

@@ -222,8 +222,8 @@ def test_ledger_is_counted_by_workspace_and_state(lake: Lake) -> None:
             tuple(row.values()) for row in lake.select("ledger/select_ledger_states", workspace_ids=ids(workspace_ids))
         ]
 
-    one = [("1", "abandoned", 2, 1, 1, NOON), ("1", "fetched", 2, 2, 1, NOON - DAY)]
-    two = [("2", "pending", 1, 0, 0, NOON)]
+    one = [("1", "abandoned", 2, 1, 1, 0, NOON), ("1", "fetched", 2, 2, 1, 0, NOON - DAY)]
+    two = [("2", "pending", 1, 0, 0, 0, NOON)]
     assert counted("") == one + two
     assert counted("2") == two
     assert counted("3") == []
