@@ -138,7 +138,7 @@ def _print_gone(console: Console, status: StatusReport) -> None:
             continue
         messages = sum(space["message_count"] for space in spaces)
         since = say_instant(min(space["went_at"] for space in spaces))
-        console.print(f"{what}: {len(spaces):,} spaces with {messages:,} messages, the first on {since}. {advice}")
+        console.print(f"{what}: {len(spaces):,} space(s), {messages:,} message(s), the first on {since}. {advice}")
         for space in spaces[:_MOST_SPACES]:
             who = f" by {space['went_by']}" if space["went_by"] else ""
             place = f"{space['space_id']} in workspace {space['workspace_id']} ({space['message_count']:,} messages)"
