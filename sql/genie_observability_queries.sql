@@ -49,8 +49,12 @@ WITH ledger AS (
   SELECT
     COUNT(*) AS witnessed_count,
     COUNT_IF(created_date IS NOT NULL) AS stored_count,
-    COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found', 'erased')) AS gone_count,
-    COUNT_IF(created_date IS NULL AND state = 'forbidden') AS unreadable_count,
+    COUNT_IF(
+      created_date IS NULL AND (state IN ('deleted', 'not_found', 'erased') OR (state = 'forbidden' AND reason_code IN ('space_trashed', 'space_deleted')))
+    ) AS gone_count,
+    COUNT_IF(
+      created_date IS NULL AND state = 'forbidden' AND COALESCE(reason_code, '') NOT IN ('space_trashed', 'space_deleted')
+    ) AS unreadable_count,
     COUNT_IF(state IN ('pending', 'retry', 'settling')) AS waiting_count,
     COUNT_IF(state = 'abandoned') AS given_up_count,
     MIN(CASE WHEN state IN ('pending', 'retry', 'settling') THEN first_event_time END) AS oldest_waiting_at
@@ -2547,7 +2551,7 @@ SELECT
     WHEN 'fetched' THEN 'none'
     WHEN 'settling' THEN 'none: settles by itself'
     WHEN 'retry' THEN 'none, unless it grows: see the reasons of waiting messages'
-    WHEN 'forbidden' THEN 'run the grant shown under spaces that cannot be read'
+    WHEN 'forbidden' THEN 'see spaces that cannot be read: a grant, or none where the space went'
     WHEN 'deleted' THEN 'none'
     WHEN 'not_found' THEN 'none'
     WHEN 'abandoned' THEN 'read the reason; a new event on the message opens it again'
@@ -2580,6 +2584,7 @@ SELECT
     WHEN created_date IS NOT NULL THEN 'stored'
     WHEN state IN ('deleted', 'not_found') THEN 'gone before it was read'
     WHEN state = 'erased' THEN 'erased'
+    WHEN state = 'forbidden' AND reason_code IN ('space_trashed', 'space_deleted') THEN 'space trashed or deleted'
     WHEN state = 'forbidden' THEN 'not readable'
     WHEN state = 'abandoned' THEN 'given up'
     ELSE 'waiting'
@@ -2603,8 +2608,12 @@ WITH ledger AS (
     space_id,
     COUNT(*) AS witnessed_count,
     COUNT_IF(created_date IS NOT NULL) AS stored_count,
-    COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found', 'erased')) AS gone_count,
-    COUNT_IF(created_date IS NULL AND state = 'forbidden') AS unreadable_count,
+    COUNT_IF(
+      created_date IS NULL AND (state IN ('deleted', 'not_found', 'erased') OR (state = 'forbidden' AND reason_code IN ('space_trashed', 'space_deleted')))
+    ) AS gone_count,
+    COUNT_IF(
+      created_date IS NULL AND state = 'forbidden' AND COALESCE(reason_code, '') NOT IN ('space_trashed', 'space_deleted')
+    ) AS unreadable_count,
     COUNT_IF(state IN ('pending', 'retry', 'settling')) AS waiting_count,
     COUNT_IF(state = 'abandoned') AS given_up_count,
     MAX(first_event_time) AS last_witnessed_at
@@ -2656,6 +2665,7 @@ WITH messages AS (
     COUNT(DISTINCT user_email) AS asker_count,
     MAX(http_status) AS http_status,
     MAX(state_reason) AS state_reason,
+    MAX(reason_code) AS reason_code,
     MIN(first_event_time) AS oldest_at,
     MAX(last_attempt_at) AS last_attempt_at
   FROM message_ledger
@@ -2671,6 +2681,7 @@ spaces AS (
     title,
     http_status,
     state_reason,
+    reason_code,
     fetched_at
   FROM space_details
   WHERE state = 'forbidden'
@@ -2697,6 +2708,8 @@ SELECT
   COALESCE(s.state_reason, m.state_reason) AS reason_and_grant,
   CASE
     WHEN k.space_id IS NULL THEN 'no event named the space'
+    WHEN COALESCE(s.reason_code, m.reason_code) = 'space_trashed' THEN 'no grant helps: restore the space from the trash, or leave it'
+    WHEN COALESCE(s.reason_code, m.reason_code) = 'space_deleted' THEN 'no grant helps: the space was deleted'
     ELSE 'Share > service principal of genie-obs > CAN MANAGE, or PATCH /api/2.0/permissions/genie/<space_id>'
   END AS how_to_grant,
   m.oldest_at,

@@ -7,9 +7,13 @@
 WITH counted AS (
   SELECT
     workspace_id,
-    COUNT(*) - COUNT_IF(created_date IS NULL AND state IN ('deleted', 'not_found', 'erased')) AS expected_count,
+    COUNT(*) - COUNT_IF(
+      created_date IS NULL AND (state IN ('deleted', 'not_found', 'erased') OR (state = 'forbidden' AND reason_code IN ('space_trashed', 'space_deleted')))
+    ) AS expected_count,
     COUNT_IF(created_date IS NOT NULL) AS stored_count,
-    COUNT_IF(created_date IS NULL AND state = 'forbidden') AS forbidden_count,
+    COUNT_IF(
+      created_date IS NULL AND state = 'forbidden' AND COALESCE(reason_code, '') NOT IN ('space_trashed', 'space_deleted')
+    ) AS forbidden_count,
     COUNT_IF(created_date IS NULL AND state = 'abandoned') AS abandoned_count,
     COUNT_IF(created_date IS NULL AND state IN ('pending', 'retry', 'settling')) AS waiting_count
   FROM message_ledger

@@ -66,7 +66,7 @@ class Alerts:
             )  # fmt: skip
         self.lake.fill("ingestion_runs", *filled)
 
-    def ledger(self, *groups: tuple[str, str, int, timedelta]) -> None:
+    def ledger(self, *groups: tuple[str, str, int, timedelta], reason_code: str | None = None) -> None:
         """Fill the ledger with (workspace, state, how many, age)."""
         rows = []
         for number, (workspace_id, state, count, age) in enumerate(groups):
@@ -76,6 +76,7 @@ class Alerts:
                 {
                     "workspace_id": workspace_id, "message_id": f"m{number}-{item}", "state": state, "first_event_time": at,
                     "witnessed_date": at.date(), "created_date": at.date() if stored else None,
+                    "reason_code": reason_code if state == "forbidden" else None,
                 }
                 for item in range(count)
             ]  # fmt: skip
@@ -177,6 +178,16 @@ def test_coverage_is_that_of_the_worst_workspace_with_its_reasons(alerts: Alerts
 def test_coverage_leaves_out_what_is_gone_and_what_is_too_young_to_be_there(alerts: Alerts) -> None:
     alerts.ledger(("1", "fetched", 12, 2 * DAY), ("1", "deleted", 5, 2 * DAY), ("1", "pending", 9, 2 * HOUR))
     assert alerts.value("coverage_low") == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("code", "ratios"), [("no_permission", [0.5]), ("space_trashed", [1.0]), ("space_deleted", [1.0])]
+)
+def test_space_that_went_is_no_missing_grant(alerts: Alerts, code: str, ratios: list[float]) -> None:
+    alerts.ledger(("1", "fetched", 20, 2 * DAY), ("1", "forbidden", 20, 2 * DAY), reason_code=code)
+    rows = alerts.run("coverage_low")
+    assert [row["coverage_ratio"] for row in rows] == ratios
+    assert [row["forbidden_count"] for row in rows] == [20 if code == "no_permission" else 0]
 
 
 def test_coverage_of_a_handful_of_messages_alarms_nobody(alerts: Alerts) -> None:

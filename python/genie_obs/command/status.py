@@ -20,6 +20,11 @@ from genie_obs.session.flags import ENGINE_SETTINGS, output_flags, setting_flags
 from genie_obs.session.job import open_tables
 from genie_obs.session.output import print_result, set_up_logging
 
+# By reason code: what happened, and what to do. No grant helps here.
+_GONE = {
+    "space_trashed": ("In the trash", "Restore a space to have its messages read; else there is nothing to do."),
+    "space_deleted": ("Deleted", "Nothing to do: these messages are gone for good."),
+}
 _MOST_SPACES = 10
 
 
@@ -70,6 +75,7 @@ def print_status(console: Console, status: StatusReport) -> None:
     _print_sources(console, status)
     _print_drift(console, status)
     _print_forbidden(console, status)
+    _print_gone(console, status)
 
 
 def _print_runs(console: Console, status: StatusReport) -> None:
@@ -110,15 +116,38 @@ def _print_drift(console: Console, status: StatusReport) -> None:
 
 
 def _print_forbidden(console: Console, status: StatusReport) -> None:
-    if not status.forbidden_spaces:
+    spaces = [space for space in status.forbidden_spaces if space["reason_code"] not in _GONE]
+    if not spaces:
         return
-    count = len(status.forbidden_spaces)
+    count = len(spaces)
     console.print(f"{count} space{'s' if count > 1 else ''} cannot be read:")
-    for space in status.forbidden_spaces[:_MOST_SPACES]:
+    for space in spaces[:_MOST_SPACES]:
         console.print(
             escape(
                 f"  {space['space_id']} in workspace {space['workspace_id']} ({space['message_count']:,} messages): {space['state_reason']}"
             )
         )
-    if len(status.forbidden_spaces) > _MOST_SPACES:
-        console.print(f"  … and {len(status.forbidden_spaces) - _MOST_SPACES} more; all of them with --json.")
+    _print_more(console, count)
+
+
+def _print_gone(console: Console, status: StatusReport) -> None:
+    """Print what no grant brings back: spaces in the trash, deleted spaces, workspaces that left the account."""
+    for code, (what, advice) in _GONE.items():
+        spaces = [space for space in status.forbidden_spaces if space["reason_code"] == code]
+        if not spaces:
+            continue
+        messages = sum(space["message_count"] for space in spaces)
+        since = say_instant(min(space["went_at"] for space in spaces))
+        console.print(f"{what}: {len(spaces):,} space(s), {messages:,} message(s), the first on {since}. {advice}")
+        for space in spaces[:_MOST_SPACES]:
+            who = f" by {space['went_by']}" if space["went_by"] else ""
+            place = f"{space['space_id']} in workspace {space['workspace_id']} ({space['message_count']:,} messages)"
+            console.print(escape(f"  {place}: {say_instant(space['went_at'])}{who}"))
+        _print_more(console, len(spaces))
+    for workspace_id in status.left_workspaces:
+        console.print(f"Workspace {escape(workspace_id)} left the account: what was read stays. Nothing to do.")
+
+
+def _print_more(console: Console, count: int) -> None:
+    if count > _MOST_SPACES:
+        console.print(f"  … and {count - _MOST_SPACES} more; all of them with --json.")

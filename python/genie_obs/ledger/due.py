@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from genie_obs.config import Scope
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.tables import Tables
+from genie_obs.ledger.recheck import is_stale
 from genie_obs.ledger.rows import ConversationSize, ConversationSizes
-from genie_obs.ledger.states import RECHECK_AFTER
 
 BUSY_CONVERSATIONS = pa.schema(
     [("workspace_id", pa.string()), ("conversation_id", pa.string()), ("due_count", pa.int64())]
@@ -68,11 +68,11 @@ def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
 
 
 def _is_waiting(due: pa.Table, spaces: Iterable[Row], now: datetime) -> pa.Array:
-    """Say for each due row whether it is forbidden and its space was checked less than a day ago."""
+    """Say for each due row whether it is forbidden and its space is not to be asked for again yet."""
     closed = {
         tuple(space[column] for column in _SPACE_KEY)
         for space in spaces
-        if space["state"] == "forbidden" and space["fetched_at"] > now - RECHECK_AFTER
+        if space["state"] == "forbidden" and not is_stale(space, now)
     }
     if not closed:
         return pa.repeat(pa.scalar(False), due.num_rows)

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     UNREADABLE_ANSWER = "unreadable_answer", "retry: the service answered, and no row could be made of it"
     WORKSPACE_GONE = "workspace_gone", "retry: the account does not list the workspace of the message"
     NO_PERMISSION = "no_permission", "forbidden: a grant on the space is missing"
+    SPACE_TRASHED = "space_trashed", "forbidden: the space is in the trash; no grant helps"
+    SPACE_DELETED = "space_deleted", "forbidden: the space was deleted; no grant helps"
     WITHHELD = "withheld", "forbidden: refused although CAN MANAGE on the space is proven"
     DELETED = "deleted", "deleted, not_found: the audit log says that it was deleted"
     ABSENT = "absent", "deleted, not_found: it is not there, and nothing says why"

@@ -18,8 +18,8 @@ from genie_obs.lakehouse.arrow_rows import Row, to_rows
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.ledger.due import select_due, select_sizes
+from genie_obs.ledger.recheck import is_stale
 from genie_obs.ledger.rows import ConversationSize, ConversationSizes, DueMessage, key_of
-from genie_obs.ledger.states import RECHECK_AFTER
 
 # Used until runs have been measured: a quarter of what 64 requests in flight reach at 150 ms each, to be careful.
 _ASSUMED_CALLS_PER_SECOND = 100.0
@@ -122,7 +122,7 @@ def _plan_workspaces(
     tables: Tables, due: Iterable[Row], workspaces: list[Row], spaces: list[Row], now: datetime, *, has_ledger: bool
 ) -> Iterable[WorkspacePlan]:
     names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
-    fresh = {(s["workspace_id"], s["space_id"]) for s in spaces if s["fetched_at"] > now - RECHECK_AFTER}
+    fresh = {(s["workspace_id"], s["space_id"]) for s in spaces if not is_stale(s, now)}
     columns = [item.name for item in fields(DueMessage)]
     schema = pa.schema([_field(name) for name in columns])
     rows = sorted(
@@ -134,6 +134,8 @@ def _plan_workspaces(
     for workspace_id in everything["workspace_id"].unique().to_pylist():
         mine = everything.filter(pc.equal(everything["workspace_id"], workspace_id))
         plans = list(plan_conversations(mine, sizes))
+        if workspace_id not in names:  # it left the account, or never was in it: nothing is asked
+            plans = []
         asked = {(workspace_id, space_id) for space_id in mine["space_id"].unique().to_pylist()}
         yield WorkspacePlan(
             workspace_id=workspace_id,
@@ -141,8 +143,8 @@ def _plan_workspaces(
             due_count=mine.num_rows,
             conversation_count=len(plans),
             message_calls=sum(plan.expected_calls for plan in plans),
-            single_calls=mine.num_rows,
-            space_calls=len(asked - fresh),
+            single_calls=mine.num_rows if workspace_id in names else 0,
+            space_calls=len(asked - fresh) if workspace_id in names else 0,
         )
 
 

@@ -27,7 +27,7 @@ class WorkspaceCoverage:
     workspace_name: str | None
     witnessed_count: int
     stored_count: int
-    lost_count: int  # gone before they could be stored, or erased as whole rows
+    lost_count: int  # gone before they could be stored, alone or with their space, or erased as whole rows
     states: dict[str, int]
 
     @property
@@ -51,6 +51,7 @@ class StatusReport:
     watermark: datetime | None  # newest audit event that any run of this scope has processed
     forbidden_spaces: list[Row]
     runs: list[Row]
+    left_workspaces: tuple[str, ...] = ()  # with messages, but the account does not list them any more
 
     @property
     def drift(self) -> dict[str, datetime]:
@@ -93,7 +94,8 @@ class StatusReport:
             ],
             "drift": [{"what": what, "last_seen_at": at.isoformat()} for what, at in self.drift.items()],
             "unread_sources": self.unread_sources,
-            "forbidden_spaces": self.forbidden_spaces,
+            "forbidden_spaces": [{name: _plain(value) for name, value in row.items()} for row in self.forbidden_spaces],
+            "left_workspaces": self.left_workspaces,
             "runs": [{name: _plain(value) for name, value in run.items()} for run in self.runs],
         }
 
@@ -138,6 +140,7 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
         listed_only_count=sum(row["listed_only_count"] for row in ledger),
         watermark=earlier["watermark"],
         forbidden_spaces=tables.rows("reports/select_forbidden_spaces", workspace_ids=scope.workspace_ids),
+        left_workspaces=tuple(sorted({row["workspace_id"] for row in ledger} - set(names))) if names else (),
         runs=[
             {**run, "status": "killed", "error": explain_death(run)} if is_dead(run, now) else run
             for run in tables.rows("runs/select_recent_runs")
@@ -152,7 +155,10 @@ def _coverage(workspace_id: str, name: str | None, rows: list[Row]) -> Workspace
         workspace_name=name,
         witnessed_count=sum(counts.values()),
         stored_count=sum(row["stored_count"] for row in rows),
-        lost_count=sum(row["message_count"] - row["stored_count"] for row in rows if row["state"] in _GONE_STATES),
+        lost_count=sum(
+            row["message_count"] - row["stored_count"] if row["state"] in _GONE_STATES else row["went_count"]
+            for row in rows
+        ),
         states={state: counts.get(state, 0) for state in STATES},
     )
 

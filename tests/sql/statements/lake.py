@@ -297,6 +297,10 @@ def space_row(**values: Any) -> Row:
         "http_status": 200,
         "fetched_at": NOON,
         "updated_at": NOON,
+        "reason_code": None,
+        "went_state": None,
+        "went_at": None,
+        "went_by": None,
         **values,
     }
 

@@ -117,11 +117,15 @@ def test_known_space_comes_with_what_decides_about_reading_it_again(lake: Lake) 
         "space_id",
         "title",
         "state",
+        "reason_code",
         "state_reason",
         "http_status",
         "etag",
         "space_updated_at",
         "fetched_at",
+        "went_state",
+        "went_at",
+        "went_by",
     )
     assert row == {name: space_row(**VERDICT)[name] for name in columns}
 
@@ -146,7 +150,7 @@ def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) 
 
     def hidden(workspace_ids: str) -> list[tuple[Any, ...]]:
         return [
-            tuple(row.values())
+            tuple(row[name] for name in ("workspace_id", "space_id", "title", "state_reason", "message_count"))
             for row in lake.select("reports/select_forbidden_spaces", workspace_ids=ids(workspace_ids))
         ]
 
@@ -218,8 +222,8 @@ def test_ledger_is_counted_by_workspace_and_state(lake: Lake) -> None:
             tuple(row.values()) for row in lake.select("ledger/select_ledger_states", workspace_ids=ids(workspace_ids))
         ]
 
-    one = [("1", "abandoned", 2, 1, 1, NOON), ("1", "fetched", 2, 2, 1, NOON - DAY)]
-    two = [("2", "pending", 1, 0, 0, NOON)]
+    one = [("1", "abandoned", 2, 1, 1, 0, NOON), ("1", "fetched", 2, 2, 1, 0, NOON - DAY)]
+    two = [("2", "pending", 1, 0, 0, 0, NOON)]
     assert counted("") == one + two
     assert counted("2") == two
     assert counted("3") == []

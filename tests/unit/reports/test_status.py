@@ -17,11 +17,11 @@ SETTINGS = parse_settings({}, {})
 
 
 def counted(
-    state: str, messages: int, stored: int = 0, *, workspace_id: str = "1", listed_only: int = 0
+    state: str, messages: int, stored: int = 0, *, workspace_id: str = "1", listed_only: int = 0, went: int = 0
 ) -> dict[str, Any]:
     return {
         "workspace_id": workspace_id, "state": state, "message_count": messages, "stored_count": stored,
-        "listed_only_count": listed_only, "oldest_event_time": NOON,
+        "listed_only_count": listed_only, "went_count": went, "oldest_event_time": NOON,
     }  # fmt: skip
 
 
@@ -67,6 +67,14 @@ def test_messages_that_do_not_exist_do_not_lower_the_coverage() -> None:
     [workspace] = status(counted("fetched", 5, 5), counted("not_found", 3), counted("deleted", 2)).workspaces
 
     assert workspace.coverage == 1.0
+
+
+def test_messages_of_spaces_that_went_do_not_lower_the_coverage_and_a_workspace_that_left_is_named() -> None:
+    report = status(
+        counted("fetched", 5, 5), counted("forbidden", 5, went=4), counted("fetched", 1, 1, workspace_id="2")
+    )
+
+    assert (report.workspaces[0].reachable_count, report.left_workspaces) == (6, ("2",))
 
 
 def test_erased_rows_do_not_lower_the_coverage_and_erased_texts_are_stored() -> None:

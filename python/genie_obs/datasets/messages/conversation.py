@@ -187,7 +187,7 @@ class ConversationReader:
                 self.settled_count += 1
                 continue
             outcome = forbidden(
-                self.workspace, due, code=Reason.NO_PERMISSION, reason=verdict.reason or "access refused",
+                self.workspace, due, code=verdict.code, reason=verdict.reason or "access refused",
                 http_status=verdict.http_status, at=self.clock.now(), retry_at=verdict.checked_at + RECHECK_AFTER,
             )  # fmt: skip
             await self._settle(outcome)

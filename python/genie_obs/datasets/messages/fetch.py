@@ -19,6 +19,7 @@ from genie_obs.datasets.messages.planner import plan_conversations, share_worker
 from genie_obs.datasets.messages.reader import ReadReport, WorkspaceReader, read_workspaces
 from genie_obs.datasets.messages.shared_due import SharedDue
 from genie_obs.datasets.messages.users import UserDirectory
+from genie_obs.datasets.spaces.departures import Departure, SpaceKey
 from genie_obs.datasets.spaces.directory import SpaceDirectory
 from genie_obs.datasets.spaces.store import find_stale_workspaces
 from genie_obs.datasets.statements.query_history import StatementFinder
@@ -37,13 +38,20 @@ _KNOWN_USERS_SINCE = timedelta(days=30)
 
 
 async def fetch_due(
-    run: Run, *, spaces: list[Row], due: pa.Table, sizes: ConversationSizes, shared: SharedDue
+    run: Run,
+    *,
+    spaces: list[Row],
+    departures: dict[SpaceKey, Departure],
+    due: pa.Table,
+    sizes: ConversationSizes,
+    shared: SharedDue,
 ) -> StepResult:
     """Fetch and merge everything that is due, and return what came of it.
 
     Args:
         run: the run.
         spaces: the spaces known so far, of all workspaces.
+        departures: of spaces, by workspace and space.
         due: rows of select_due.
         sizes: of conversations with several due messages.
         shared: hands out `due`, beside another run.
@@ -51,7 +59,7 @@ async def fetch_due(
     Raises:
         EngineError: if merging fails; what was merged before is kept.
     """
-    fetching = _Fetching(run, spaces, due, sizes, shared)
+    fetching = _Fetching(run, spaces=spaces, departures=departures, due=due, sizes=sizes, shared=shared)
     run.progress.step("Fetching messages", due.num_rows, fetching.connections.describe)
     reports: list[ReadReport] = []
     try:
@@ -68,9 +76,19 @@ async def fetch_due(
 class _Fetching:
     """What the workspaces of one fetching step share: connections, merger, and what is known around the due messages."""
 
-    def __init__(self, run: Run, spaces: list[Row], due: pa.Table, sizes: ConversationSizes, shared: SharedDue) -> None:
+    def __init__(
+        self,
+        run: Run,
+        *,
+        spaces: list[Row],
+        departures: dict[SpaceKey, Departure],
+        due: pa.Table,
+        sizes: ConversationSizes,
+        shared: SharedDue,
+    ) -> None:
         self._run = run
         self._spaces = spaces
+        self._departures = departures
         self._due = due
         self._sizes = sizes
         self._shared = shared
@@ -159,6 +177,7 @@ class _Fetching:
             clock=self._run.clock,
             content_guard=self._run.guard,
             drift=self._drift,
+            departures={space: went for (owner, space), went in self._departures.items() if owner == workspace_id},
         )
 
     def result(self, reports: Sequence[ReadReport]) -> StepResult:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from genie_obs.clock import Clock
+from genie_obs.datasets.spaces.departures import Departure
 from genie_obs.datasets.spaces.space_rows import parse_instant, parse_space
 from genie_obs.drift import DriftCounter
 from genie_obs.errors import (
@@ -23,17 +24,22 @@ from genie_obs.genie_api.workers import side_by_side
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.sizes import text_bytes
-from genie_obs.ledger.states import RECHECK_AFTER
+from genie_obs.ledger.reasons import Reason
+from genie_obs.ledger.recheck import is_stale
 from genie_obs.security.content_policy import ContentGuard
 
 logger = logging.getLogger(__name__)
 
+_CODES = {reason.value: reason for reason in Reason}
 _ASKED_AT_ONCE = 64  # the limiter allows no more in flight, unless told to
 # Of texts that may wait to be merged. Configurations may be large, and an account may have thousands of spaces. But a MERGE that
 # changes rows rewrites the whole table, so there should be few of them.
 _MANY_BYTES = 32 * 1024 * 1024
 # What is kept of a space in memory for the whole run. Its configuration is not.
-_KEPT = ("space_id", "title", "etag", "space_updated_at", "state", "state_reason", "http_status", "fetched_at")
+_KEPT = (
+    "space_id", "title", "etag", "space_updated_at", "state", "reason_code", "state_reason", "http_status", "fetched_at",
+    "went_state", "went_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,7 @@ class SpaceVerdict:
 
     title: str | None
     is_readable: bool
+    code: Reason  # why not, if it may not be read
     reason: str | None
     http_status: int | None
     checked_at: datetime
@@ -51,7 +58,7 @@ class SpaceDirectory:
     """Knows the spaces of one workspace: lists them once a day, and then asks for each that may have changed.
 
     For example, of 1,000 spaces 3 were edited since yesterday and 2 are new. The listing shows it by etag or time of update, so the day
-    costs 1 listing of 10 pages and 5 requests. A space that was forbidden is asked for every day.
+    costs 1 listing of 10 pages and 5 requests. A space that was forbidden is asked for every day, unless it was deleted.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class SpaceDirectory:
         clock: Clock,
         content_guard: ContentGuard,
         drift: DriftCounter | None = None,
+        departures: Mapping[str, Departure] | None = None,
     ) -> None:
         """Make a directory.
 
@@ -75,10 +83,12 @@ class SpaceDirectory:
             clock: decides what is a day old.
             content_guard: removes from a space what may not be stored.
             drift: counts what this version does not know.
+            departures: what the audit log says of spaces that went or came back, by space_id.
         """
         self._api = api
         self._content_guard = content_guard
         self._drift = drift or DriftCounter()
+        self._departures = departures or {}
         self._workspace_id = workspace_id
         self._client_id = client_id
         self._clock = clock
@@ -98,7 +108,7 @@ class SpaceDirectory:
         """
         now = self._clock.now()
         new = {space_id for space_id in wanted if space_id not in self._known}
-        stale = {space_id for space_id, row in self._known.items() if row["fetched_at"] <= now - RECHECK_AFTER}
+        stale = {space_id for space_id, row in self._known.items() if is_stale(row, now)}
         listed = await self._list() if stale or not self._known else {}
         unchanged = {space_id for space_id, space in listed.items() if self._is_unchanged(space)}
         for space_id in unchanged:
@@ -122,6 +132,7 @@ class SpaceDirectory:
         return SpaceVerdict(
             title=row["title"],
             is_readable=row["state"] == "readable",
+            code=_CODES.get(row["reason_code"], Reason.NO_PERMISSION),
             reason=row["state_reason"],
             http_status=row["http_status"],
             checked_at=row["fetched_at"],
@@ -148,8 +159,13 @@ class SpaceDirectory:
     async def _check_manage(self, space_id: str) -> bool:
         if await self._api.can_manage(space_id):
             return True
-        self._record_forbidden(space_id, 403, "the space can be read, but messages of others need CAN MANAGE")
+        what = "the space can be read, but messages of others need CAN MANAGE"
+        self._record_forbidden(space_id, 403, what, read_at=self._read_at(space_id))
         return False
+
+    def _read_at(self, space_id: str) -> datetime | None:
+        known = self._known.get(space_id, {})
+        return known["fetched_at"] if known.get("state") == "readable" and known.get("http_status") else None
 
     async def _list(self) -> dict[str, Row]:
         try:
@@ -211,18 +227,37 @@ class SpaceDirectory:
             logger.error("space %s: %s", space_id, name_unexpected(error))  # noqa: TRY400  # the error may quote the space
             self._leave_open(space_id)
             return
-        self._record(space_id, row, state="readable", reason=None, http_status=200)
+        self._record(space_id, row, state="readable", code=None, reason=None, http_status=200)
 
-    def _record_forbidden(self, space_id: str, http_status: int | None, what: str) -> None:
+    def _record_forbidden(
+        self, space_id: str, http_status: int | None, what: str, *, read_at: datetime | None = None
+    ) -> None:
+        """Note that a space cannot be read. If it was read at `read_at`, after it went, it is there and lacks a grant."""
+        went = self._departures.get(space_id)
+        if went is not None and went.code is not None and (read_at is None or read_at < went.at):
+            values, reason = went.columns(), went.reason
+            self._record(space_id, values, state="forbidden", code=went.code, reason=reason, http_status=http_status)
+            return
         grant = (
             f"grant service principal {self._client_id} CAN MANAGE on space {space_id}, or make it a workspace admin"
         )
-        self._record(space_id, {}, state="forbidden", reason=f"{what}; {grant}", http_status=http_status)
+        code, reason = Reason.NO_PERMISSION, f"{what}; {grant}"
+        self._record(space_id, {}, state="forbidden", code=code, reason=reason, http_status=http_status)
 
-    def _record(self, space_id: str, values: Row, *, state: str, reason: str | None, http_status: int | None) -> None:
+    def _record(
+        self,
+        space_id: str,
+        values: Row,
+        *,
+        state: str,
+        code: Reason | None,
+        reason: str | None,
+        http_status: int | None,
+    ) -> None:
         now = self._clock.now()
         status = {
             "state": state,
+            "reason_code": code,
             "state_reason": reason,
             "http_status": http_status,
             "fetched_at": now,

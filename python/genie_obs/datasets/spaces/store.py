@@ -11,7 +11,7 @@ from genie_obs.config import Scope
 from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.schema import table
 from genie_obs.lakehouse.tables import Tables
-from genie_obs.ledger.states import RECHECK_AFTER
+from genie_obs.ledger.recheck import is_stale
 
 
 def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
@@ -20,12 +20,12 @@ def select_spaces(tables: Tables, scope: Scope) -> list[Row]:
 
 
 def find_stale_workspaces(spaces: Iterable[Row], workspaces: Iterable[Row], now: datetime) -> set[str]:
-    """Return the workspaces with a space that was last asked for a day ago.
+    """Return the workspaces with a space that must be asked for again.
 
     Only workspaces of the account: one that left cannot be asked, so its spaces stay as they were last seen.
     """
     present = {row["workspace_id"] for row in workspaces}
-    stale = {space["workspace_id"] for space in spaces if space["fetched_at"] <= now - RECHECK_AFTER}
+    stale = {space["workspace_id"] for space in spaces if is_stale(space, now)}
     return stale & present
 
 

@@ -226,12 +226,36 @@ class SimulatedAccount(AccountIncidents):
         self, workspace_id: str, space_id: str, *, at: datetime | None = None, audit_delay: timedelta = _ZERO
     ) -> None:
         """Move a space to the trash: everything in it answers 404. Its messages are not marked as deleted."""
+        self._end_space("trashSpace", workspace_id, space_id, at, audit_delay, is_gone=True)
+
+    def delete_space(
+        self, workspace_id: str, space_id: str, *, at: datetime | None = None, audit_delay: timedelta = _ZERO
+    ) -> None:
+        """Delete a space for good. The API answers as for one in the trash."""
+        self._end_space("deleteSpace", workspace_id, space_id, at, audit_delay, is_gone=True)
+
+    def restore_space(
+        self, workspace_id: str, space_id: str, *, at: datetime | None = None, audit_delay: timedelta = _ZERO
+    ) -> None:
+        """Take a space out of the trash: the API answers as before."""
+        self._end_space("restoreSpace", workspace_id, space_id, at, audit_delay, is_gone=False)
+
+    def _end_space(
+        self,
+        action: str,
+        workspace_id: str,
+        space_id: str,
+        at: datetime | None,
+        audit_delay: timedelta,
+        *,
+        is_gone: bool,
+    ) -> None:
         with self.lock:
             space = self.space(workspace_id, space_id)
-            space.trashed = True
+            space.trashed = is_gone
             at_us = self.instant(at)
             self.record(
-                "trashSpace",
+                action,
                 workspace_id=workspace_id,
                 space_id=space_id,
                 user=space.owner,
