@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.faults.acts import DELAYS, MESSAGE_ACTS, WORLD_ACTS, Act, Before, Meanwhile
 from tests.faults.job_process import MOMENTS, Point
-from tests.faults.oracle import Oracle
+from tests.faults.oracle import Oracle, keyed
 from tests.faults.world import Row, RunEnd, RunPlan, World
 
 from genie_obs.simulator import FaultRule
+from genie_obs.simulator.server.refusals import REFUSALS
 
 COMMANDS = (
     "*",
@@ -61,6 +62,7 @@ troubles = st.one_of(
             )
         ]
     ),
+    st.sampled_from([{"refusal": name} for name in REFUSALS]),
 )  # fmt: skip
 operations = st.one_of(
     st.just("*"),
@@ -103,6 +105,9 @@ points = st.builds(
 flags = st.fixed_dictionaries(
     {"batch_size": st.sampled_from(("2", "10000")), "max_concurrency": st.sampled_from(("1", "4", "64"))}
 )
+# Of a whole workspace, for a whole run: every call, every call but those for tokens, or those for tokens alone.
+lasting_refusals = st.sampled_from(sorted(name for name, refusal in REFUSALS.items() if not refusal.needs_new_token))
+refused_operations = st.sampled_from(("*", "[!t]*", "[!t]*", "token"))
 TROUBLED = {"timeout_seconds": "0.4"}
 
 
@@ -166,6 +171,17 @@ class History(RuleBasedStateMachine):
         self.life_goes_on(before)
         [end] = self._run(RunPlan(flags=given | TROUBLED), faults=faults, meanwhile=meanwhile)
         assert end.error is None, f"a fault of the service ended the run: {end.error}"
+
+    @rule(before=befores, refusal=lasting_refusals, operation=refused_operations, pick=picks, given=flags)
+    def run_refused(self, *, before: Before, refusal: str, operation: str, pick: int, given: dict[str, str]) -> None:
+        self.life_goes_on(before)
+        self._world.heal()
+        workspaces = sorted(self._world.account.workspaces)
+        workspace_id = workspaces[pick % len(workspaces)]
+        ledger = keyed(self._world, "message_ledger")
+        fault = FaultRule(refusal=refusal, operation=operation, workspace_id=workspace_id)
+        [end] = self._run(RunPlan(flags=given), faults=[fault])
+        self.oracle.check_refused(workspace_id, ledger, end)
 
     @rule(before=befores, dies_at=points, faults=some_faults, meanwhile=meanwhiles, given=flags)
     def run_killed_at_a_command(

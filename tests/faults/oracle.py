@@ -120,6 +120,20 @@ class Oracle:
         self._check_runs(ends, ledger)
         self._details, self._ledger = details, ledger
 
+    def check_refused(self, workspace_id: str, ledger_before: dict[Key, Row], end: RunEnd) -> None:
+        """Check a run in which one workspace refused every call: its messages wait as they did, and the run says so."""
+        ledger = keyed(self.world, "message_ledger")
+        for key in (key for key in ledger if key[0] == workspace_id):
+            before = ledger_before.get(key)
+            state, attempts = (before["state"], before["attempts"]) if before else ("pending", 0)
+            after = ledger[key]
+            assert after["attempts"] <= attempts, f"{key}: a refusal of the whole workspace used an attempt up"
+            # New events make a message pending again, and some tell of a deletion; no call is needed for either.
+            assert after["state"] in {state, "pending", "deleted"}, f"{key}: {state} became {after['state']}"
+        assert end.record is not None, f"a refusal of one workspace ended the run: {end.error}"
+        if self.world.server.stats.calls(workspace_id=workspace_id):
+            assert end.record["status"] == "partial", f"a workspace refused everything, yet: {end.record}"
+
     def _check_nothing_regressed(self, details: dict[Key, Row], ledger: dict[Key, Row]) -> None:
         assert set(self._details) <= set(details), "rows of message_details are gone"
         assert set(self._ledger) <= set(ledger), "rows of message_ledger are gone"

@@ -111,7 +111,8 @@ class WatchedServer(SimulatorServer):
             ring()
         fault = super().find_fault(workspace_id, operation, path)
         if fault is not None:
-            kind = fault.action or (f"{fault.status} Retry-After" if fault.retry_after else str(fault.status))
+            status = f"{fault.status} Retry-After" if fault.retry_after else str(fault.status)
+            kind = fault.refusal or fault.action or status
             with self._counting:
                 self.hits[kind] += 1
                 self.disturbed.add(operation)

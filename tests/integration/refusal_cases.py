@@ -33,6 +33,8 @@ CASES = {
     "IP access list, code by name": _all("ip_access_list_named", "refuses this network"),
     "private access": _all("private_access", "refuses this network"),
     "private link, redirect": _all("private_link_redirect", "sign-in, gateway or private access"),
+    "not assigned": _all("not_assigned", "refuses the service principal"),
+    "not assigned, code by name": _all("not_assigned_named", "refuses the service principal"),
     "network policy": _all("network_policy", "refuses this network"),
     "words nobody knows": _all("unknown_words", "refuses the service principal"),
     "no words": _all("no_words", "refuses the service principal"),

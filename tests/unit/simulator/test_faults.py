@@ -73,5 +73,5 @@ def test_rules_come_from_a_json_file(tmp_path: Path) -> None:
 def test_files_without_rules_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "faults.json"
     file.write_text(text)
-    with pytest.raises(ValueError, match=r"JSON|list of objects|either a status or an action"):
+    with pytest.raises(ValueError, match=r"JSON|list of objects|either a status, an action or a refusal"):
         load_fault_file(file)

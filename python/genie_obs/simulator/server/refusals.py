@@ -34,7 +34,7 @@ class Refusal:
 _BLOCKED = "Source IP address: 203.0.113.9 is blocked by Databricks IP ACL for workspace: 7 [ReqId: 0000]"
 _INVALID = "Invalid access token. [ReqId: 0000]"
 REFUSALS: Mapping[str, Refusal] = {
-    # The number in place of a code's name is what is seen in public.
+    # The number in place of a code's name is what is seen in public: https://github.com/omnigent-ai/omnigent/issues/4463
     "ip_access_list": Refusal(status=403, body={"error_code": 403, "message": _BLOCKED}),
     "ip_access_list_named": Refusal(status=403, body={"error_code": "PERMISSION_DENIED", "message": _BLOCKED}),
     "private_access": Refusal(
@@ -42,6 +42,16 @@ REFUSALS: Mapping[str, Refusal] = {
     ),
     "private_link_redirect": Refusal(
         status=303, body="See other", headers={"Location": "/login.html?error=private-link-validation-error:7"}
+    ),
+    # https://github.com/databricks/databricks-sdk-go/issues/853: a token of an identity that is not assigned to the workspace.
+    "not_assigned": Refusal(
+        status=403,
+        body={"error_code": 403, "message": "Invalid access to Org: 7"},
+        headers={"X-Databricks-Reason-Phrase": "Invalid access to Org: 7"},
+    ),
+    # https://github.com/databricks/terraform-provider-databricks/issues/2715; the code is assumed.
+    "not_assigned_named": Refusal(
+        status=403, body={"error_code": "PERMISSION_DENIED", "message": "Unauthorized access to Org: 7"}
     ),
     "network_policy": Refusal(
         status=403, body={"error_code": "PERMISSION_DENIED", "message": "Access denied by the ingress network policy."}

@@ -89,8 +89,10 @@ class SimulatorServer:
             front.bucket = make_bucket(value, self._clock)
 
     def set_faults(self, rules: Sequence[FaultRule]) -> None:
-        """Replace all fault rules. Their counters start at zero."""
+        """Replace all fault rules. Their counters start at zero, and no token is stale."""
         self._injector = FaultInjector(rules, seed=self.account.spec.seed)
+        for front in self._fronts:
+            front.stale_token = ""
 
     def expire_tokens(self) -> None:
         """Let all tokens end now."""
@@ -181,7 +183,7 @@ class _WorkspaceFront:
         self.workspace = workspace
         self.port = port
         self.bucket = bucket
-        self._stale_token = ""  # the first that a rule refused until it is renewed
+        self.stale_token = ""  # the first that a rule refused until it is renewed
         self.url = ""
         self._runner: web.ServerRunner | None = None
         self._context = ApiContext(server.account, workspace, server.tokens, server.audit_reads)
@@ -247,8 +249,8 @@ class _WorkspaceFront:
         if not refusal.needs_new_token:
             return True
         token = raw.headers.get("Authorization", "")
-        self._stale_token = self._stale_token or token
-        return token == self._stale_token
+        self.stale_token = self.stale_token or token
+        return token == self.stale_token
 
     async def _read(self, raw: web.BaseRequest, path: str, query: str, route: Route) -> Request:
         headers = raw.headers
