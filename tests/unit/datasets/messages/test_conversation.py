@@ -69,7 +69,14 @@ class FakeSpaces:
         self._may_read = may_read
 
     def verdict(self, space_id: str) -> SpaceVerdict:
-        return SpaceVerdict(title="Orders", is_readable=True, reason="grant it", http_status=403, checked_at=NOON)
+        return SpaceVerdict(
+            title="Orders",
+            is_readable=True,
+            code=Reason.NO_PERMISSION,
+            reason="grant it",
+            http_status=403,
+            checked_at=NOON,
+        )
 
     async def may_read_messages(self, space_id: str) -> bool:
         return bool(_raised(self._may_read))
