@@ -21,7 +21,7 @@ def fetch_messages(run: Run) -> StepResult:
     """Ask for the due messages of all workspaces, and for spaces that were last asked for a day ago."""
     scope = run.settings.scope
     spaces = select_spaces(run.tables, scope)
-    select = partial(select_due, run.tables, scope, spaces, run.started_at)
+    select = partial(select_due, run.tables, scope, spaces, run.started_at, only=run.only)
     due = select()
     if not due.num_rows and not find_stale_workspaces(spaces, run.workspaces, run.started_at):
         return StepResult(rows=0, calls=0, numbers=dict.fromkeys(_NOTHING, 0))
