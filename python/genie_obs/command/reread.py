@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -60,30 +60,52 @@ def reread_command(  # one argument per flag
     settings = replace(parse_settings(flags, os.environ), scope=Scope(), retention_days=None)
     selector = parse_reread_selector(workspace=workspace, space=space, conversation=conversation, message=message)
     terminal = set_up_logging(log_level)
-    record: RunRecord | None = None
-    if yes and not mark_only:
-        with (
-            open_progress(terminal) as progress,
-            open_job(settings, credentials_environ(), clock=SystemClock(), progress=progress) as job,
-        ):
-            preview = _preview(job.tables, settings, selector)
-            if preview.messages.num_rows:
-                from genie_obs.pipeline.run import run_ingest
-
-                context = replace(job, settings=replace(settings, scope=preview.scope))
-                record = run_ingest(context, only=preview.messages)
-    else:
-        with open_tables(settings) as tables:
-            preview = _preview(tables, settings, selector)
-            if yes:
-                _mark(tables, preview)
-    if is_json:
-        run = json.loads(record.to_json()) if record else None
-        print_result(json.dumps({**preview.to_dict(), "is_marked": yes, "run": run}, ensure_ascii=False))
-    else:
-        print_result(lambda console: _print(console, preview, record, is_marked=yes))
-    if record and record.workspace_errors:
+    is_read = yes and not mark_only
+    done = _read(settings, selector, terminal) if is_read else _show_or_mark(settings, selector, is_marked=yes)
+    result = json.dumps(done.to_dict(), ensure_ascii=False)
+    print_result(result if is_json else lambda console: print_reread(console, done))
+    if done.record and done.record.workspace_errors:
         raise SystemExit(EXIT_PARTIAL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reread:
+    """What the command foresaw and did."""
+
+    preview: RereadPreview
+    is_marked: bool
+    record: RunRecord | None = None  # of the run that read the messages
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything for `--json`."""
+        run = json.loads(self.record.to_json()) if self.record else None
+        return {**self.preview.to_dict(), "is_marked": self.is_marked, "run": run}
+
+
+def _show_or_mark(settings: Settings, selector: RereadSelector, *, is_marked: bool) -> Reread:
+    from genie_obs.ledger.reread import mark_for_rereading
+
+    with open_tables(settings) as tables:
+        preview = _preview(tables, settings, selector)
+        is_marked = is_marked and preview.messages.num_rows > 0
+        if is_marked:
+            mark_for_rereading(tables, preview.messages, now=SystemClock().now())
+    return Reread(preview=preview, is_marked=is_marked)
+
+
+def _read(settings: Settings, selector: RereadSelector, terminal: Console | None) -> Reread:
+    """Mark the messages and read them, in one run of their own. If there are none, no run is recorded."""
+    from genie_obs.pipeline.run import run_ingest
+
+    with (
+        open_progress(terminal) as progress,
+        open_job(settings, credentials_environ(), clock=SystemClock(), progress=progress) as job,
+    ):
+        preview = _preview(job.tables, settings, selector)
+        if not preview.messages.num_rows:
+            return Reread(preview=preview, is_marked=False)
+        context = replace(job, settings=replace(settings, scope=preview.scope))
+        return Reread(preview=preview, is_marked=True, record=run_ingest(context, only=preview.messages))
 
 
 def _preview(tables: Tables, settings: Settings, selector: RereadSelector) -> RereadPreview:
@@ -96,26 +118,21 @@ def _preview(tables: Tables, settings: Settings, selector: RereadSelector) -> Re
     return preview_reread(tables, settings, selector, workspaces, SystemClock().now())
 
 
-def _mark(tables: Tables, preview: RereadPreview) -> None:
-    from genie_obs.ledger.reread import mark_for_rereading
-
-    mark_for_rereading(tables, preview.messages, now=SystemClock().now())
-
-
-def _print(console: Console, preview: RereadPreview, record: RunRecord | None, *, is_marked: bool) -> None:
+def print_reread(console: Console, done: Reread) -> None:
+    """Print what was foreseen, what was done, and how to go on."""
     from genie_obs.command.ingest import print_run
 
-    print_preview(console, preview)
-    if not preview.messages.num_rows:
-        console.print("Nothing to read again: nothing was changed.")
-    elif record is not None:
-        print_run(console, record)
-    elif is_marked:
+    print_preview(console, done.preview)
+    if done.record is not None:
+        print_run(console, done.record)
+    elif done.is_marked:
         console.print("Marked. The next run reads them.")
-    else:
+    elif done.preview.messages.num_rows:
         console.print(
             "Nothing was changed. Add --yes to read them again now, or --yes --mark-only to leave it to the next run."
         )
+    else:
+        console.print("Nothing to read again: nothing was changed.")
 
 
 def print_preview(console: Console, preview: RereadPreview) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from tests.integration.conftest import World
 
 from genie_obs.command.cli import main
+from genie_obs.lakehouse.tables import Tables
+from genie_obs.ledger.reread import mark_for_rereading
 from genie_obs.simulator import SimulatedMessage
 
 Reread = Callable[..., dict[str, Any]]
@@ -191,3 +195,54 @@ def test_without_credentials_nothing_is_marked_unless_only_marking_is_asked_for(
 
     assert read_world.delta("message_ledger").version() == version
     assert reread("--message", chosen.message_id, "--yes", "--mark-only")["is_marked"]
+
+
+def test_loosened_content_policy_brings_the_texts_back(read_world: World, reread: Reread) -> None:
+    chosen = next(iter(read_world.account.messages()))
+    before = read_world.by_key("message_details")
+    one = ["--message", chosen.message_id, "--yes"]
+
+    strict = reread(*one, "--content-policy", "metrics_only")
+    without = read_world.by_key("message_details")[key(chosen)]
+    reread(*one)
+
+    after = read_world.by_key("message_details")[key(chosen)]
+    assert (strict["content_policy"], without["content"], without["content_policy"]) == (
+        "metrics_only",
+        "[not kept]",
+        "metrics_only",
+    )
+    assert (after["content"], after["content_policy"]) == (before[key(chosen)]["content"], "full")
+    assert after["query_sql"] == before[key(chosen)]["query_sql"]
+
+
+def test_mark_made_while_a_run_holds_an_older_answer_is_met_by_the_next_run(read_world: World) -> None:
+    account = read_world.account
+    chosen = next(iter(account.messages()))
+    change_ledger(read_world, lambda row: row["message_id"] == chosen.message_id, state="pending")
+    marked_at = account.now + timedelta(seconds=1)
+
+    class MarkedMeanwhile(Tables):
+        def write(self, what: str, whole: str, only_new: str | None, relations: Mapping[str, pa.Table]) -> int:
+            if what == "ledger/merge_outcomes":
+                mark_for_rereading(self, relations["message_outcomes"], now=marked_at)
+            return super().write(what, whole, only_new, relations)
+
+    first = read_world.run(wrap=MarkedMeanwhile)
+    left = read_world.by_key("message_ledger")[key(chosen)]
+    account.advance(timedelta(minutes=1))
+    second = read_world.run()
+
+    assert (first.fetched_count, left["state"], left["reason_code"]) == (1, "settling", "reread")
+    assert (second.fetched_count, read_world.by_key("message_ledger")[key(chosen)]["state"]) == (1, "fetched")
+
+
+def test_nothing_to_read_leaves_no_run_behind(read_world: World, reread: Reread) -> None:
+    chosen = next(iter(read_world.account.messages()))
+    change_ledger(read_world, lambda row: row["message_id"] == chosen.message_id, state="erased")
+    runs = len(read_world.read("ingestion_runs"))
+
+    done = reread("--message", chosen.message_id, "--yes")
+
+    assert (done["message_count"], done["is_marked"], done["run"]) == (0, False, None)
+    assert len(read_world.read("ingestion_runs")) == runs
