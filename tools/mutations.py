@@ -72,6 +72,18 @@ MUTATIONS = (
         test="tests/unit/genie_api/test_api.py::test_passing_disturbance_is_retried",
     ),
     Mutation(
+        guarantee="a mark to read again is met only by an answer that was asked for after it",
+        file="ledger/merge_outcomes.sql",
+        changes=(("l.reason_code <=> 'reread' AND", "FALSE AND"),),
+        test="tests/integration/commands/test_reread.py::test_mark_made_while_a_run_holds_an_older_answer_is_met_by_the_next_run",
+    ),
+    Mutation(
+        guarantee="what was erased is never read again",
+        file="ledger/merge_reread.sql",
+        changes=(("WHEN MATCHED AND l.state <> 'erased' THEN", "WHEN MATCHED THEN"),),
+        test="tests/sql/statements/ledger/test_merge_reread.py::test_erased_messages_and_those_not_named_stay_as_they_are",
+    ),
+    Mutation(
         guarantee="one 404 is no proof that a message is gone",
         file="datasets/messages/outcomes.py",
         changes=(("    if due.is_deletion_seen or due.is_absence_seen:\n", "    if True:\n"),),

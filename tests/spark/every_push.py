@@ -7,6 +7,7 @@ TEST_OF = {
     "erasure/merge_erased_ledger": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
     "ledger/fill_reason_code": "test_older_rows_get_the_reason_code_that_their_sentence_says",
     "ledger/merge_outcomes": "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",
+    "ledger/merge_reread": "test_stored_messages_settle_and_others_are_pending_with_all_their_attempts",
     "runs/merge_run_signs": "test_silent_run_is_recorded_as_killed_and_others_are_returned",
     "ledger/merge_witnesses": "test_another_action_joins_the_witnesses_in_order_and_changes_nothing_else",
     "erasure/select_come_back": "test_what_a_run_stored_meanwhile_is_found",
@@ -22,6 +23,7 @@ TEST_OF = {
     "ledger/select_known": "test_members_of_a_deleted_conversation_are_all_its_messages",
     "ledger/select_twins": "test_second_row_of_a_message_goes_and_the_first_learns_what_it_knew",
     "erasure/select_old_messages": "test_old_messages_are_counted_until_they_are_erased",
+    "reports/select_rereadable": "test_chosen_message_comes_with_what_the_preview_needs_and_neighbours_of_its_conversation",
     "runs/select_recent_runs": "test_instants_keep_their_microseconds_and_come_back_aware",
     "erasure/select_unknown_askers": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
 }

@@ -10,11 +10,18 @@ from collections.abc import Iterator
 
 import pytest
 from tests.spark.spark_lake import SparkLake
-from tests.sql.statements import test_enrichment, test_erasure, test_merge_messages, test_spaces_and_runs
+from tests.sql.statements import (
+    test_enrichment,
+    test_erasure,
+    test_merge_messages,
+    test_select_rereadable,
+    test_spaces_and_runs,
+)
 from tests.sql.statements.events import test_events
 from tests.sql.statements.ledger import (
     test_discovery_statements,
     test_merge_outcomes,
+    test_merge_reread,
     test_merge_witnesses,
     test_reason_codes,
     test_select_due,
@@ -26,6 +33,7 @@ _ALL = (
     test_discovery_statements,
     test_reason_codes,
     test_select_due,
+    test_select_rereadable,
     test_select_witnesses,
     test_spaces_and_runs,
     test_twins,
@@ -77,6 +85,11 @@ _CHOSEN = {
         "test_message_with_a_write_that_was_not_known_when_it_was_asked_for_is_not_final",
         "test_outcome_is_taken_when_the_known_attempt_is_yet_to_come",
         "test_message_found_only_in_a_listing_enters_the_ledger",
+    ),
+    test_merge_reread: (
+        "test_stored_messages_settle_and_others_are_pending_with_all_their_attempts",
+        "test_erased_messages_and_those_not_named_stay_as_they_are",
+        "test_only_an_answer_that_was_asked_for_after_the_mark_meets_it",
     ),
     test_merge_witnesses: (
         "test_message_seen_for_the_first_time_becomes_pending",

@@ -28,6 +28,7 @@ _COMMANDS = {
     "ingest": "genie_obs.command.ingest:ingest_command",
     "init": "genie_obs.command.init:init_command",
     "plan": "genie_obs.command.plan:plan_command",
+    "reread": "genie_obs.command.reread:reread_command",
     "simulate": "genie_obs.simulator.command:simulate_command",
     "status": "genie_obs.command.status:status_command",
 }

@@ -60,11 +60,12 @@ def print_run(console: Console, record: RunRecord) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("Run", f"{record.run_id}  {record.status} in {record.total_seconds or 0:.1f} s")
-    table.add_row(
-        "Found",
-        f"{record.witnessed_count:,} messages in {record.audit_event_count:,} audit events since "
-        f"{say_instant(record.window_start)}, {record.new_message_count:,} new",
-    )
+    if record.window_start is not None:  # a run that reads named messages again discovers nothing
+        table.add_row(
+            "Found",
+            f"{record.witnessed_count:,} messages in {record.audit_event_count:,} audit events since "
+            f"{say_instant(record.window_start)}, {record.new_message_count:,} new",
+        )
     if record.late_event_count:
         table.add_row("Late", f"{record.late_event_count:,} events arrived after their day was read, and were read now")
     table.add_row("Due", f"{record.due_count:,} messages: {outcome}")
@@ -87,6 +88,8 @@ def print_run(console: Console, record: RunRecord) -> None:
 
 
 def _say_statements(record: RunRecord) -> str:
-    if record.statements_missing_count is None:
+    if record.statements_joined_count is None:
         return "not looked for"
-    return f"{record.statements_joined_count or 0:,} joined, {record.statements_missing_count:,} still looked for"
+    if record.statements_missing_count is None:
+        return f"{record.statements_joined_count:,} joined, the others are looked for by the next run"
+    return f"{record.statements_joined_count:,} joined, {record.statements_missing_count:,} still looked for"

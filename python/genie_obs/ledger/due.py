@@ -21,8 +21,12 @@ _SPACE_KEY = ("workspace_id", "space_id")
 _FEW_VALUES = ("workspace_id", "space_id", "user_email", "state")  # of the columns of select_due
 
 
-def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetime) -> pa.Table:
+def select_due(
+    tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetime, *, only: pa.Table | None = None
+) -> pa.Table:
     """Return the due messages: workspace by workspace, conversations together, the newest first.
+
+    `only` names messages by workspace_id and message_id; without it there is no limit but the scope.
 
     Messages known to be forbidden wait until their space is checked again, a day after the last check. A backlog may be
     long, so columns with few different values are dictionary-encoded.
@@ -30,6 +34,8 @@ def select_due(tables: Tables, scope: Scope, spaces: Iterable[Row], now: datetim
     due = tables.select("ledger/select_due", now=now, workspace_ids=scope.workspace_ids, space_ids=scope.space_ids)
     if not due.num_rows:
         return due
+    if only is not None:
+        due = due.filter(pc.is_in(_one_key(due), value_set=_one_key(only)))
     due = due.filter(pc.invert(_is_waiting(due, spaces, now)))
     for name in _FEW_VALUES:
         due = due.set_column(due.schema.get_field_index(name), name, due[name].dictionary_encode())
@@ -65,6 +71,10 @@ def select_sizes(tables: Tables, due: pa.Table) -> ConversationSizes:
         )
         for row in rows
     }
+
+
+def _one_key(messages: pa.Table) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(messages["workspace_id"], messages["message_id"], "/")
 
 
 def _is_waiting(due: pa.Table, spaces: Iterable[Row], now: datetime) -> pa.Array:

@@ -1,6 +1,7 @@
 -- Record the outcome of each request. A message found only in a listing enters the ledger here; only such rows have a witness, api:list.
 -- If two runs work at once, the later request wins. A stored instant in the future was written by a wrong clock.
 -- An answer changes nothing if its message was erased meanwhile, or if it is for a second row that was removed (twins.py).
+-- An answer from before somebody asked for the message again changes nothing either: that request is still to be met.
 -- A write that another run recorded since this message was found due reopens it: the answer may be older than that write.
 MERGE INTO message_ledger AS l
 USING (SELECT *, CAST(NULL AS STRING) AS user_email FROM message_outcomes) AS o
@@ -10,7 +11,8 @@ ON l.workspace_id = o.workspace_id
   AND l.witnessed_date IN (:witnessed_dates)
 WHEN MATCHED
   AND l.state <> 'erased'
-  AND (l.last_attempt_at IS NULL OR o.last_attempt_at >= l.last_attempt_at OR l.last_attempt_at > :latest_credible_at) THEN UPDATE SET
+  AND (l.last_attempt_at IS NULL OR o.last_attempt_at >= l.last_attempt_at OR l.last_attempt_at > :latest_credible_at)
+  AND NOT (l.reason_code <=> 'reread' AND o.last_attempt_at < l.updated_at AND l.updated_at <= :latest_credible_at) THEN UPDATE SET
   state = CASE
     WHEN is_reopened(o, l) THEN CASE WHEN COALESCE(l.created_date, o.created_date) IS NULL THEN 'pending' ELSE 'settling' END
     ELSE o.state

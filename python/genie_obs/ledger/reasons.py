@@ -18,6 +18,7 @@ class Reason(StrEnum):
         return reason
 
     CHANGED = "changed", "settling: an event changed the message after it was last read"
+    REREAD = "reread", "pending, settling: somebody asked with genie-obs reread that it is read again"
     RUNNING = "running", "settling: stored while its answer was not final"
     ASKER_UNKNOWN = "asker_unknown", "settling: stored, but the directory of users did not say who asked"
     ABSENT_ONCE = "absent_once", "retry: 404 in a space that can be read; a second 404, in a later run, counts"

@@ -7,9 +7,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
+import pyarrow as pa
+
 from genie_obs.errors import GenieObsError, SourceError
 from genie_obs.lakehouse.source_checks import Sources, check_sources, state_of_failure
 from genie_obs.lakehouse.sources import is_required
+from genie_obs.ledger.reread import mark_for_rereading
 from genie_obs.pipeline.datasets import all_datasets, sources_of
 from genie_obs.pipeline.erasing import erase_what_is_due
 from genie_obs.runs.dataset import Dataset, Run, StepResult
@@ -22,8 +25,10 @@ from genie_obs.session.job import RunContext
 logger = logging.getLogger(__name__)
 
 
-def run_ingest(context: RunContext) -> RunRecord:
+def run_ingest(context: RunContext, *, only: pa.Table | None = None) -> RunRecord:
     """Run the job once and return its record, which is also stored.
+
+    With `only`, rows of the ledger, just these messages are read, again if they were read before. Nothing is discovered then.
 
     Messages, workspaces and optional sources that cannot be read are noted in the record. They are not errors.
 
@@ -47,12 +52,15 @@ def run_ingest(context: RunContext) -> RunRecord:
     others = find_other_runs(tables, settings.scope, record.started_at)
     _tell_of(others)
     record.store(tables, is_new=True)
-    run = _open_run(context, record, guard, sources, others)
+    run = replace(_open_run(context, record, guard, sources, others), only=only)
     run.drift.add_all(sources.drift)
     steps = _Steps(run, record)
     try:
+        if only is not None:
+            steps.take("marking", lambda: _mark(run, only))
         for dataset in all_datasets():
-            steps.fill(dataset)
+            if only is None or dataset.is_reread:
+                steps.fill(dataset)
         steps.take("erasing", lambda: erase_what_is_due(run))
         ended = replace(steps.record, status="partial" if steps.record.workspace_errors else "succeeded")
     except BaseException as error:
@@ -115,6 +123,11 @@ class _Steps:
         self._run.unread_sources[error.source] = failed.detail or failed.state
         states = [failed if state.name == error.source else state for state in self.record.sources]
         self.record = replace(self.record, sources=tuple(states))
+
+
+def _mark(run: Run, messages: pa.Table) -> StepResult:
+    mark_for_rereading(run.tables, messages, now=run.started_at)
+    return StepResult(rows=messages.num_rows)
 
 
 def _open_run(context: RunContext, record: RunRecord, guard: ContentGuard, sources: Sources, others: OtherRuns) -> Run:

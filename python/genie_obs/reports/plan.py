@@ -85,8 +85,8 @@ def make_plan(
             new_count += known is None and key not in due
             if key not in due and (known is None or known["is_due_again"]) and _is_in_scope(row, settings):
                 due[key] = _due_row(row, known or {})
-    rate, is_measured = _rate(tables, settings)
-    plans = tuple(_plan_workspaces(tables, due.values(), workspaces, spaces, now, has_ledger=has_ledger))
+    rate, is_measured = known_rate(tables, settings)
+    plans = tuple(plan_workspaces(tables, _sorted(due.values()), workspaces, spaces, now, has_ledger=has_ledger))
     calls = sum(plan.message_calls + plan.space_calls for plan in plans)
     return PlanReport(
         window_start=window.start,
@@ -118,18 +118,27 @@ def _due_row(row: Row, known: Row) -> Row:
     }
 
 
-def _plan_workspaces(
-    tables: Tables, due: Iterable[Row], workspaces: list[Row], spaces: list[Row], now: datetime, *, has_ledger: bool
+def due_schema() -> pa.Schema:
+    """Return the columns of due messages by which calls are planned."""
+    return pa.schema([_field(item.name) for item in fields(DueMessage)])
+
+
+def plan_workspaces(
+    tables: Tables, everything: pa.Table, workspaces: list[Row], spaces: list[Row], now: datetime, *, has_ledger: bool
 ) -> Iterable[WorkspacePlan]:
+    """Yield the work in each workspace, as a run would do it.
+
+    Args:
+        tables: where the ledger is.
+        everything: the due messages, with the columns of `due_schema`; the messages of a conversation are neighbours.
+        workspaces: of the account.
+        spaces: what is stored of them.
+        now: the time of the run, UTC.
+        has_ledger: there is one already.
+    """
     names = {row["workspace_id"]: row["workspace_name"] for row in workspaces}
     fresh = {(s["workspace_id"], s["space_id"]) for s in spaces if not is_stale(s, now)}
-    columns = [item.name for item in fields(DueMessage)]
-    schema = pa.schema([_field(name) for name in columns])
-    rows = sorted(
-        due, key=lambda row: (row["workspace_id"], row["space_id"], row["conversation_id"], row["message_id"])
-    )
-    everything = pa.Table.from_pylist(rows, schema)
-    sizes = select_sizes(tables, everything) if has_ledger and rows else {}
+    sizes = select_sizes(tables, everything) if has_ledger and everything.num_rows else {}
     sizes = _with_new(everything, sizes)
     for workspace_id in everything["workspace_id"].unique().to_pylist():
         mine = everything.filter(pc.equal(everything["workspace_id"], workspace_id))
@@ -146,6 +155,13 @@ def _plan_workspaces(
             single_calls=mine.num_rows if workspace_id in names else 0,
             space_calls=len(asked - fresh) if workspace_id in names else 0,
         )
+
+
+def _sorted(due: Iterable[Row]) -> pa.Table:
+    rows = sorted(
+        due, key=lambda row: (row["workspace_id"], row["space_id"], row["conversation_id"], row["message_id"])
+    )
+    return pa.Table.from_pylist(rows, due_schema())
 
 
 def _field(name: str) -> pa.Field:
@@ -166,7 +182,7 @@ def _with_new(due: pa.Table, sizes: ConversationSizes) -> ConversationSizes:
     }
 
 
-def _rate(tables: Tables, settings: Settings) -> tuple[float, bool]:
+def known_rate(tables: Tables, settings: Settings) -> tuple[float, bool]:
     """Return calls per second as measured in recent runs, or assumed; never above the ceiling."""
     ceiling = settings.fetch.max_requests_per_second or float("inf")
     runs = tables.rows("runs/select_recent_runs") if tables.has_table("ingestion_runs") else []

@@ -11,6 +11,8 @@ from genie_obs.drift import DriftCounter
 from genie_obs.errors import SourceError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from genie_obs.clock import Clock
     from genie_obs.config import Settings
     from genie_obs.lakehouse.arrow_rows import Row
@@ -53,6 +55,8 @@ class Run:
     heartbeat: Heartbeat
     workspaces: list[Row]  # of the account, in scope: workspace_id, workspace_name, workspace_url, status
     others: OtherRuns  # those at work on a part of this scope, and those that died
+    # The messages that are to be read, by workspace_id and message_id; None: all that are due.
+    only: pa.Table | None = None
     unread_sources: dict[str, str] = field(default_factory=dict)  # source -> why it is not read
     results: dict[str, StepResult] = field(default_factory=dict)  # of the steps so far, by name
     drift: DriftCounter = field(default_factory=DriftCounter)  # of all steps
@@ -72,3 +76,4 @@ class Dataset:
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()  # datasets whose steps come first, because this one reads what they write
     step: Callable[[Run], StepResult] | None = None  # None: another dataset's step fills its table
+    is_reread: bool = False  # its step is taken, and obeys `Run.only`, when some messages are read again

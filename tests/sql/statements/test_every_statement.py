@@ -47,6 +47,7 @@ def full_name(source: exp.Table) -> str:
 
 # Asked by their own code, as in the job: what a test calls to have them run.
 CALLED_AS = {
+    "ledger/merge_reread": "mark_for_rereading(lake.tables",
     "ledger/merge_twins": "join_twins(lake.tables",
     "ledger/select_twins": "join_twins(lake.tables",
     "runs/merge_run_signs": "find_other_runs(lake.tables",

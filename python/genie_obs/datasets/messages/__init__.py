@@ -9,4 +9,4 @@ def _step(run: Run) -> StepResult:
     return fetch_messages(run)
 
 
-DATASET = Dataset(name="messages", title="Fetching messages", after=("events",), step=_step)
+DATASET = Dataset(name="messages", title="Fetching messages", after=("events",), step=_step, is_reread=True)

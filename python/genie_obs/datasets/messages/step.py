@@ -23,7 +23,7 @@ def fetch_messages(run: Run) -> StepResult:
     scope = run.settings.scope
     spaces = select_spaces(run.tables, scope)
     departures = take_departures(run.tables, scope, spaces)
-    select = partial(select_due, run.tables, scope, spaces, run.started_at)
+    select = partial(select_due, run.tables, scope, spaces, run.started_at, only=run.only)
     due = select()
     if not due.num_rows and not find_stale_workspaces(spaces, run.workspaces, run.started_at):
         return StepResult(rows=0, calls=0, numbers=dict.fromkeys(_NOTHING, 0))

@@ -25,6 +25,7 @@ from genie_obs.errors import (
     WorkspaceUnreachableError,
 )
 from genie_obs.genie_api.api import GenieApi
+from genie_obs.ledger.reasons import Reason
 from genie_obs.security.content_policy import ContentGuard, ContentSettings
 
 ODD = "a message that nobody can digest"
