@@ -11,10 +11,8 @@ from tests.integration.conftest import CLEAN, MakeWorld, World
 from genie_obs.simulator.server.faults import FaultRule
 
 BACKFILL: dict[str, Any] = {**CLEAN, "message_count": 240, "latency_seconds": 0.2}
-FLAGS = {
-    "deadline_seconds": "200",
-    "max_concurrency": "2",
-}  # the clock of these tests is fifty times as fast: 4 seconds
+# The clock of these tests is fifty times as fast: the deadline comes after 4 seconds.
+FLAGS: dict[str, Any] = {"deadline_seconds": "200", "max_concurrency": "2"}
 COUNTS = (
     "due_count", "fetched_count", "unread_count", "forbidden_count", "predicted_call_count", "spaces_read_count",
 )  # fmt: skip
