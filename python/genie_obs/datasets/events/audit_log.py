@@ -40,6 +40,7 @@ class Slice:
     from_date: date
     until_date: date
     event_count: int
+    newest_event_time: datetime
     conversation_deletion_count: int = 0
 
 
@@ -60,6 +61,7 @@ class Discovered:
     witnessed_count: int = 0  # a message that two slices mention counts twice
     new_message_count: int = 0
     watermark: datetime | None = None
+    is_stopped: bool = False  # the deadline came before the last slice
 
 
 def select_window(tables: Tables, scope: Scope, settings: DiscoverySettings, now: datetime) -> Window:
@@ -106,20 +108,24 @@ def discover(
     client_id: str,
     now: datetime,
     on_done: Callable[[int], None],
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Discovered:
     """Bring the ledger up to date with the audit window and return what was found. Repeating it changes nothing.
 
-    `on_done` gets the number of events of each slice.
+    After `is_over` says yes no further slice is begun. `on_done` gets the number of events of each slice.
     """
     found = Discovered(event_count=days.event_count, watermark=window.watermark)
-    if days.newest_event_time is not None:
-        newest = min(days.newest_event_time, now)
-        found.watermark = max(newest, window.watermark) if window.watermark else newest
-    for part in days.slices:
+    newest: datetime | None = None
+    for number, part in enumerate(days.slices):
+        if number and is_over():  # at least one is read, so that every run gets further
+            found.is_stopped = True
+            break
         witnessed, new = _record_slice(tables, scope, part, client_id=client_id, now=now)
         found.witnessed_count += witnessed
         found.new_message_count += new
+        newest = max(part.newest_event_time, newest or part.newest_event_time)
         on_done(part.event_count)
+    found.watermark = _watermark(window, newest, now, is_stopped=found.is_stopped)
     return found
 
 
@@ -154,6 +160,20 @@ def select_witnessed(tables: Tables, scope: Scope, part: Slice, *, client_id: st
         ledger_days = [known[key]["witnessed_date"] if key in known else None for key in keys_of(messages)]
         days = pc.coalesce(pa.chunked_array([pa.array(ledger_days, pa.date32())]), days)
     return Witnessed(messages=messages.append_column("witnessed_date", days), known=known)
+
+
+def _watermark(window: Window, newest: datetime | None, now: datetime, *, is_stopped: bool) -> datetime | None:
+    """Return up to where the audit log is read without a gap, given the newest event of the slices that were read.
+
+    A run that was stopped may have read only days before the watermark: the overlap, or those of a raised look-back. Then it says
+    nothing (None), and the next run reads them again.
+    """
+    if newest is None:
+        return window.watermark
+    newest = min(newest, now)
+    if window.watermark is None or newest >= window.watermark:
+        return newest
+    return None if is_stopped else window.watermark
 
 
 def _record_slice(tables: Tables, scope: Scope, part: Slice, *, client_id: str, now: datetime) -> tuple[int, int]:
@@ -216,5 +236,6 @@ def _slice(days: list[Row]) -> Slice:
         from_date=days[0]["event_date"],
         until_date=days[-1]["event_date"],
         event_count=sum(day["event_count"] for day in days),
+        newest_event_time=max(day["newest_event_time"] for day in days),
         conversation_deletion_count=sum(day["conversation_deletion_count"] for day in days),
     )

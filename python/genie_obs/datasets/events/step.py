@@ -23,7 +23,12 @@ def discover_messages(run: Run) -> StepResult:
         run.heartbeat.beat()
 
     client_id = run.credentials.client_id
-    found = discover(run.tables, scope, window, days, client_id=client_id, now=run.started_at, on_done=on_done)
+    found = discover(
+        run.tables, scope, window, days, client_id=client_id, now=run.started_at, on_done=on_done,
+        is_over=lambda: run.deadline.is_reached,
+    )  # fmt: skip
+    if found.is_stopped:
+        logger.warning("the audit log is not read to its end: the next run goes on there, as the deadline is reached")
     logger.info(
         "audit since %s: %d events, %d messages, %d new",
         f"{window.start:%Y-%m-%d %H:%M}", found.event_count, found.witnessed_count, found.new_message_count,
@@ -40,6 +45,7 @@ def discover_messages(run: Run) -> StepResult:
             "window_start": window.start,
             "watermark_before": window.watermark,
             "watermark_after": found.watermark,
+            **({"is_deadline_reached": True} if found.is_stopped else {}),
         },
         # If nothing is new and the run dies later, the next run finds everything again.
         is_worth_storing=found.new_message_count > 0,

@@ -170,3 +170,48 @@ def test_deleted_conversations_are_asked_for_only_where_the_days_have_any(deleti
 
     asked = [statement for statement, _ in fake.asked]
     assert asked.count("datasets/events/select_deleted_conversations") == deletions
+
+
+@pytest.mark.parametrize(
+    ("watermark", "over_after", "after", "is_stopped"),
+    [
+        pytest.param(None, 1, NOON - 9 * HOUR, True, id="first run: up to the slice that was read"),
+        pytest.param(None, 2, NOON - 8 * HOUR, True, id="first run: two slices"),
+        pytest.param(None, 3, NOON - 7 * HOUR, False, id="all slices were read"),
+        pytest.param(NOON - 9 * HOUR, 1, NOON - 9 * HOUR, True, id="the overlap was read"),
+        pytest.param(NOON - 9 * HOUR, 2, NOON - 8 * HOUR, True, id="the overlap and more"),
+        pytest.param(NOON - 5 * HOUR, 1, None, True, id="raised look-back: as if it had not been begun"),
+        pytest.param(NOON - 5 * HOUR, 3, NOON - 5 * HOUR, False, id="raised look-back, read to the end"),
+    ],
+)
+def test_discovery_that_stops_at_the_deadline_leaves_a_watermark_up_to_which_nothing_is_missing(
+    watermark: datetime | None, over_after: int, after: datetime | None, is_stopped: bool
+) -> None:
+    answer = [
+        {**row, "newest_event_time": NOON - (9 - number) * HOUR}
+        for number, row in enumerate(days(*(3 * [MAX_SLICE_EVENTS])))
+    ]
+    fake = FakeTables({"datasets/events/select_audit_days": answer})
+    place = Window(start=NOON - DAY, watermark=watermark)
+    audit_days = select_audit_days(fake.as_tables(), Scope(), place, NOON)
+    done: list[int] = []
+
+    found = discover(
+        fake.as_tables(), Scope(), place, audit_days, client_id="x", now=NOON, on_done=done.append,
+        is_over=lambda: len(done) >= over_after,
+    )  # fmt: skip
+
+    assert (found.watermark, found.is_stopped, len(done)) == (after, is_stopped, over_after)
+
+
+def test_every_run_reads_at_least_one_slice() -> None:
+    fake = FakeTables({"datasets/events/select_audit_days": days(MAX_SLICE_EVENTS, 1)})
+    place = Window(start=NOON - DAY, watermark=None)
+    audit_days = select_audit_days(fake.as_tables(), Scope(), place, NOON)
+
+    found = discover(
+        fake.as_tables(), Scope(), place, audit_days, client_id="x", now=NOON, on_done=lambda _count: None,
+        is_over=lambda: True,
+    )  # fmt: skip
+
+    assert (found.is_stopped, found.watermark) == (True, NOON)
