@@ -193,6 +193,12 @@ class Settings:
     discovery: DiscoverySettings
     fetch: FetchSettings
     content: ContentSettings = field(default_factory=ContentSettings)
+    deadline_seconds: float | None = setting(
+        None,
+        number(1, 604_800),
+        metavar="SECONDS",
+        help="Begin nothing new after this time; the next run goes on. Default: none.",
+    )
     retention_days: int | None = setting(
         None,
         whole_number(1, MAX_DAYS_LOOKBACK),

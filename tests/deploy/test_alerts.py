@@ -16,6 +16,7 @@ from tests.sql.statements.lake import Lake, Row
 from genie_obs.lakehouse.sql import qualify
 from genie_obs.lakehouse.statements import our_tables
 
+MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 ALERTS = sorted(path.stem for path in (ROOT / "sql" / "alerts").glob("*.sql"))
@@ -57,11 +58,12 @@ class Alerts:
         filled = []
         for number, row in enumerate(rows):
             started_at = self.now - row["age"]
-            finished_at = None if row.get("status") == "running" else started_at + timedelta(minutes=5)
+            finished_at = None if row.get("status") == "running" else started_at + row.get("lasted", 5 * MINUTE)
             filled.append(
                 {
                     "run_id": f"r{number}", "started_at": started_at, "started_date": started_at.date(),
                     "finished_at": finished_at, "status": row.get("status", "succeeded"), "error": row.get("error"),
+                    "alive_at": self.now - row["silent"] if "silent" in row else None,
                 }
             )  # fmt: skip
         self.lake.fill("ingestion_runs", *filled)
@@ -156,6 +158,37 @@ def test_stale_counts_hours_since_the_last_finished_run(alerts: Alerts) -> None:
 def test_stale_counts_from_the_first_attempt_when_no_run_ever_finished(alerts: Alerts) -> None:
     alerts.runs({"age": 9 * HOUR, "status": "failed"}, {"age": HOUR, "status": "running"})
     assert alerts.value("pipeline_stale") == pytest.approx(9.0, abs=0.06)
+
+
+AT_WORK = {"status": "running", "silent": 2 * MINUTE}
+DEAD = {"status": "running", "silent": 40 * MINUTE}
+
+
+@pytest.mark.parametrize(
+    ("runs", "hours"),
+    [
+        pytest.param([{"age": 10 * HOUR, **AT_WORK}], 0, id="a first backfill is at work for ten hours"),
+        pytest.param([{"age": 11 * HOUR}, {"age": 10 * HOUR, **AT_WORK}], 0.9, id="a backfill after an hourly run"),
+        pytest.param([{"age": 10 * HOUR, **DEAD}], 10, id="a first backfill that died"),
+        pytest.param([{"age": 11 * HOUR}, {"age": 10 * HOUR, **DEAD}], 10.9, id="a backfill that died after a run"),
+        pytest.param([{"age": 5 * MINUTE, "status": "running"}], 0, id="a run that has just begun"),
+        pytest.param([{"age": 4 * HOUR, "lasted": 3 * HOUR}], 1, id="it ended at its deadline"),
+        pytest.param(
+            [{"age": 5 * HOUR, "lasted": 3 * HOUR}, {"age": 2 * HOUR, **AT_WORK}], 0, id="it ended at its deadline and reads on"
+        ),
+        pytest.param(
+            [{"age": 30 * HOUR}, {"age": 9 * HOUR, "status": "killed"}, {"age": HOUR / 6, **AT_WORK}], 29.8,
+            id="one run after another is killed, and the next is at work",
+        ),
+        pytest.param([{"age": 20 * HOUR, **DEAD}, {"age": HOUR}], 0.9, id="a dead run of another shard, and one that ended"),
+    ],
+)  # fmt: skip
+def test_run_at_work_is_not_stale_however_long_and_a_dead_one_is(
+    alerts: Alerts, runs: list[dict[str, Any]], hours: float
+) -> None:
+    alerts.runs(*runs)
+    assert alerts.value("pipeline_stale") == pytest.approx(hours, abs=0.11)
+    assert alerts.fires("pipeline_stale") is (hours > 3)
 
 
 def test_runs_of_long_ago_are_no_sign_of_life(alerts: Alerts) -> None:

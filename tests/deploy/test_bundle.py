@@ -117,8 +117,16 @@ def test_job_is_serverless_queued_and_runs_once_at_a_time(prod: Bundle, job: str
     assert task["environment_key"] == environment["environment_key"]
     assert (settings["queue"], settings["max_concurrent_runs"]) == ({"enabled": True}, 1)
     assert settings["timeout_seconds"] > 0
-    assert (task["max_retries"], task["retry_on_timeout"]) == (1, False)
+    assert (task["max_retries"], task["retry_on_timeout"]) == (0, False)
     assert settings["email_notifications"]["on_failure"] == ["oncall@example.com"]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_run_stops_by_itself_half_an_hour_before_the_job_would_stop_it(prod: Bundle, job: str) -> None:
+    settings = prod.resources["jobs"][job]
+    [deadline] = [item["default"] for item in settings["parameters"] if item["name"] == "deadline_seconds"]
+    # Starting, what is in flight, the last batches, statements and erasing need their time.
+    assert 3_600 <= int(deadline) <= int(settings["timeout_seconds"]) - 1_800
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -14,6 +14,7 @@ TEST_OF = {
     "lakehouse/select_current_user": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
     "erasure/select_erasable": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
     "erasure/select_erasable_spaces": "test_description_and_configuration_of_a_space_go_and_are_not_read_again",
+    "reports/select_backlog": "test_backlog_is_what_a_run_would_ask_for_now",
     "reports/select_forbidden_spaces": "test_forbidden_spaces_are_listed_by_how_many_messages_they_hide",
     "datasets/messages/select_known_users": "test_users_are_known_from_recent_messages",
     "ledger/select_ledger_states": "test_ledger_is_counted_by_workspace_and_state",

@@ -36,6 +36,7 @@ INVALID = {
     ],
     "proxy": ["proxy:8080", "ftp://proxy", "http://a b"],
     "max_attempts": ["0", "1001"],
+    "deadline_seconds": ["0", "604801", "soon"],
     "settle_days": ["0", "3651"],
     "content_policy": [
         "everything",
@@ -93,6 +94,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         "max_concurrency": "6", "max_requests_per_second": "7.5", "timeout_seconds": "8", "proxy": "http://proxy:3128",
         "allowed_hosts": "genie.acme.com, *.Acme.com,,genie.acme.com:443", "max_attempts": "9", "settle_days": "10",
         "content_policy": "redacted; 1=hashed; 1/s1=metrics_only", "phone_regions": "us, DE,US", "retention_days": "11",
+        "deadline_seconds": "12", "workspace_addresses": "7=https://seven.acme.com",
         "skip_sources": "query.history",
     }  # fmt: skip
     assert set(given) == {setting.name for setting in SETTINGS}
@@ -109,6 +111,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
     assert by_variable.fetch == FetchSettings(
         batch_size=5, max_concurrency=6, max_requests_per_second=7.5, timeout_seconds=8, proxy="http://proxy:3128",
         allowed_hosts=("genie.acme.com", "*.acme.com"), max_attempts=9, settle_days=10,
+        workspace_addresses=(("7", "https://seven.acme.com"),),
     )  # fmt: skip
     assert by_variable.content == ContentSettings(
         content_policy=ContentPolicies(
@@ -116,7 +119,7 @@ def test_every_setting_can_be_given_by_its_variable() -> None:
         ),
         phone_regions=("US", "DE"),
     )
-    assert by_variable.retention_days == 11
+    assert (by_variable.retention_days, by_variable.deadline_seconds) == (11, 12)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in INVALID.items() for value in values])

@@ -45,6 +45,7 @@ def print_run(console: Console, record: RunRecord) -> None:
 
     from genie_obs.command.words import say_instant
     from genie_obs.lakehouse.sources import State
+    from genie_obs.runs.record import describe_deadline
 
     counts = {
         "fetched": record.fetched_count,
@@ -82,7 +83,9 @@ def print_run(console: Console, record: RunRecord) -> None:
         table.add_row("[red]Not read[/red]", escape(error))
     for line in record.drift:
         table.add_row("[yellow]Not known[/yellow]", escape(line))
-    if record.unread_count:
+    if record.is_deadline_reached:
+        table.add_row("[yellow]Left[/yellow]", describe_deadline(record))
+    elif record.unread_count:
         table.add_row("[red]Left[/red]", f"{record.unread_count:,} messages for the next run")
     console.print(table)
 

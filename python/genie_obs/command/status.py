@@ -13,6 +13,7 @@ from rich.table import Table
 from genie_obs.clock import SystemClock
 from genie_obs.command.words import name_workspace, say_duration, say_instant
 from genie_obs.config import parse_settings
+from genie_obs.lakehouse.arrow_rows import Row
 from genie_obs.lakehouse.source_checks import select_workspaces
 from genie_obs.ledger.states import STATES
 from genie_obs.reports.status import StatusReport, make_status
@@ -72,6 +73,7 @@ def print_status(console: Console, status: StatusReport) -> None:
             late = f"{run['late_event_count']:,} events arrived after their day was read"
             console.print(f"Run of {say_instant(run['started_at'])}: {late}, and were read then.")
     _print_runs(console, status)
+    _print_backlog(console, status)
     _print_sources(console, status)
     _print_drift(console, status)
     _print_forbidden(console, status)
@@ -92,12 +94,37 @@ def _print_runs(console: Console, status: StatusReport) -> None:
         )
         seconds = "–" if run["total_seconds"] is None else f"{run['total_seconds']:.1f}"
         table.add_row(
-            f"{run['started_at']:%Y-%m-%d %H:%M:%S}", run["status"], *(f"{count or 0:,}" for count in counts), seconds
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
+            _say_status(run),
+            *(f"{count or 0:,}" for count in counts),
+            seconds,
         )
     console.print(table)
     for run in status.runs[:1]:
         for problem in [*(run["workspace_errors"] or []), *([run["error"]] if run["error"] else [])]:
             console.print(f"[red]Last run:[/red] {escape(problem)}")
+
+
+def _say_status(run: Row) -> str:
+    return f"{run['status']}, at its deadline" if run["is_deadline_reached"] else str(run["status"])
+
+
+def _print_backlog(console: Console, status: StatusReport) -> None:
+    backlog = status.backlog
+    if backlog.at_work_since is not None and backlog.last_sign_at is not None:
+        since, sign = (
+            say_duration(max(0.0, (status.now - at).total_seconds()))
+            for at in (backlog.at_work_since, backlog.last_sign_at)
+        )
+        console.print(f"A run is at work for {since}; its last sign of life is {sign} old.")
+    if backlog.due_count:
+        console.print(f"{backlog.due_count:,} messages are due now.")
+    if guess := backlog.guess:
+        runs, known = (f"{count} run{'s' if count != 1 else ''}" for count in (guess.run_count, guess.from_run_count))
+        console.print(
+            f"They may take about {runs}: a guess from the last {known} that stopped at their deadline, "
+            f"which read {guess.messages_per_run:,} messages each on average."
+        )
 
 
 def _print_sources(console: Console, status: StatusReport) -> None:

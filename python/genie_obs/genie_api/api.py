@@ -71,6 +71,10 @@ class GenieApi:
             rng=rng,
         )
 
+    def try_again(self) -> None:
+        """Forget that the workspace was given up, for a second try. Its pace is still known."""
+        self._client.try_again()
+
     async def get_space(self, space_id: str, *, include_serialized_space: bool = False) -> dict[str, Any]:
         """Return one space; its serialized definition is only for those with CAN EDIT, others get 403."""
         query = "include_serialized_space=true" if include_serialized_space else ""

@@ -192,6 +192,12 @@ class WorkspaceClient:
         self._asking_again = asyncio.Lock()
         self._given_up: Refusal | None = None
 
+    def try_again(self) -> None:
+        """Forget that the workspace was given up. No call may be in flight."""
+        self._given_up = None
+        self._health = Health()
+        self._tokens.try_again()
+
     async def get(self, call: Call) -> dict[str, Any]:
         """Return the JSON object of a 200, after as many attempts as the retry policy allows.
 

@@ -106,6 +106,10 @@ class TokenSource:
         if token is self._token:
             self._token = None
 
+    def try_again(self) -> None:
+        """Forget that no token came; the next caller asks for one."""
+        self._failure = None
+
     async def _renew(self) -> Secret:
         asked_at = self._clock.monotonic()
         try:

@@ -16,13 +16,17 @@ from genie_obs.ledger.reread import mark_for_rereading
 from genie_obs.pipeline.datasets import all_datasets, sources_of
 from genie_obs.pipeline.erasing import erase_what_is_due
 from genie_obs.runs.dataset import Dataset, Run, StepResult
+from genie_obs.runs.deadline import Deadline
 from genie_obs.runs.heartbeat import Heartbeat
 from genie_obs.runs.open_runs import OtherRuns, find_other_runs
-from genie_obs.runs.record import RunRecord
+from genie_obs.runs.record import RunRecord, describe_deadline
 from genie_obs.security.content_policy import ContentGuard
 from genie_obs.session.job import RunContext
 
 logger = logging.getLogger(__name__)
+
+LATE_STEPS_SECONDS = 300.0
+"""A step may begin so long after the deadline: messages that were stored in time get their statements. What must be erased always is."""
 
 
 def run_ingest(context: RunContext, *, only: pa.Table | None = None) -> RunRecord:
@@ -37,6 +41,7 @@ def run_ingest(context: RunContext, *, only: pa.Table | None = None) -> RunRecor
         GenieObsError: if the tables fail; the record then says `failed`.
     """
     tables, settings = context.tables, context.settings
+    deadline = Deadline(context.clock, settings.deadline_seconds)
     guard = ContentGuard(settings.content, hash_key=context.content_hash_key)
     sources = check_sources(tables, settings.scope, settings.discovery.skip_sources)
     tables.create()
@@ -52,7 +57,7 @@ def run_ingest(context: RunContext, *, only: pa.Table | None = None) -> RunRecor
     others = find_other_runs(tables, settings.scope, record.started_at)
     _tell_of(others)
     record.store(tables, is_new=True)
-    run = replace(_open_run(context, record, guard, sources, others), only=only)
+    run = replace(_open_run(context, record, guard, sources, others, deadline=deadline), only=only)
     run.drift.add_all(sources.drift)
     steps = _Steps(run, record)
     try:
@@ -71,6 +76,8 @@ def run_ingest(context: RunContext, *, only: pa.Table | None = None) -> RunRecor
         )
         _store_end(context, run, ended, started, is_failing=True)
         raise
+    if ended.is_deadline_reached:
+        logger.warning("%s", describe_deadline(ended))
     return _store_end(context, run, ended, started)
 
 
@@ -86,6 +93,10 @@ class _Steps:
         if dataset.step is None:
             return
         step = dataset.step
+        if self._run.deadline.seconds_left < -LATE_STEPS_SECONDS:
+            logger.warning("%s: left for the next run, as the deadline is over", dataset.title)
+            self.record = replace(self.record, is_deadline_reached=True)
+            return
         needs = sources_of(dataset)
         if unread := [source for source in needs if not self._run.reads(source)]:
             logger.warning(
@@ -130,7 +141,15 @@ def _mark(run: Run, messages: pa.Table) -> StepResult:
     return StepResult(rows=messages.num_rows)
 
 
-def _open_run(context: RunContext, record: RunRecord, guard: ContentGuard, sources: Sources, others: OtherRuns) -> Run:
+def _open_run(
+    context: RunContext,
+    record: RunRecord,
+    guard: ContentGuard,
+    sources: Sources,
+    others: OtherRuns,
+    *,
+    deadline: Deadline,
+) -> Run:
     heartbeat = Heartbeat(
         context.tables,
         context.clock,
@@ -148,6 +167,7 @@ def _open_run(context: RunContext, record: RunRecord, guard: ContentGuard, sourc
         clock=context.clock,
         progress=context.progress,
         heartbeat=heartbeat,
+        deadline=deadline,
         workspaces=sources.workspaces,
         unread_sources=sources.unread,
         others=others,

@@ -14,6 +14,7 @@ from genie_obs.lakehouse.schema import tables as declared_tables
 from genie_obs.lakehouse.sources import State
 from genie_obs.lakehouse.tables import Tables
 from genie_obs.ledger.states import STATES
+from genie_obs.reports.backlog import Backlog, make_backlog
 from genie_obs.runs.open_runs import explain_death, is_dead
 
 _GONE_STATES = {"deleted", "not_found", "erased"}
@@ -51,6 +52,7 @@ class StatusReport:
     watermark: datetime | None  # newest audit event that any run of this scope has processed
     forbidden_spaces: list[Row]
     runs: list[Row]
+    backlog: Backlog
     left_workspaces: tuple[str, ...] = ()  # with messages, but the account does not list them any more
 
     @property
@@ -94,6 +96,7 @@ class StatusReport:
             ],
             "drift": [{"what": what, "last_seen_at": at.isoformat()} for what, at in self.drift.items()],
             "unread_sources": self.unread_sources,
+            "backlog": self.backlog.to_dict(),
             "forbidden_spaces": [{name: _plain(value) for name, value in row.items()} for row in self.forbidden_spaces],
             "left_workspaces": self.left_workspaces,
             "runs": [{name: _plain(value) for name, value in run.items()} for run in self.runs],
@@ -129,6 +132,11 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
     scope = settings.scope
     ledger = tables.rows("ledger/select_ledger_states", workspace_ids=scope.workspace_ids)
     [earlier] = tables.rows("runs/select_watermark", workspace_ids=scope.workspaces_text)
+    runs = [
+        {**run, "status": "killed", "error": explain_death(run)} if is_dead(run, now) else run
+        for run in tables.rows("runs/select_recent_runs")
+    ]
+    [left] = tables.rows("reports/select_backlog", now=now, workspace_ids=scope.workspace_ids)
     return StatusReport(
         now=now,
         workspaces=tuple(
@@ -141,10 +149,8 @@ def make_status(tables: Tables, settings: Settings, workspaces: list[Row], now: 
         watermark=earlier["watermark"],
         forbidden_spaces=tables.rows("reports/select_forbidden_spaces", workspace_ids=scope.workspace_ids),
         left_workspaces=tuple(sorted({row["workspace_id"] for row in ledger} - set(names))) if names else (),
-        runs=[
-            {**run, "status": "killed", "error": explain_death(run)} if is_dead(run, now) else run
-            for run in tables.rows("runs/select_recent_runs")
-        ],
+        runs=runs,
+        backlog=make_backlog(left["due_count"], runs),
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from genie_obs.lakehouse.arrow_rows import Row
     from genie_obs.lakehouse.tables import Tables
     from genie_obs.progress import RunProgress
+    from genie_obs.runs.deadline import Deadline
     from genie_obs.runs.heartbeat import Heartbeat
     from genie_obs.runs.open_runs import OtherRuns
     from genie_obs.secret import Credentials
@@ -53,6 +54,7 @@ class Run:
     clock: Clock
     progress: RunProgress
     heartbeat: Heartbeat
+    deadline: Deadline  # after it no new call, space, conversation or slice is begun
     workspaces: list[Row]  # of the account, in scope: workspace_id, workspace_name, workspace_url, status
     others: OtherRuns  # those at work on a part of this scope, and those that died
     # The messages that are to be read, by workspace_id and message_id; None: all that are due.

@@ -85,6 +85,7 @@ class RunRecord:
     workspace_errors: tuple[str, ...] = ()
     error: str | None = None
     alive_at: datetime | None = None
+    is_deadline_reached: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "started_date", self.started_at.astimezone(UTC).date())
@@ -112,6 +113,12 @@ class RunRecord:
     def to_json(self) -> str:
         """Return the record as one line of JSON; instants in ISO 8601."""
         return json.dumps(self.to_row(), default=_plain, ensure_ascii=False)
+
+
+def describe_deadline(record: RunRecord) -> str:
+    """Return a sentence about a run that stopped at its deadline."""
+    count = record.unread_count
+    return f"stopped at its deadline: {count:,} message{'s are' if count != 1 else ' is'} left for the next run"
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

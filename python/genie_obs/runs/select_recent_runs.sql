@@ -11,6 +11,7 @@ SELECT
   due_count,
   fetched_count,
   unread_count,
+  is_deadline_reached,
   statements_missing_count,
   api_call_count,
   message_call_count,

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS ingestion_runs (
   deleted_count BIGINT COMMENT 'Messages found deleted',
   not_found_count BIGINT COMMENT 'Messages that do not exist',
   abandoned_count BIGINT COMMENT 'Messages given up in this run',
-  unread_count BIGINT COMMENT 'Due messages left for the next run because their workspace could not be read',
+  unread_count BIGINT COMMENT 'Due messages left for the next run: their workspace could not be read, or the run stopped at its deadline',
   read_elsewhere_count BIGINT COMMENT 'Due messages that another run, at work at the same time, read first',
   spaces_read_count BIGINT COMMENT 'Spaces whose details were refreshed',
   statements_joined_count BIGINT COMMENT 'Statements found in system.query.history in this run',
@@ -52,7 +52,8 @@ CREATE TABLE IF NOT EXISTS ingestion_runs (
   drift_kinds ARRAY<STRUCT<what: STRING, count: BIGINT>> COMMENT 'The same for machines: each kind of drift and how often it was seen',
   workspace_errors ARRAY<STRING> COMMENT 'One line per workspace that could not be read: id, cause, fix',
   error STRING COMMENT 'Why the run failed; NULL unless status is failed or killed',
-  alive_at TIMESTAMP COMMENT 'Last sign of life of the run (UTC): after every step, and every few minutes within one'
+  alive_at TIMESTAMP COMMENT 'Last sign of life of the run (UTC): after every step, and every few minutes within one',
+  is_deadline_reached BOOLEAN COMMENT 'Whether the run stopped at its deadline and left work for the next run; NULL for runs of older versions'
 )
 USING DELTA
 COMMENT 'One row per run of the extraction job: window, watermark, counts, calls, durations, errors.'

@@ -160,6 +160,25 @@ def test_forbidden_spaces_are_listed_by_how_many_messages_they_hide(lake: Lake) 
     assert hidden("3") == []
 
 
+def test_backlog_is_what_a_run_would_ask_for_now(lake: Lake) -> None:
+    lake.fill(
+        "message_ledger",
+        ledger_row(message_id="new", state="pending", next_attempt_at=None),
+        ledger_row(message_id="again", state="retry", next_attempt_at=NOON - MINUTE),
+        ledger_row(message_id="later", state="retry", next_attempt_at=NOON + MINUTE),
+        ledger_row(message_id="done", state="fetched"),
+        ledger_row(message_id="closed", state="forbidden", next_attempt_at=None),
+        ledger_row(message_id="nowhere", state="pending", space_id=None),
+        ledger_row(message_id="other", state="pending", workspace_id="2"),
+    )
+
+    def due(*workspace_ids: str) -> int:
+        [row] = lake.select("reports/select_backlog", now=NOON, workspace_ids=workspace_ids)
+        return int(row["due_count"])
+
+    assert (due(), due("1"), due("3")) == (3, 2, 0)
+
+
 def users(lake: Lake, *rows: Row, workspace_ids: str = "1") -> list[tuple[Any, ...]]:
     lake.fill("message_details", *rows)
     found = lake.select("datasets/messages/select_known_users", from_date=day(-30), workspace_ids=ids(workspace_ids))
@@ -261,7 +280,7 @@ def filled_run() -> RunRecord:
     for number, column in enumerate(table("ingestion_runs").columns):
         by_type = {
             "STRING": f"text {number}", "BIGINT": number, "DOUBLE": number / 2, "ARRAY<STRING>": [f"item {number}"],
-            "TIMESTAMP": NOON + number * MINUTE, "DATE": day(number),
+            "TIMESTAMP": NOON + number * MINUTE, "DATE": day(number), "BOOLEAN": True,
         }  # fmt: skip
         if column.name not in {"run_id", "started_date", "started_at", "engine", *values}:
             values[column.name] = by_type[column.sql_type]

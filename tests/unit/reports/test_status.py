@@ -11,6 +11,7 @@ from tests.unit.fake_tables import NOON, FakeTables
 
 from genie_obs.config import parse_settings
 from genie_obs.errors import ConfigError
+from genie_obs.reports.backlog import Guess
 from genie_obs.reports.status import StatusReport, make_status
 
 SETTINGS = parse_settings({}, {})
@@ -26,12 +27,13 @@ def counted(
 
 
 def status(
-    *ledger: dict[str, Any], runs: list[dict[str, Any]] | None = None, watermark: datetime | None = None
+    *ledger: dict[str, Any], runs: list[dict[str, Any]] | None = None, watermark: datetime | None = None, due: int = 0
 ) -> StatusReport:
     fake = FakeTables(
         {
             "ledger/select_ledger_states": list(ledger),
             "runs/select_recent_runs": runs or [],
+            "reports/select_backlog": [{"due_count": due}],
             "runs/select_watermark": [{"watermark": watermark, "covered_since": None}],
         }
     )
@@ -105,6 +107,9 @@ def run_row(state: str, age: timedelta, **values: Any) -> dict[str, Any]:
         "drift_kinds": None,
         "sources": None,
         "watermark_after": None,
+        "is_deadline_reached": None,
+        "due_count": 0,
+        "unread_count": 0,
         **values,
     }
 
@@ -186,3 +191,29 @@ def test_sources_that_the_newest_run_could_not_read_are_shown() -> None:
     assert report.unread_sources == [source("b", "forbidden")]
     assert json.loads(json.dumps(report.to_dict()))["unread_sources"] == report.unread_sources
     assert status().unread_sources == []
+
+
+def test_run_at_work_is_told_with_what_is_left() -> None:
+    sign = NOON - timedelta(minutes=1)
+
+    backlog = status(runs=[run_row("running", timedelta(hours=2), alive_at=sign)], due=7).backlog
+
+    assert (backlog.at_work_since, backlog.last_sign_at) == (NOON - timedelta(hours=2), sign)
+    assert (backlog.due_count, backlog.guess) == (7, None)
+
+
+def test_dead_run_is_not_at_work() -> None:
+    assert status(runs=[run_row("running", timedelta(hours=2))], due=7).backlog.at_work_since is None
+
+
+def test_runs_that_the_backlog_needs_are_guessed_from_those_that_stopped_at_their_deadline() -> None:
+    runs = [
+        run_row("succeeded", timedelta(hours=hours), is_deadline_reached=stopped, due_count=due, unread_count=left)
+        for hours, stopped, due, left in ((1, True, 34_000, 25_000), (2, True, 45_000, 34_000), (3, False, 3, 0))
+    ]
+
+    report = status(runs=runs, due=25_000)
+
+    assert report.backlog.guess == Guess(run_count=3, messages_per_run=10_000, from_run_count=2)
+    assert report.to_dict()["backlog"]["guess"]["from_run_count"] == 2
+    assert status(runs=runs, due=0).backlog.guess is None

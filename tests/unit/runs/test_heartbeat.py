@@ -11,6 +11,7 @@ from tests.unit.fakes import FakeClock
 
 from genie_obs.datasets.messages.merger import BatchMerger
 from genie_obs.datasets.messages.reader import ReadReport, read_workspaces
+from genie_obs.runs.deadline import Deadline
 from genie_obs.runs.heartbeat import Heartbeat
 from genie_obs.runs.open_runs import is_dead
 
@@ -56,7 +57,7 @@ def beat_while_reading(clock: FakeClock, tables: FakeTables, *, hours: int) -> H
 
     async def run() -> None:
         merger = cast("BatchMerger", IdleMerger())
-        await read_workspaces([ask_for_spaces], merger, heartbeat=heartbeat, clock=clock)
+        await read_workspaces([ask_for_spaces], merger, heartbeat=heartbeat, clock=clock, deadline=Deadline(clock))
 
     asyncio.run(run())
     return heartbeat

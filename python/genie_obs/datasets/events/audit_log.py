@@ -43,6 +43,7 @@ class Slice:
     from_date: date
     until_date: date
     event_count: int
+    newest_event_time: datetime
     missing_dates: tuple[date, ...] = ()  # days with events that are not stored yet
     conversation_deletion_count: int = 0
 
@@ -146,5 +147,6 @@ def _slice(days: list[Row]) -> Slice:
         until_date=days[-1]["event_date"],
         event_count=sum(day["event_count"] for day in days),
         missing_dates=tuple(day["event_date"] for day in days if day["missing_count"]),
+        newest_event_time=max(day["newest_event_time"] for day in days),
         conversation_deletion_count=sum(day["conversation_deletion_count"] for day in days),
     )

@@ -23,8 +23,12 @@ def discover_messages(run: Run) -> StepResult:
         run.progress.advance(event_count)
         run.heartbeat.beat()
 
-    client_id, now = run.credentials.client_id, run.started_at
-    found = discover(run.tables, scope, window, days, guard=run.guard, client_id=client_id, now=now, on_done=on_done)
+    found = discover(
+        run.tables, scope, window, days, guard=run.guard, client_id=run.credentials.client_id, now=run.started_at,
+        on_done=on_done, is_over=lambda: run.deadline.is_reached,
+    )  # fmt: skip
+    if found.is_stopped:
+        logger.warning("the audit log is not read to its end: the next run goes on there, as the deadline is reached")
     logger.info(
         "audit since %s: %d events, %d messages, %d new",
         f"{window.start:%Y-%m-%d %H:%M}", found.event_count, found.witnessed_count, found.new_message_count,
@@ -44,6 +48,7 @@ def discover_messages(run: Run) -> StepResult:
             "window_start": window.start,
             "watermark_before": window.watermark,
             "watermark_after": found.watermark,
+            **({"is_deadline_reached": True} if found.is_stopped else {}),
         },
         drift=found.drift,
         # If nothing is new and the run dies later, the next run finds everything again.

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import aiohttp
 import pyarrow as pa
@@ -65,7 +66,9 @@ async def fetch_due(
     try:
         async with fetching.connections.open_session(workspace_count=len(pc.unique(due["workspace_id"]))) as session:
             readings = [partial(fetching.read, session, workspace_id) for workspace_id in fetching.busy_workspaces()]
-            reports = await read_workspaces(readings, fetching.merger, heartbeat=run.heartbeat, clock=run.clock)
+            reports = await read_workspaces(
+                readings, fetching.merger, heartbeat=run.heartbeat, clock=run.clock, deadline=run.deadline
+            )
     finally:
         fetching.merger.close()
         # Noted here, so that the record of a run that fails says what was stored before.
@@ -97,6 +100,7 @@ class _Fetching:
         self._users = _select_known_users(run, due)
         self._drift = DriftCounter()
         self._statements = StatementFinder(run.tables, run.guard, is_read=run.reads("query.history"))
+        self._readers: dict[str, WorkspaceReader] = {}  # of the first try
         self.connections = Connections(run)
         self.merger = BatchMerger(
             run.tables,
@@ -113,7 +117,13 @@ class _Fetching:
         return sorted(busy | find_stale_workspaces(self._spaces, self._run.workspaces, self._run.started_at))
 
     async def read(self, session: aiohttp.ClientSession, workspace_id: str) -> ReadReport:
-        """Read what is due in one workspace; never raises for what a workspace or the service does."""
+        """Read what is due in one workspace; never raises for what a workspace or the service does.
+
+        Called again, it makes a second try.
+        """
+        if (reader := self._readers.get(workspace_id)) is not None:
+            reader.try_again()
+            return await reader.run()
         due = due_of_workspace(self._due, workspace_id)
         row = self._workspaces.get(workspace_id)
         if row is None:
@@ -123,9 +133,9 @@ class _Fetching:
         try:
             api = self.connections.open(row, session)
         except WorkspaceError as error:
-            logger.warning("skipping %s", error)
             return ReadReport(workspace_id=workspace_id, error=str(error), unread_count=due.num_rows)
-        return await self._reader(row, api, due).run()
+        reader = self._readers[workspace_id] = self._reader(row, api, due)
+        return await reader.run()
 
     async def _fail_absent(self, workspace_id: str, due: pa.Table) -> ReadReport:
         """Fail the due messages of a workspace that the account no longer lists, until their attempts are used up."""
@@ -133,13 +143,18 @@ class _Fetching:
             f"workspace {workspace_id} is not in system.access.workspaces_latest: it was deleted, or belongs to another account. "
             "Its messages are tried for some days and then abandoned."
         )
-        logger.warning("skipping %s", reason)
         workspace, at = self._workspace_run(workspace_id), self._run.clock.now()
+        unread_count = due.num_rows
         for plan in plan_conversations(due, {}):
+            if self._run.deadline.is_reached:
+                break
+            unread_count -= len(plan.due)
             for message in plan.due.values():
                 code = Reason.WORKSPACE_GONE
                 await self.merger.put(failed(workspace, message, code=code, reason=reason, http_status=None, at=at))
-        return ReadReport(workspace_id=workspace_id, error=reason)
+        return ReadReport(
+            workspace_id=workspace_id, error=reason, unread_count=unread_count, is_stopped=unread_count > 0
+        )
 
     def _reader(self, row: Row, api: GenieApi, due: pa.Table) -> WorkspaceReader:
         run, workspace_id = self._run, row["workspace_id"]
@@ -160,6 +175,7 @@ class _Fetching:
             shared=self._shared,
             merger=self.merger,
             worker_count=self._workers.get(workspace_id, 1),
+            deadline=run.deadline,
         )
 
     def _workspace_run(self, workspace_id: str, name: str | None = None) -> WorkspaceRun:
@@ -184,7 +200,12 @@ class _Fetching:
         """Return what the step came to."""
         connections, totals = self.connections, self.merger.totals
         self._drift.merge(self._statements.drift)
-        stored, failure = totals.oldest_stored_date, self._statements.failure
+        facts: dict[str, Any] = {}
+        if totals.oldest_stored_date is not None:
+            facts["oldest_stored_date"] = totals.oldest_stored_date
+        if any(report.is_stopped for report in reports):
+            facts["is_deadline_reached"] = True
+        failure = self._statements.failure
         states = ("fetched", "settling", "retry", "deleted", "not_found", "abandoned")
         return StepResult(
             rows=sum(totals.states[state] for state in ("fetched", "settling")),
@@ -205,7 +226,7 @@ class _Fetching:
                 "throttled_count": connections.stats.throttled,
                 "merge_seconds": totals.seconds,
             },
-            facts={"oldest_stored_date": stored} if stored is not None else {},
+            facts=facts,
             drift=self._drift,
             workspace_errors=tuple(report.error for report in reports if report.error),
             unread_sources=(failure,) if failure else (),

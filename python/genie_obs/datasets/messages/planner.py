@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 
 import pyarrow as pa
@@ -40,6 +40,11 @@ class ConversationPlan:
     )  # as far as they are known: a listing shows them too, and they are skipped
     is_listed: bool = False
     expected_calls: int = 0
+
+    def without(self, settled: set[str]) -> ConversationPlan:
+        """Return the plan for the rest, after some of its messages got an outcome. Its calls were counted already."""
+        left = {message_id: message for message_id, message in self.due.items() if message_id not in settled}
+        return replace(self, due=left, final_message_ids=self.final_message_ids | settled, expected_calls=0)
 
 
 _UNKNOWN_SIZE = ConversationSize()

@@ -40,6 +40,14 @@ class UserDirectory:
         self._failures = 0  # in a row
         self._has_warned = False
 
+    def try_again(self) -> None:
+        """Forget who was asked for without an answer, because the workspace is tried once more."""
+        self._asked = {
+            user_id: asked
+            for user_id, asked in self._asked.items()
+            if asked.done() and not asked.cancelled() and asked.exception() is None
+        }
+
     async def find(self, user_id: str | None) -> Asker:
         """Return who a user is; without e-mail for no user, one who is gone, and one we may not see.
 

@@ -144,6 +144,14 @@ class SpaceDirectory:
         self._taken.update(row["space_id"] for row in changed)
         return changed
 
+    def try_again(self) -> None:
+        """Forget the checks that did not end with an answer, because the workspace is tried once more."""
+        self._manage = {
+            space_id: check
+            for space_id, check in self._manage.items()
+            if check.done() and not check.cancelled() and check.exception() is None
+        }
+
     async def may_read_messages(self, space_id: str) -> bool:
         """Ask once per run whether we hold CAN MANAGE, and mark the space forbidden if not.
 
