@@ -40,6 +40,8 @@ def space(state: str, **values: Any) -> dict[str, Any]:
         "state": state,
         "state_reason": "grant it",
         "fetched_at": NOON,
+        "went_state": None,
+        "went_at": None,
         **values,
     }
 
