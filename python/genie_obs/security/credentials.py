@@ -50,6 +50,26 @@ def load_credentials(environ: Mapping[str, str], secrets: SecretReader | None) -
     return found
 
 
+def under_either_name(read: SecretReader) -> SecretReader:
+    """Return a reader that also finds a key whose name has ``-`` for ``_``: a scope of Azure Key Vault allows no ``_``."""
+
+    def find(scope: str, key: str) -> str:
+        failure: Exception | None = None
+        for name in (key, key.replace("_", "-")):
+            try:
+                value = read(scope, name)
+            except Exception as error:  # noqa: BLE001 - dbutils raises many kinds for a missing scope or key
+                failure = failure or error  # that of the usual name counts
+            else:
+                if value and value.strip():
+                    return value
+        if failure is not None:
+            raise failure
+        return ""
+
+    return find
+
+
 def find_client_id(environ: Mapping[str, str], secrets: SecretReader | None) -> str:
     """Return the client id that a run would use, for a command that needs no credentials; '' where a run would find none.
 

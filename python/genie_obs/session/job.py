@@ -13,7 +13,7 @@ import click
 from genie_obs.clock import Clock
 from genie_obs.config import Settings
 from genie_obs.progress import RunProgress
-from genie_obs.security.credentials import SecretReader, load_content_hash_key, load_credentials
+from genie_obs.security.credentials import SecretReader, load_content_hash_key, load_credentials, under_either_name
 
 if TYPE_CHECKING:
     from genie_obs.lakehouse.tables import Tables
@@ -90,7 +90,7 @@ def secret_reader(settings: Settings) -> SecretReader | None:
 
         return str(dbutils.secrets.get(scope, key))
 
-    return read
+    return under_either_name(read)
 
 
 def credentials_environ() -> Mapping[str, str]:

@@ -4,7 +4,7 @@ import pytest
 
 from genie_obs.errors import ConfigError
 from genie_obs.secret import Credentials, Secret
-from genie_obs.security.credentials import find_client_id, load_credentials
+from genie_obs.security.credentials import find_client_id, load_credentials, under_either_name
 
 SECRET = "made-up-value"
 CREDENTIALS = Credentials(client_id="app-1", client_secret=Secret(SECRET))
@@ -22,6 +22,16 @@ def test_credentials_come_from_variables_first() -> None:
 def test_credentials_come_from_the_secret_scope_otherwise() -> None:
     stored = {("genie-obs", "sp_client_id"): "app-1", ("genie-obs", "sp_client_secret"): SECRET}
     assert load_credentials({}, lambda scope, key: stored[scope, key]) == CREDENTIALS
+
+
+def test_scope_of_azure_key_vault_has_hyphens_in_its_keys() -> None:
+    stored = {("genie-obs", "sp-client-id"): "app-1", ("genie-obs", "sp-client-secret"): SECRET}
+    assert load_credentials({}, under_either_name(lambda scope, key: stored[scope, key])) == CREDENTIALS
+
+
+def test_key_that_is_nowhere_fails_as_under_its_usual_name() -> None:
+    with pytest.raises(LookupError, match="genie-obs/sp_client_id"):
+        under_either_name(no_secret)("genie-obs", "sp_client_id")
 
 
 def test_credentials_lose_pasted_white_space() -> None:
