@@ -9,7 +9,7 @@ import pytest
 from tests.unit.fake_tables import DAY, HOUR, NOON, FakeTables, days, witnessed
 
 from genie_obs.config import Scope
-from genie_obs.datasets.events.audit_log import Window, select_audit_days
+from genie_obs.datasets.events.audit_log import MAX_SLICE_EVENTS, Window, select_audit_days
 from genie_obs.datasets.events.discovery import discover
 from genie_obs.security.content_policy import ContentGuard, ContentSettings, parse_policies
 
@@ -46,6 +46,38 @@ def test_watermark_is_the_newest_event_and_never_goes_back_or_ahead(
     answer = [{**row, "newest_event_time": newest} for row in days(1)] if newest else []
 
     assert run(FakeTables({"datasets/events/select_audit_days": answer}), before)[0] == after
+
+
+@pytest.mark.parametrize(
+    ("watermark", "over_after", "after", "is_stopped"),
+    [
+        pytest.param(None, 1, NOON - 9 * HOUR, True, id="first run: up to the slice that was read"),
+        pytest.param(None, 2, NOON - 8 * HOUR, True, id="first run: two slices"),
+        pytest.param(None, 3, NOON - 7 * HOUR, False, id="all slices were read"),
+        pytest.param(NOON - 9 * HOUR, 1, NOON - 9 * HOUR, True, id="the overlap was read"),
+        pytest.param(NOON - 9 * HOUR, 2, NOON - 8 * HOUR, True, id="the overlap and more"),
+        pytest.param(NOON - 5 * HOUR, 1, None, True, id="raised look-back: as if it had not been begun"),
+        pytest.param(NOON - 5 * HOUR, 3, NOON - 5 * HOUR, False, id="raised look-back, read to the end"),
+    ],
+)
+def test_discovery_that_stops_at_the_deadline_leaves_a_watermark_up_to_which_nothing_is_missing(
+    watermark: datetime | None, over_after: int, after: datetime | None, is_stopped: bool
+) -> None:
+    answer = [
+        {**row, "newest_event_time": NOON - (9 - number) * HOUR}
+        for number, row in enumerate(days(*(3 * [MAX_SLICE_EVENTS])))
+    ]
+    fake = FakeTables({"datasets/events/select_audit_days": answer})
+    place = Window(start=NOON - 30 * DAY, watermark=watermark)
+    audit_days = select_audit_days(fake.as_tables(), Scope(), place, NOON)
+    done: list[int] = []
+
+    found = discover(
+        fake.as_tables(), Scope(), place, audit_days, guard=KEEPS_EVERYTHING, client_id="x", now=NOON, on_done=done.append,
+        is_over=lambda: len(done) >= over_after,
+    )  # fmt: skip
+
+    assert (found.watermark, found.is_stopped, len(done)) == (after, is_stopped, over_after)
 
 
 def seen_again(message_id: str, *, is_news: bool, witnessed_date: date = TODAY) -> dict[str, Any]:
