@@ -33,9 +33,9 @@ class RereadSelector:
         found: tuple[str, ...] = getattr(self, f"{kind}_ids")
         return found
 
-    def values(self) -> dict[str, str]:
-        """Return the parameters of the statement."""
-        return {f"{kind}_ids": ",".join(self.ids(kind)) for kind in _KINDS}
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """Return the parameters of the statement; no ids of a kind mean all of them."""
+        return {f"{kind}_ids": self.ids(kind) for kind in _KINDS}
 
 
 def parse_reread_selector(

@@ -13,10 +13,12 @@ ROWS = [
     ledger_row(message_id="m1", workspace_id="2"),
 ]
 
+_NAMES = ("workspace_ids", "space_ids", "conversation_ids", "message_ids")
+
 
 def select(lake: Lake, **ids: str) -> list[Row]:
-    nothing = dict.fromkeys(("workspace_ids", "space_ids", "conversation_ids", "message_ids"), "")
-    return lake.select("reports/select_rereadable", **{**nothing, **ids})
+    given = {name: ids.get(name, "").split(",") if name in ids else [] for name in _NAMES}
+    return lake.select("reports/select_rereadable", **given)
 
 
 @pytest.mark.parametrize(
