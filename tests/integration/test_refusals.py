@@ -51,7 +51,9 @@ def assert_given_up(world: World, record: RunRecord, workspace_id: str, said: st
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("is_first_listed", [False, True], ids=["messages", "listing first"])
+@pytest.mark.parametrize(
+    "is_first_listed", [False, pytest.param(True, marks=pytest.mark.long)], ids=["messages", "listing first"]
+)
 def test_workspace_that_refuses_everything_is_given_up_and_read_when_it_is_healed(
     read_world: World, name: str, is_first_listed: bool
 ) -> None:
@@ -71,7 +73,8 @@ def test_workspace_that_refuses_everything_is_given_up_and_read_when_it_is_heale
     assert {state for state, _ in known_of(world, refusing).values()} == {"fetched"}
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].said is not None and "stale" not in name])
+@pytest.mark.long  # test_oauth.py has the kinds, each in a fraction of the time
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].said is not None])
 def test_workspace_whose_token_endpoint_refuses_is_given_up(read_world: World, name: str) -> None:
     world = read_world
     refusing = refuse(world, name, "token")
