@@ -8,8 +8,9 @@ from genie_obs.simulator import FaultRule
 
 # Requests to a workspace that gives no usable answer, those for tokens apart: five, or ten where the HTTP library repeats a lost one by
 # itself.
-HANDFUL = 10
-MOST_TOKENS = 7
+HANDFUL = 10  # in one try
+# For tokens: six attempts, also twice.
+MOST_TOKENS = 12
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from pyspark.sql import DataFrame
 from tests.integration.conftest import DAY, HOUR, MINUTE, MakeWorld, World
 
@@ -138,6 +139,7 @@ def test_new_statement_of_an_old_message_is_joined(clean_world: World) -> None:
     assert [len(days) <= 4 for days in scans.days] == [True]
 
 
+@pytest.mark.long
 def test_what_was_stored_while_the_history_could_not_be_read_is_joined_once_it_can(clean_world: World) -> None:
     world = clean_world
     world.run(skip_sources="query.history")

@@ -12,6 +12,11 @@ from genie_obs.runs.record import RunRecord
 from genie_obs.simulator import FaultRule
 
 API = ("get_message", "list_messages", "get_space", "list_spaces", "list_conversations", "get_user")
+# One of each kind; test_scopes.py has all of them against a scripted server.
+EVERY_PUSH = {
+    "IP access list", "private link, redirect", "words nobody knows", "feature disabled", "token refused", "sign-in page", "proxy's 403",
+    "only 503", "another product", "time-outs", "stale token, words nobody knows",
+}  # fmt: skip
 TIMEOUT = "0.4"
 Known = dict[tuple[str, str], tuple[str, int]]
 
@@ -43,14 +48,17 @@ def assert_given_up(world: World, record: RunRecord, workspace_id: str, said: st
     [error] = record.workspace_errors
     assert workspace_id in error
     assert said in error
-    assert api_calls(world, workspace_id) <= HANDFUL
+    # A refusal that may pass gets a second try, when everything else is read.
+    assert api_calls(world, workspace_id) <= 2 * HANDFUL
     assert world.server.stats.calls("token", workspace_id) <= MOST_TOKENS
     known = known_of(world, workspace_id)
     assert set(known.values()) == {("fetched", 1), ("pending", 0)}
     assert record.unread_count == sum(state == "pending" for state, _ in known.values())
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [name if name in EVERY_PUSH else pytest.param(name, marks=pytest.mark.long) for name in CASES]
+)
 @pytest.mark.parametrize(
     "is_first_listed", [False, pytest.param(True, marks=pytest.mark.long)], ids=["messages", "listing first"]
 )
@@ -85,7 +93,7 @@ def test_workspace_whose_token_endpoint_refuses_is_given_up(read_world: World, n
     [error] = record.workspace_errors
     assert refusing in error
     assert api_calls(world, refusing) == 0
-    assert world.server.stats.calls("token", refusing) <= MOST_TOKENS
+    assert world.server.stats.calls("token", refusing) <= 2 * MOST_TOKENS
     assert set(known_of(world, refusing).values()) == {("fetched", 1), ("pending", 0)}
 
 
