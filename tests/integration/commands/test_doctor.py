@@ -22,7 +22,7 @@ from aiohttp import web
 from click.testing import CliRunner
 from deltalake import DeltaTable, write_deltalake
 from tests.integration.conftest import DAY, MakeWorld, World
-from tests.integration.refusal_cases import CASES
+from tests.integration.refusals.cases import CASES
 
 from genie_obs.clock import SystemClock
 from genie_obs.command.cli import cli
@@ -640,7 +640,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("name", CASES)
 def test_doctor_says_of_a_workspace_what_a_run_says(world: World, name: str) -> None:
-    """The same table as in test_refusals.py: where a run gives a workspace up, doctor names it, and nowhere else."""
+    """The same table as in refusals/test_refusals.py: where a run gives a workspace up, doctor names it, and nowhere else."""
     case = CASES[name]
     world.server.set_faults(
         [replace(case.rule, workspace_id=first_workspace(world).workspace_id, operation="*_spaces")]

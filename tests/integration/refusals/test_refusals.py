@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.integration.conftest import DAY, HOUR, MINUTE, World
-from tests.integration.refusal_cases import CASES, HANDFUL, MOST_TOKENS
+from tests.integration.refusals.cases import CASES, HANDFUL, MOST_TOKENS
 
 from genie_obs.runs.record import RunRecord
 from genie_obs.simulator import FaultRule
