@@ -4,6 +4,9 @@
 TEST_OF = {
     "datasets/events/merge_split_events": "test_rows_of_one_action_that_come_in_different_runs_are_joined",
     "datasets/events/select_audit_witnesses": "test_events_of_one_message_become_one_row",
+    "datasets/spaces/merge_departed_messages": "test_forbidden_space_and_its_messages_take_the_reason_and_an_older_event_changes_nothing",
+    "datasets/spaces/merge_departures": "test_forbidden_space_and_its_messages_take_the_reason_and_an_older_event_changes_nothing",
+    "doctor/select_known_messages": "test_the_message_that_was_read_last_is_chosen_in_each_workspace",
     "erasure/merge_erased_ledger": "test_no_file_holds_what_was_erased_once_older_versions_are_removed",
     "ledger/fill_reason_code": "test_older_rows_get_the_reason_code_that_their_sentence_says",
     "ledger/merge_outcomes": "test_outcome_replaces_the_state_and_nothing_that_discovery_knows",

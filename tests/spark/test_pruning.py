@@ -39,7 +39,7 @@ def pushed_filters(tables: Tables, statement: str, **values: Input) -> str:
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
-        ("datasets/events/select_audit_days", {"from_date": NOON.date(), "until_date": NOON.date()}),
+        ("datasets/events/select_stored_days", {"from_date": NOON.date(), "until_date": NOON.date()}),
         ("ledger/select_due", {"now": NOON + timedelta(days=1), "space_ids": ("s1", "s2")}),
     ],
 )

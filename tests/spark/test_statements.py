@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import pytest
 from tests.spark.spark_lake import SparkLake
 from tests.sql.statements import (
+    test_departures,
     test_enrichment,
     test_erasure,
+    test_known_messages,
     test_merge_messages,
     test_select_rereadable,
     test_spaces_and_runs,
@@ -30,7 +32,9 @@ from tests.sql.statements.ledger import (
 )
 
 _ALL = (
+    test_departures,
     test_discovery_statements,
+    test_known_messages,
     test_reason_codes,
     test_select_due,
     test_select_rereadable,
