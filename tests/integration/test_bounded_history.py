@@ -86,6 +86,7 @@ def test_hourly_run_after_a_long_backfill_reads_four_days_of_the_history_in_one_
         assert min(days) >= world.account.now.date() - 7 * DAY
 
 
+@pytest.mark.long
 def test_late_statement_of_each_day_of_the_last_seven_is_joined_by_hourly_runs(clean_world: World) -> None:
     world = clean_world
     workspace_id = next(iter(world.account.workspaces))

@@ -18,6 +18,7 @@ COUNTS = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_backfill_of_several_runs_stores_everything_and_asks_for_nothing_twice(make_world: MakeWorld) -> None:
     at_once = make_world(**BACKFILL | {"latency_seconds": 0.0})
     needed = at_once.run().message_call_count

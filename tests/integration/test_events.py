@@ -93,7 +93,7 @@ def scans(texts: list[str]) -> list[str]:
     return [text.lstrip("-").split()[0] for text in texts if "access.audit" in text]
 
 
-@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("dies", [pytest.param(False, marks=pytest.mark.long), True])
 def test_message_whose_events_come_days_late_is_found_also_by_the_run_after_one_that_died(
     clean_world: World, dies: bool
 ) -> None:
@@ -199,7 +199,7 @@ def halves(row: Row) -> list[Row]:
     ]
 
 
-@pytest.mark.parametrize("is_answer_late", [False, True])
+@pytest.mark.parametrize("is_answer_late", [pytest.param(False, marks=pytest.mark.long), True])
 def test_actions_logged_as_two_rows_leave_no_message_without_its_place(
     clean_world: World, is_answer_late: bool
 ) -> None:
