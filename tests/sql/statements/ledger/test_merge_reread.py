@@ -69,7 +69,7 @@ def test_marked_messages_are_due_at_once(lake: Lake) -> None:
 
     mark(lake, row)
 
-    [due] = lake.select("ledger/select_due", now=ASKED_AT, workspace_ids="", space_ids="")
+    [due] = lake.select("ledger/select_due", now=ASKED_AT, workspace_ids=(), space_ids=())
     assert (due["state"], due["attempts"]) == ("settling", 0)
 
 
