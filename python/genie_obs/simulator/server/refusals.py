@@ -1,8 +1,7 @@
-"""Refusals as workspaces, gateways and proxies are reported to give them: a table, one row for each.
+"""Refusals as workspaces, gateways and proxies give them: a table, one row for each.
 
-Sources, in the order of the table: issues of the Databricks SDKs and Terraform provider that quote the bodies (IP access lists, refused
-tokens), Databricks' pages on IP access lists, private link and network policies (private access, policies), the reference of the Genie API
-(previews: 404 `FEATURE_DISABLED`), and the usual behaviour of sign-in pages, proxies and other products.
+A row whose comment names a source has the body that is quoted there. The others have bodies of ours, in the shape that the Databricks
+documentation and SDKs describe. So nothing may depend on their words.
 """
 
 import json
